@@ -1,0 +1,33 @@
+# make help says what there is. A second run reinstalls nothing unless pyproject.toml or constraints.txt changed.
+
+# Each candidate is tried by running it: a name on the PATH may be a shim with no interpreter behind it.
+PYTHON ?= $(shell for p in python3.11 python3 python3.12 python3.13; do \
+	if $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$p; break; fi; done)
+BIN := .venv/bin
+STAMP := .venv/.installed
+
+.PHONY: help demo test lint
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | sort | while IFS="$$(printf '\t')" read -r name what; do printf '  make %-6s %s\n' "$$name" "$$what"; done
+
+demo: $(STAMP) ## see a jump explained and a break pause the gate, on logs in examples/
+	$(BIN)/python examples/demo.py
+
+test: lint ## ruff, mypy, then every test
+	$(BIN)/python -m pytest -q -n 2
+
+lint: $(STAMP) ## ruff and mypy
+	$(BIN)/python -m ruff check
+	$(BIN)/python -m ruff format --check
+	$(BIN)/python -m mypy
+
+# Both variables make the build environment keep to the same versions: older pips read the first, newer ones the second.
+$(STAMP): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "holdpoint needs Python 3.11 or newer and found none; install one, or say which: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "holdpoint needs Python 3.11 or newer; $(PYTHON) is older or does not run" >&2; exit 1; }
+	@echo "installing into .venv (once; a few minutes at most)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt $(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $(STAMP)

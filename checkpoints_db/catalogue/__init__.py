@@ -1,0 +1,162 @@
+"""Which family, run, step, parameters, tokens and FLOP a result belongs to. Stated in TOML, never guessed.
+
+```toml
+[[family]]
+name = "tiny-skills"
+axis = "flop"                # optional: flop, params or tokens; what the rungs are ordered by
+compare_at = "step"          # "step" (default): rungs are compared at equal step; "any": every checkpoint in one series
+
+[[run]]
+family = "tiny-skills"
+match = "ckpt/{run}-seed0-step{step}"   # matched against the whole model name of the log
+run = "{run}"                # optional; default "{run}" where it is captured, else "{size}"
+tokens_per_step = 4096       # optional: tokens = step * this
+params = 123                 # optional fixed values: params, tokens, flop, step
+flop = "6*params*tokens"     # optional: exactly this text, or a number
+
+[[run]]
+table = "skills-models.csv"  # instead of match: a CSV beside this file; columns model, run, family, step, params,
+                             # tokens, flop; others are left alone. Keys beside `table` hold where a cell is empty.
+[[together]]
+tasks = ["{task}", "{task}_ll"]         # read together in diagnosis, under the name the first one gives
+```
+
+Placeholders of `match`: `{run}` text without "/", `{step}` digits, `{size}` as in 70m or 1.4b (gives params),
+`{tokens}` digits, also with k, m, b, t; `*` any text; everything else is literal. Two patterns that match one
+model, or one pattern that can be read in two ways, place nothing. The parameter count of a log is used only where
+neither pattern nor table has one: harnesses count embeddings, ladders often do not.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from checkpoints_db.catalogue.entries import FORMULA, Family, Run, Together
+from checkpoints_db.catalogue.pattern import AmbiguousError, amount, captures, fill
+from checkpoints_db.catalogue.toml_file import entries_of
+from checkpoints_db.errors import Unplaced
+from checkpoints_db.records import Axis, Checkpoint, Reading, Record
+
+__all__ = ["Catalogue", "Family", "Run", "Together"]
+
+TOLERANCE = 0.01
+"""How far a source and the catalogue may differ in a scale they both state."""
+
+
+class Catalogue(Record):
+    """The families we know, and which model names belong to which of their runs."""
+
+    families: tuple[Family, ...] = ()
+    runs: tuple[Run, ...] = ()
+    together: tuple[Together, ...] = ()
+
+    @classmethod
+    def from_toml(cls, path: Path) -> Catalogue:
+        """Read a catalogue file and its tables.
+
+        Raises SettingsError naming file, line, key and the nearest known key.
+        """
+        found = entries_of(path)
+        return cls(families=found.families, runs=found.runs, together=found.together)
+
+    def axis(self, family: str) -> Axis | None:
+        """The scale axis declared for `family`; None where none is."""
+        return self._family(family).axis
+
+    def question(self, task: str) -> str:
+        """The question `task` asks: the name of the tasks read together with it, else the task itself."""
+        found = [each for group in self.together if (each := group.question(task))]
+        return max(found, key=lambda each: each[0])[1] if found else task
+
+    def place(self, reading: Reading) -> Checkpoint:
+        """The checkpoint a reading belongs to.
+
+        Patterns and tables come first; a reading that names its own family and run (the plain table) is taken at
+        its word where none matches. Raises Unplaced when nothing or too much matches, when a source and the
+        catalogue differ by more than 1 %, and when no scale is known.
+        """
+        entry, found = self._match(reading.model)
+        if entry is not None:
+            fields = _placed(entry, found, reading)
+        elif reading.family and reading.run:
+            scales = {"params": reading.params, "tokens": reading.tokens, "flop": reading.flop}
+            fields = {"family": reading.family, "run": reading.run, "step": reading.step, **scales}
+        else:
+            raise Unplaced(reading.model, "no [[run]] matches it, and the source does not name family and run")
+        if all(fields[axis] is None for axis in ("params", "tokens", "flop")):
+            why = "neither parameters nor tokens nor FLOP are known, so it has no position on any axis"
+            raise Unplaced(reading.model, why)
+        staged = fields["step"] is not None and self._family(fields["family"]).compare_at == "step"
+        stage = f"step {fields['step']}" if staged else ""
+        try:
+            return Checkpoint(model=reading.model, stage=stage, **fields)
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise Unplaced(reading.model, f"{first['loc'][0]}: {first['msg']}") from error
+
+    @cached_property
+    def _declared(self) -> dict[str, Family]:
+        return {family.name: family for family in self.families}
+
+    def _family(self, name: str) -> Family:
+        return self._declared.get(name) or Family(name=name)
+
+    @cached_property
+    def _exact(self) -> dict[str, list[Run]]:
+        exact: dict[str, list[Run]] = {}
+        for run in self.runs:
+            if run.model is not None:
+                exact.setdefault(run.model, []).append(run)
+        return exact
+
+    @cached_property
+    def _patterns(self) -> list[tuple[Run, str]]:
+        return [(run, run.match) for run in self.runs if run.match is not None]
+
+    def _match(self, model: str) -> tuple[Run | None, dict[str, str]]:
+        found: list[tuple[Run, dict[str, str]]] = [(run, {}) for run in self._exact.get(model, [])]
+        try:
+            tried = [(run, captures(pattern, model)) for run, pattern in self._patterns]
+        except AmbiguousError as error:
+            raise Unplaced(model, f"pattern {error}") from error
+        found += [(run, captured) for run, captured in tried if captured is not None]
+        if len(found) > 1:
+            labels = " and ".join(run.label for run, _ in found)
+            raise Unplaced(model, f"{labels} match it; one of them has to give way")
+        return found[0] if found else (None, {})
+
+
+def _placed(entry: Run, found: dict[str, str], reading: Reading) -> dict[str, Any]:
+    """Family, run, step and scales of a reading as the catalogue has them, completed by what the source says."""
+    step = int(found["step"]) if "step" in found else entry.step
+    _agree(reading, "step", reading.step, step, 0.0)
+    step = reading.step if step is None else step
+    params = amount(found["size"]) if "size" in found else entry.params
+    tokens = amount(found["tokens"]) if "tokens" in found else entry.tokens
+    if tokens is None and entry.tokens_per_step is not None and step is not None:
+        tokens = step * entry.tokens_per_step or None  # step 0 has seen nothing and has no place on an axis of tokens
+    if reading.run is not None or reading.family is not None:  # a harness counts parameters in its own way
+        _agree(reading, "params", reading.params, params, TOLERANCE)
+    _agree(reading, "tokens", reading.tokens, tokens, TOLERANCE)
+    params, tokens = params or reading.params, tokens or reading.tokens
+    flop = entry.flop
+    if flop == FORMULA:
+        flop = 6 * params * tokens if params and tokens else None
+    _agree(reading, "flop", reading.flop, flop, TOLERANCE)
+    return {
+        "family": entry.family,
+        "run": fill(entry.run, found) if entry.match else entry.run,
+        "step": step,
+        "params": params,
+        "tokens": tokens,
+        "flop": flop or reading.flop,
+    }
+
+
+def _agree(reading: Reading, what: str, source: float | None, ours: float | None, tolerance: float) -> None:
+    if source is not None and ours is not None and abs(source - ours) > tolerance * abs(ours):
+        raise Unplaced(reading.model, f"{what} is {source:g} in the source and {ours:g} in the catalogue")

@@ -1,0 +1,117 @@
+"""What a catalogue is made of: families, runs, and tasks that are read together."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal, Self
+
+from pydantic import ConfigDict, Field, model_validator
+
+from checkpoints_db.catalogue.pattern import placeholders
+from checkpoints_db.records import Axis, Record
+from checkpoints_db.records.evidence import Name, Positive
+
+FORMULA: Literal["6*params*tokens"] = "6*params*tokens"
+_TASK = "{task}"
+
+
+class Entry(Record):
+    """A table of the file: no silent typing, `params = true` is not 1."""
+
+    model_config = ConfigDict(strict=True)
+
+
+class Family(Entry):
+    """Runs that share data and recipe and differ only in scale."""
+
+    name: Name
+    axis: Axis | None = None
+    """What the rungs are ordered by; None leaves the choice to the series."""
+    compare_at: Literal["step", "any"] = "step"
+    """`step`: rungs are compared at equal step; `any`: all checkpoints in one series."""
+
+
+class Run(Entry):
+    """Model names that belong to one family, and how to read run and scale from them."""
+
+    family: Name
+    match: str | None = None
+    """Pattern of the model name; or, for a row of a table, nothing."""
+    model: str | None = None
+    """The exact model name (rows of a table)."""
+    run: Name = ""
+    """Name of the run, with placeholders of `match`."""
+    step: Annotated[int, Field(ge=0)] | None = None
+    params: Positive | None = None
+    tokens: Positive | None = None
+    flop: Positive | Literal["6*params*tokens"] | None = None
+    tokens_per_step: Positive | None = None
+    source: str = ""
+    """Where it stands, for messages: `skills-models.csv, line 5`."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named(cls, body: object) -> object:
+        """Fill in the default name of the run."""
+        if isinstance(body, dict) and isinstance(body.get("match"), str) and not body.get("run"):
+            known = placeholders(body["match"])
+            default = next((name for name in ("run", "size") if name in known), None)
+            if default is None:
+                raise ValueError("run is missing, and match captures neither {run} nor {size}")
+            return {**body, "run": f"{{{default}}}"}
+        return body
+
+    @model_validator(mode="after")
+    def _stated_once(self) -> Self:
+        if (self.match is None) == (self.model is None):
+            raise ValueError("give match, or table, and not both")
+        if not self.run:
+            raise ValueError("run is missing")
+        if self.match is None:
+            return self
+        known = placeholders(self.match)
+        for name in placeholders(self.run):
+            if name not in known:
+                raise ValueError(f"run uses {{{name}}}, which match does not capture")
+        for fixed, name in (("step", "step"), ("params", "size"), ("tokens", "tokens")):
+            if getattr(self, fixed) is not None and name in known:
+                raise ValueError(f"{fixed} is given, and match captures {{{name}}}; keep one of them")
+        if self.tokens_per_step is not None and (self.tokens is not None or "tokens" in known):
+            raise ValueError("tokens and tokens_per_step both give the tokens; keep one of them")
+        if self.tokens_per_step is not None and self.step is None and "step" not in known:
+            raise ValueError("tokens_per_step needs a step: capture {step} in match, or give step")
+        return self
+
+    @property
+    def label(self) -> str:
+        """How messages name this entry."""
+        return self.source or f"pattern {self.match!r}"
+
+
+class Together(Entry):
+    """Tasks that ask one question under several metrics, and are read together in diagnosis."""
+
+    tasks: Annotated[tuple[Name, ...], Field(strict=False, min_length=2)]
+
+    @model_validator(mode="after")
+    def _one_name(self) -> Self:
+        if any(task.replace(_TASK, "", 1).count("{") + task.replace(_TASK, "", 1).count("}") for task in self.tasks):
+            raise ValueError(f"a task may hold {_TASK} once, and no other brace")
+        if _TASK in self.tasks[0] and not all(_TASK in task for task in self.tasks):
+            raise ValueError(f"the first task names the question with {_TASK}, so each of them needs it")
+        return self
+
+    def question(self, task: str) -> tuple[int, str] | None:
+        """The question `task` belongs to, with the number of literal characters that matched; None where it does not.
+
+        >>> Together(tasks=("{task}", "{task}_ll")).question("add2_ll")
+        (3, 'add2')
+        """
+        found: list[tuple[int, str]] = []
+        for template in self.tasks:
+            before, brace, after = template.partition(_TASK)
+            matched = re.fullmatch(re.escape(before) + ("(.+)" if brace else "") + re.escape(after), task, re.DOTALL)
+            if matched:
+                name = matched[1] if brace else ""
+                found.append((len(before) + len(after), self.tasks[0].replace(_TASK, name)))
+        return max(found, key=lambda each: each[0], default=None)

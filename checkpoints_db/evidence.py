@@ -1,0 +1,281 @@
+"""Evidence: files seen, results, readings without a place, and the series they make."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, Literal
+
+from checkpoints_db.ledger import Ledger
+from checkpoints_db.records import Axis, Instant, Reading, Record, Result, Series
+from checkpoints_db.records.base import digest_of, stamp
+from checkpoints_db.series import make_series
+from checkpoints_db.tables import Tables
+
+FileStatus = Literal["arrived", "read", "waiting", "quarantined"]
+
+
+class File(Record):
+    """A file by its content: the same bytes under another name are the same file."""
+
+    sha256: str
+    path: str
+    size: int
+    reader: str = ""
+    status: FileStatus
+    reason: str = ""
+    baseline: bool = False
+    seen_at: Instant
+    seen_after: int
+    """Head of the ledger when the file was first noticed: only forecasts sealed up to there may judge it."""
+    changed_at: Instant
+    notes: tuple[str, ...] = ()
+
+
+class Sighting(Record):
+    """A path as it looked when it was last looked at."""
+
+    path: str
+    size: int
+    mtime_ns: int
+    seen_at: Instant
+    seen_after: int
+    sha256: str = ""
+    """Digest of the content once it was read; empty while it is still growing."""
+
+
+class Seen(Record):
+    """A result as the store has it."""
+
+    result: Result
+    baseline: bool
+    counts: bool
+    """Whether this is the result that counts; a conflicting later one is kept and does not count."""
+    seen_at: Instant
+    seen_after: int
+
+
+class UnplacedReading(Record):
+    """A reading the catalogue could not place: held, listed, alerted, tried again at every scan."""
+
+    id: str
+    reading: Reading
+    reason: str
+    source: str
+    baseline: bool
+    seen_at: Instant
+    seen_after: int
+
+
+class Recorded(Record):
+    """What became of results handed to `Evidence.record`."""
+
+    new: tuple[Result, ...] = ()
+    same: int = 0
+    conflicting: tuple[tuple[Result, Result], ...] = ()
+    """Pairs (the one that counts, the newcomer)."""
+
+
+class Evidence:
+    """What was observed. Every writing method wants a transaction around it."""
+
+    def __init__(self, tables: Tables, ledger: Ledger) -> None:
+        self._tables, self._ledger = tables, ledger
+
+    # -- files --------------------------------------------------------------------------------------------------------
+
+    def sighting(self, path: str) -> Sighting | None:
+        """How `path` looked last time, or None."""
+        for row in self._tables.rows("sightings", "path = ?", [path]):
+            return Sighting.model_validate(row)
+        return None
+
+    def sight(self, path: str, size: int, mtime_ns: int, at: datetime, sha256: str = "") -> Sighting:
+        """Remember that `path` was seen, keeping the moment it was first seen with its present content or growth."""
+        old = self.sighting(path)
+        growing = old is not None and not old.sha256
+        first_at, after = (old.seen_at, old.seen_after) if old and growing else (at, self._ledger.head[0])
+        row = {"path": path, "size": size, "mtime_ns": mtime_ns, "seen_at": stamp(first_at), "seen_after": after}
+        self._tables.upsert("sightings", {**row, "sha256": sha256})
+        return Sighting.model_validate({**row, "sha256": sha256})
+
+    def file(self, sha256: str) -> File | None:
+        """The file with this content, or None."""
+        for row in self._tables.rows("files", "sha256 = ?", [sha256]):
+            return _file(row)
+        return None
+
+    def files(self, status: FileStatus | None = None) -> list[File]:
+        """Files in the order they were first seen."""
+        where, args = ("status = ?", [status]) if status else (None, [])
+        return [_file(row) for row in self._tables.rows("files", where, args, order_by="seen_at, path")]
+
+    def put_file(self, file: File, at: datetime) -> None:
+        """Write down a file's state; the change goes into the ledger."""
+        row = {
+            **file.body(),
+            "baseline": int(file.baseline),
+            "seen_at": stamp(file.seen_at),
+            "changed_at": stamp(at),
+            "notes": json.dumps(list(file.notes)),
+        }
+        self._tables.upsert("files", row)
+        told = {"path": file.path, "status": file.status, "reason": file.reason, "reader": file.reader}
+        self._ledger.append("file", file.sha256, told, at)
+
+    # -- results ------------------------------------------------------------------------------------------------------
+
+    def record(
+        self, results: Sequence[Result], *, baseline: bool, seen_at: datetime, seen_after: int, at: datetime
+    ) -> Recorded:
+        """Keep `results`: new ones, known ones (nothing happens), and conflicting ones (kept beside the first)."""
+        new: list[Result] = []
+        conflicting: list[tuple[Result, Result]] = []
+        same = 0
+        for result in results:
+            if self._tables.count("results", "identity = ?", [result.identity]):
+                same += 1
+                continue
+            first = self.counting(result.key)
+            self._insert(result, counts=first is None, baseline=baseline, seen_at=seen_at, seen_after=seen_after, at=at)
+            if first is None:
+                new.append(result)
+            else:
+                conflicting.append((first.result, result))
+        return Recorded(new=tuple(new), same=same, conflicting=tuple(conflicting))
+
+    def _insert(
+        self, result: Result, *, counts: bool, baseline: bool, seen_at: datetime, seen_after: int, at: datetime
+    ) -> None:
+        body = {"result": result.body(), "counts": counts, "baseline": baseline}
+        seq = self._ledger.append("result", result.checkpoint.id, body, at)
+        checkpoint = result.checkpoint
+        self._tables.insert(
+            "results",
+            {
+                "identity": result.identity,
+                "key": result.key,
+                "series": result.series,
+                "family": checkpoint.family,
+                "run": checkpoint.run,
+                "checkpoint": checkpoint.id,
+                "step": checkpoint.step,
+                "stage": checkpoint.stage,
+                "task": result.task,
+                "metric": result.metric.name,
+                "kind": result.metric.kind,
+                "value": result.value,
+                "counts": int(counts),
+                "baseline": int(baseline),
+                "source": result.source,
+                "seen_at": stamp(seen_at),
+                "seen_after": seen_after,
+                "seq": seq,
+                "body": result.model_dump_json(),
+            },
+        )
+
+    def counting(self, key: str) -> Seen | None:
+        """The result that counts for a key, or None."""
+        for row in self._tables.rows("results", "key = ? and counts = 1", [key]):
+            return _seen(row)
+        return None
+
+    def results(
+        self,
+        *,
+        family: str | None = None,
+        run: str | None = None,
+        series: str | None = None,
+        checkpoint: str | None = None,
+    ) -> list[Seen]:
+        """Every result kept, counting or not, oldest first."""
+        named = {"family": family, "run": run, "series": series, "checkpoint": checkpoint}
+        tests = {column: value for column, value in named.items() if value is not None}
+        where = " and ".join(f"{column} = ?" for column in tests) or None
+        return [_seen(row) for row in self._tables.rows("results", where, list(tests.values()), order_by="seq")]
+
+    def runs(self) -> list[tuple[str, str]]:
+        """Every (family, run) that has a result, in order of first arrival."""
+        found = self._tables.rows("results", order_by="seq")
+        return list(dict.fromkeys((row["family"], row["run"]) for row in found))
+
+    def series_ids(self, family: str | None = None) -> list[str]:
+        """Ids of the series, in order of first arrival."""
+        where, args = ("family = ?", [family]) if family is not None else (None, [])
+        return list(dict.fromkeys(row["series"] for row in self._tables.rows("results", where, args, order_by="seq")))
+
+    def series(self, series: str, axis: Axis | None = None) -> Series:
+        """The series `series` from the results that count and carry no remark, along `axis` or the best axis known."""
+        return make_series([seen.result for seen in self.results(series=series) if seen.counts], axis)
+
+    # -- readings without a place -------------------------------------------------------------------------------------
+
+    def hold(
+        self,
+        readings: Iterable[tuple[Reading, str]],
+        *,
+        source: str,
+        baseline: bool,
+        seen_at: datetime,
+        seen_after: int,
+        at: datetime,
+    ) -> None:
+        """Keep readings that could not be placed, each with its reason."""
+        for reading, reason in readings:
+            name = digest_of([reading.body(), source])
+            if self._tables.count("unplaced", "id = ?", [name]):
+                continue
+            self._ledger.append("unplaced", reading.model, {"reading": reading.body(), "reason": reason}, at)
+            self._tables.insert(
+                "unplaced",
+                {
+                    "id": name,
+                    "model": reading.model,
+                    "task": reading.task,
+                    "metric": reading.metric.name,
+                    "reason": reason,
+                    "source": source,
+                    "baseline": int(baseline),
+                    "seen_at": stamp(seen_at),
+                    "seen_after": seen_after,
+                    "placed_at": "",
+                    "body": reading.model_dump_json(),
+                },
+            )
+
+    def unplaced(self) -> list[UnplacedReading]:
+        """Readings that still have no place."""
+        return [
+            UnplacedReading(
+                id=row["id"],
+                reading=Reading.model_validate_json(row["body"]),
+                reason=row["reason"],
+                source=row["source"],
+                baseline=bool(row["baseline"]),
+                seen_at=row["seen_at"],
+                seen_after=row["seen_after"],
+            )
+            for row in self._tables.rows("unplaced", "placed_at = ''", order_by="seen_at, id")
+        ]
+
+    def placed(self, name: str, at: datetime) -> None:
+        """Mark an unplaced reading as placed; its row stays."""
+        for row in self._tables.rows("unplaced", "id = ?", [name]):
+            self._tables.upsert("unplaced", {**row, "placed_at": stamp(at)})
+            self._ledger.append("placed", row["model"], {"id": name}, at)
+
+
+def _file(row: dict[str, Any]) -> File:
+    return File.model_validate({**row, "baseline": bool(row["baseline"]), "notes": json.loads(str(row["notes"]))})
+
+
+def _seen(row: dict[str, Any]) -> Seen:
+    return Seen(
+        result=Result.model_validate_json(str(row["body"])),
+        baseline=bool(row["baseline"]),
+        counts=bool(row["counts"]),
+        seen_at=row["seen_at"],
+        seen_after=row["seen_after"],
+    )

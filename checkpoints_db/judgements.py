@@ -1,0 +1,160 @@
+"""Judgements: sealed forecasts, verdicts, diagnoses, decisions. Bodies are in the ledger, these tables find them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from checkpoints_db.ledger import Entry, Ledger
+from checkpoints_db.records import Decision, Diagnosis, Forecast, Sealed, Verdict
+from checkpoints_db.records.base import stamp
+from checkpoints_db.tables import Tables
+
+
+class Judgements:
+    """What we expected and how it compared. Every writing method wants a transaction around it."""
+
+    def __init__(self, tables: Tables, ledger: Ledger) -> None:
+        self._tables, self._ledger = tables, ledger
+
+    # -- forecasts ----------------------------------------------------------------------------------------------------
+
+    def seal(self, forecast: Forecast, at: datetime) -> Sealed:
+        """Write a forecast into the ledger; one that is already there keeps its first seal."""
+        for row in self._tables.rows("forecasts", "digest = ?", [forecast.digest]):
+            return self._sealed(row)
+        seq = self._ledger.append("seal", forecast.series, forecast.body(), at)
+        self._tables.insert(
+            "forecasts",
+            {
+                "digest": forecast.digest,
+                "series": forecast.series,
+                "family": forecast.family,
+                "task": forecast.task,
+                "metric": forecast.metric.name,
+                "stage": forecast.stage,
+                "at": stamp(at),
+                "seq": seq,
+            },
+        )
+        return Sealed(forecast=forecast, at=at, seq=seq)
+
+    def sealed(self, series: str, up_to: int | None = None) -> Sealed | None:
+        """The newest forecast of a series whose seal is at or before ledger row `up_to`; None when there is none.
+
+        The forecast is read from the ledger and checked against its digest: raises LedgerBroken when it was touched.
+        """
+        where, args = "series = ?", [series]
+        if up_to is not None:
+            where, args = "series = ? and seq <= ?", [series, str(up_to)]
+        for row in self._tables.rows("forecasts", where, args, order_by="seq desc", limit=1):
+            return self._sealed(row)
+        return None
+
+    def forecast(self, digest: str) -> Sealed | None:
+        """The sealed forecast whose digest starts with `digest`, or None when there is none or several."""
+        found = self._tables.rows("forecasts", "digest like ?", [digest + "%"], limit=2)
+        return self._sealed(found[0]) if len(found) == 1 else None
+
+    def all_sealed(self, family: str | None = None) -> list[Sealed]:
+        """The newest seal of every series."""
+        where, args = ("family = ?", [family]) if family is not None else (None, [])
+        newest = {row["series"]: row for row in self._tables.rows("forecasts", where, args, order_by="seq")}
+        return [self._sealed(row) for row in newest.values()]
+
+    def _sealed(self, row: dict[str, object]) -> Sealed:
+        entry = self._ledger.entry(int(str(row["seq"])))
+        return Sealed(forecast=Forecast.model_validate(entry.value()), at=entry.at, seq=entry.seq)
+
+    # -- verdicts, diagnoses, decisions -------------------------------------------------------------------------------
+
+    def put_verdict(self, verdict: Verdict, at: datetime) -> None:
+        """Keep a verdict; an equal one is already there and nothing happens."""
+        self._put(
+            "verdicts",
+            verdict.digest,
+            verdict.checkpoint,
+            verdict,
+            at,
+            {
+                "checkpoint": verdict.checkpoint,
+                "task": verdict.task,
+                "metric": verdict.metric.name,
+                "result": verdict.result,
+                "outcome": verdict.outcome,
+                "why": verdict.why,
+            },
+        )
+
+    def put_diagnosis(self, diagnosis: Diagnosis, at: datetime) -> None:
+        """Keep a diagnosis; an equal one is already there and nothing happens."""
+        self._put(
+            "diagnoses",
+            diagnosis.digest,
+            diagnosis.checkpoint,
+            diagnosis,
+            at,
+            {"checkpoint": diagnosis.checkpoint, "question": diagnosis.question, "name": diagnosis.name},
+        )
+
+    def put_decision(self, decision: Decision, checkpoint: str, at: datetime) -> None:
+        """Keep a decision; an equal one is already there and nothing happens."""
+        self._put(
+            "decisions",
+            decision.digest,
+            f"{decision.family}/{decision.run}",
+            decision,
+            at,
+            {
+                "checkpoint": checkpoint,
+                "answer": str(decision.answer),
+                "reason": str(decision.reason),
+                "policy": decision.policy,
+                "evidence": decision.evidence,
+            },
+        )
+
+    def _put(
+        self,
+        table: str,
+        digest: str,
+        subject: str,
+        record: Verdict | Diagnosis | Decision,
+        at: datetime,
+        columns: dict[str, str],
+    ) -> None:
+        if self._tables.count(table, "digest = ?", [digest]):
+            return
+        kind = {"verdicts": "verdict", "diagnoses": "diagnosis", "decisions": "decision"}[table]
+        seq = self._ledger.append(kind, subject, record.body(), at)
+        row = {"digest": digest, "family": record.family, "run": record.run, **columns, "at": stamp(at), "seq": seq}
+        self._tables.insert(table, row)
+
+    def verdicts(self, family: str | None = None, run: str | None = None) -> list[tuple[datetime, Verdict]]:
+        """The newest verdict on every result, in order of time."""
+        rows = self._rows("verdicts", family, run)
+        newest = {row["result"]: row for row in rows}
+        return [(e.at, Verdict.model_validate(e.value())) for e in self._entries(list(newest.values()))]
+
+    def diagnoses(self, family: str | None = None, run: str | None = None) -> list[tuple[datetime, Diagnosis]]:
+        """The newest diagnosis of every question on every checkpoint, in order of time."""
+        rows = self._rows("diagnoses", family, run)
+        newest = {(row["checkpoint"], row["question"]): row for row in rows}
+        return [(e.at, Diagnosis.model_validate(e.value())) for e in self._entries(list(newest.values()))]
+
+    def decisions(self, family: str | None = None, run: str | None = None) -> list[Decision]:
+        """Every decision, oldest first."""
+        return [Decision.model_validate(e.value()) for e in self._entries(self._rows("decisions", family, run))]
+
+    def decision(self, digest: str) -> Decision | None:
+        """The decision with this digest, or None."""
+        for row in self._tables.rows("decisions", "digest = ?", [digest]):
+            return Decision.model_validate(self._ledger.entry(row["seq"]).value())
+        return None
+
+    def _rows(self, table: str, family: str | None, run: str | None) -> list[dict[str, object]]:
+        tests = {c: v for c, v in (("family", family), ("run", run)) if v is not None}
+        where = " and ".join(f"{c} = ?" for c in tests) or None
+        return self._tables.rows(table, where, list(tests.values()), order_by="seq")
+
+    def _entries(self, rows: list[dict[str, object]]) -> list[Entry]:
+        return [self._ledger.entry(int(str(row["seq"]))) for row in rows]

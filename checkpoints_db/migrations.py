@@ -1,0 +1,169 @@
+"""The schema of the store, step by step; steps are only ever appended."""
+
+from __future__ import annotations
+
+from sqlite_utils import Database, Migrations
+
+schema = Migrations("holdpoint")
+
+
+@schema()
+def m001_ledger(db: Database) -> None:
+    """The hash chain: every seal, verdict, decision and review, in order, never edited."""
+    db.table("ledger").create(
+        {"seq": int, "at": str, "kind": str, "subject": str, "body": str, "previous": str, "digest": str},
+        pk="seq",
+        not_null={"at", "kind", "subject", "body", "previous", "digest"},
+        strict=True,
+    )
+    db.table("ledger").create_index(["kind", "subject"])
+    for verb in ("UPDATE", "DELETE"):
+        db.execute(
+            f"CREATE TRIGGER ledger_refuses_{verb.lower()} BEFORE {verb} ON ledger "
+            "BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END"
+        )
+
+
+@schema()
+def m002_evidence(db: Database) -> None:
+    """Files seen, results, and readings without a place."""
+    db.table("sightings").create(
+        {"path": str, "size": int, "mtime_ns": int, "seen_at": str, "seen_after": int, "sha256": str},
+        pk="path",
+        strict=True,
+    )
+    db.table("files").create(
+        {
+            "sha256": str,
+            "path": str,
+            "size": int,
+            "reader": str,
+            "status": str,
+            "reason": str,
+            "baseline": int,
+            "seen_at": str,
+            "seen_after": int,
+            "changed_at": str,
+            "notes": str,
+        },
+        pk="sha256",
+        strict=True,
+    )
+    db.table("results").create(
+        {
+            "identity": str,
+            "key": str,
+            "series": str,
+            "family": str,
+            "run": str,
+            "checkpoint": str,
+            "step": int,
+            "stage": str,
+            "task": str,
+            "metric": str,
+            "kind": str,
+            "value": float,
+            "counts": int,
+            "baseline": int,
+            "source": str,
+            "seen_at": str,
+            "seen_after": int,
+            "seq": int,
+            "body": str,
+        },
+        pk="identity",
+        strict=True,
+    )
+    for columns in (["key"], ["series"], ["family", "run"]):
+        db.table("results").create_index(columns)
+    db.table("unplaced").create(
+        {
+            "id": str,
+            "model": str,
+            "task": str,
+            "metric": str,
+            "reason": str,
+            "source": str,
+            "baseline": int,
+            "seen_at": str,
+            "seen_after": int,
+            "placed_at": str,
+            "body": str,
+        },
+        pk="id",
+        strict=True,
+    )
+
+
+@schema()
+def m003_judgement(db: Database) -> None:
+    """Sealed forecasts, verdicts, diagnoses, decisions: indexes into the ledger, which holds the bodies."""
+    db.table("forecasts").create(
+        {"digest": str, "series": str, "family": str, "task": str, "metric": str, "stage": str, "at": str, "seq": int},
+        pk="digest",
+        strict=True,
+    )
+    db.table("forecasts").create_index(["series", "seq"])
+    for name, extra in (
+        ("verdicts", {"task": str, "metric": str, "result": str, "outcome": str, "why": str}),
+        ("diagnoses", {"question": str, "name": str}),
+        ("decisions", {"answer": str, "reason": str, "policy": str, "evidence": str}),
+    ):
+        columns = {"digest": str, "family": str, "run": str, "checkpoint": str, **extra, "at": str, "seq": int}
+        db.table(name).create(columns, pk="digest", strict=True)
+        db.table(name).create_index(["family", "run", "seq"])
+
+
+@schema()
+def m004_action(db: Database) -> None:
+    """Gates, alerts, what people decided, messages owed, and who leads."""
+    db.table("gates").create(
+        {"gate": str, "family": str, "run": str, "answer": str, "at": str, "latch": str, "body": str},
+        pk="gate",
+        strict=True,
+    )
+    db.table("alerts").create(
+        {
+            "fingerprint": str,
+            "id": str,
+            "family": str,
+            "run": str,
+            "rule": str,
+            "answer": str,
+            "state": str,
+            "opened_at": str,
+            "changed_at": str,
+            "body": str,
+        },
+        pk="fingerprint",
+        strict=True,
+    )
+    db.table("alert_events").create(
+        {"id": int, "alert": str, "event": str, "at": str, "by": str, "sentence": str, "seq": int}, pk="id", strict=True
+    )
+    db.table("alert_events").create_index(["alert"])
+    db.table("reviews").create(
+        {"id": str, "kind": str, "family": str, "run": str, "by": str, "at": str, "seq": int, "body": str},
+        pk="id",
+        strict=True,
+    )
+    db.table("reviews").create_index(["kind", "family", "run"])
+    db.table("outbox").create(
+        {
+            "id": str,
+            "receiver": str,
+            "event": str,
+            "alert": str,
+            "at": str,
+            "attempts": int,
+            "next_at": str,
+            "sent_at": str,
+            "failed_at": str,
+            "error": str,
+            "body": str,
+        },
+        pk="id",
+        strict=True,
+    )
+    db.table("leadership").create({"name": str, "holder": str, "expires": str}, pk="name", strict=True)
+    db.table("facts").create({"name": str, "value": str, "at": str}, pk="name", strict=True)

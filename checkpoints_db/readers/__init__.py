@@ -1,0 +1,41 @@
+"""FRONT DOOR: one file per harness. Readers sniff; they are not configured."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from checkpoints_db.errors import IncompleteResult, UnknownFormat, UnreadableFile
+from checkpoints_db.readers.base import HEAD_BYTES, MAX_BYTES, Reader, Readout
+from checkpoints_db.readers.lm_eval import LmEval
+from checkpoints_db.readers.strict import head_of
+from checkpoints_db.readers.table import Table
+from checkpoints_db.registry import Registry
+
+READERS: Registry[Reader] = Registry("reader", (LmEval(), Table()), lambda reader: reader.name)
+
+__all__ = ["HEAD_BYTES", "MAX_BYTES", "READERS", "Reader", "Readout", "read"]
+
+
+def read(path: Path) -> Readout:
+    """Everything one result file says, by the reader that recognises it.
+
+    Raises UnknownFormat when no reader or more than one does, UnreadableFile when the file is damaged (the message
+    names the field), IncompleteResult when it is cut off or waits for another file. Nothing is half-read.
+    """
+    head = head_of(path, HEAD_BYTES)
+    size = path.stat().st_size
+    if size > MAX_BYTES:
+        raise UnreadableFile(str(path), "size", f"{size} bytes are more than the limit of {MAX_BYTES}; split the file")
+    if not head.lstrip(b"\xef\xbb\xbf \t\r\n"):
+        raise IncompleteResult(str(path), "the file is empty")
+    ours = [reader for reader in READERS if reader.recognises(path, head)]
+    if len(ours) > 1:
+        names = " and ".join(reader.name for reader in ours)
+        raise UnknownFormat(str(path), f"{names} both recognise its content")
+    if ours:
+        return ours[0].read(path)
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise UnreadableFile(str(path), "encoding", "UTF-16; write the file as UTF-8")
+    if b"\0" in head or head.startswith(b"PK\x03\x04"):
+        raise UnreadableFile(str(path), "", "binary content; result files are UTF-8 text (JSON, JSON lines, CSV)")
+    raise UnknownFormat(str(path))

@@ -1,0 +1,38 @@
+"""What a reader is, and what it hands back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+from checkpoints_db.records import Reading, Record
+
+HEAD_BYTES = 64 * 1024
+"""How much of a file a reader sees when it is asked whether it recognises it."""
+
+MAX_BYTES = 512 * 1024 * 1024
+"""Larger files are refused: no harness logs that much of one task, and the daemon must not run out of memory."""
+
+
+class Readout(Record):
+    """What one file says."""
+
+    reader: str
+    readings: tuple[Reading, ...]
+    notes: tuple[str, ...] = ()
+    """What the log could not give, said instead of made up."""
+
+
+class Reader(Protocol):
+    """Reads the files of one harness. One file, one line in `readers/__init__.py`, no configuration."""
+
+    name: str
+
+    def recognises(self, path: Path, head: bytes) -> bool:
+        """Whether `head`, the first 64 KiB of the file, looks like ours; the name of the file only breaks ties."""
+
+    def read(self, path: Path) -> Readout:
+        """The whole file or nothing.
+
+        Raises UnreadableFile naming the field, or IncompleteResult when the file is cut off or waits for its partner.
+        """

@@ -1,0 +1,206 @@
+"""Rows of a samples file of lm-eval: one (document, filter) each, checked before anything is computed from them."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import Counter
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from checkpoints_db.errors import IncompleteResult, UnreadableFile
+from checkpoints_db.readers.strict import count_of, json_of, number_of, object_of, text_of
+
+Json = dict[str, Any]
+_INDEX = re.compile(r"-?[0-9]{1,9}")
+ROUNDING = 1e-6
+"""A log-likelihood may exceed 0 by this much: half precision rounds."""
+LOWEST = -1e12
+"""No text is this unlikely; a number below it is damage."""
+
+
+class Row(NamedTuple):
+    """One line (or, in 0.4.2, one element of the array)."""
+
+    where: str
+    doc_id: int
+    filter: str
+    body: Json
+
+
+class Request(NamedTuple):
+    """What the model was asked to continue, the continuation, and what it made of it (nats)."""
+
+    context: str
+    continuation: str
+    ll: float
+    greedy: bool
+
+
+def rows_of(path: Path, notes: list[str]) -> list[Row]:
+    """All rows, each (document, filter) once, in order of document.
+
+    The harness appends to an existing file: rows that repeat are dropped with a note. Raises UnreadableFile naming
+    the line when two rows of one document differ.
+    """
+    seen: dict[tuple[int, str], Row] = {}
+    repeated = 0
+    for row in _rows(path):
+        first = seen.setdefault((row.doc_id, row.filter), row)
+        if first is row:
+            continue
+        if any(first.body.get(key) != row.body.get(key) for key in ("filtered_resps", "target")):
+            why = f"document {row.doc_id} was already answered otherwise on {first.where}; two runs share this file"
+            raise UnreadableFile(str(path), row.where, why)
+        repeated += 1
+    if repeated:
+        notes.append(f"{repeated} repeated rows counted once (the harness appends to an existing file)")
+    return sorted(seen.values(), key=lambda row: row.doc_id)
+
+
+def _rows(path: Path) -> list[Row]:
+    text = text_of(path)
+    if text.lstrip().startswith("["):
+        bodies = [(f"row {i}", body) for i, body in enumerate(json_of(text, path), start=1)]
+    else:
+        lines = text.split("\n")  # not splitlines: a model may write U+2028 inside a string
+        bodies = [(f"line {i}", _line(lines, i, path)) for i, line in enumerate(lines, start=1) if line.strip()]
+    rows = []
+    for where, body in bodies:
+        row = object_of(body, path, where)
+        doc_id = count_of(row.get("doc_id"), path, f"{where}, doc_id", least=0)
+        rows.append(Row(where, doc_id, str(row.get("filter", "none")), row))
+    return rows
+
+
+def _line(lines: list[str], number: int, path: Path) -> Any:
+    try:
+        return json_of(lines[number - 1], path, f"line {number}")
+    except IncompleteResult as error:
+        if any(line.strip() for line in lines[number:]):  # only the last line can be cut off
+            raise UnreadableFile(str(path), f"line {number}", "not JSON: the line ends too early") from error
+        raise
+
+
+def one_filter(rows: list[Row], effective: int | None, filters: set[str], path: Path) -> list[Row]:
+    """The rows of the first filter, after each has been counted against what the results file says.
+
+    `effective`: documents asked, None where that is unknown; `filters`: those the task has results under. Likelihoods
+    are the same under every filter. Raises IncompleteResult when documents are missing, UnreadableFile when there are
+    more than were asked.
+    """
+    counts = Counter(row.filter for row in rows)
+    for chosen, count in sorted(counts.items()):
+        if effective is not None and count < effective:
+            raise IncompleteResult(str(path), f"{count} of {effective} documents under filter {chosen!r}")
+        if effective is not None and count > effective:
+            why = f"{count} documents where the results file says {effective}"
+            raise UnreadableFile(str(path), f"filter {chosen}", why)
+    if not rows:
+        raise IncompleteResult(str(path), "no rows")
+    missing = filters - counts.keys()
+    if missing and all("filter" in row.body for row in rows):  # 0.4.2 does not name them
+        raise IncompleteResult(str(path), f"no rows under filter {min(missing)!r}")
+    first = min(counts, key=lambda name: (name != "none", name))
+    return [row for row in rows if row.filter == first]
+
+
+def requests_of(row: Row, path: Path) -> list[Request]:
+    """The requests of one row of a log-likelihood task. Raises UnreadableFile naming row and field."""
+    asked, answers = _asked(row, path), row.body.get("filtered_resps")
+    field = f"{row.where}, filtered_resps"
+    if not isinstance(answers, list) or not answers or len(answers) != len(asked):
+        count = len(answers) if isinstance(answers, list) else "no list of"
+        raise UnreadableFile(str(path), field, f"{count} answers to {len(asked)} requests")
+    found = []
+    for i, (pair, answer) in enumerate(zip(asked, answers, strict=True)):
+        parts = answer if isinstance(answer, list) else [answer, False]
+        if len(parts) != 2:
+            raise UnreadableFile(str(path), f"{field}[{i}]", "not a pair of log-likelihood and is_greedy")
+        found.append(Request(*pair, _nats(parts[0], path, f"{field}[{i}]"), str(parts[1]) == "True"))
+    return found
+
+
+def _asked(row: Row, path: Path) -> list[tuple[str, str]]:
+    given, field = row.body.get("arguments"), f"{row.where}, arguments"
+    if isinstance(given, dict):
+        given = [[each.get("arg_0"), each.get("arg_1", "")] for each in given.values() if isinstance(each, dict)]
+    if not isinstance(given, list) or not given:
+        raise UnreadableFile(str(path), field, "missing")
+    pairs = []
+    for i, pair in enumerate(given):
+        context, continuation = [*pair, ""][:2] if isinstance(pair, list) and pair else (None, None)
+        if not isinstance(context, str) or not isinstance(continuation, str):
+            raise UnreadableFile(str(path), f"{field}[{i}]", "not a pair of texts (context, continuation)")
+        pairs.append((context, continuation))
+    return pairs
+
+
+def _nats(body: Any, path: Path, field: str) -> float:
+    """A log-likelihood; from 0.4.3 on a string."""
+    try:
+        ll = float(body) if isinstance(body, str) else number_of(body, path, field)
+    except ValueError as error:
+        raise UnreadableFile(str(path), field, f"{body[:40]!r} is not a log-likelihood") from error
+    if not LOWEST <= ll <= ROUNDING:  # NaN is not either
+        raise UnreadableFile(str(path), field, f"log-likelihood {body!s:.40} is not a finite number of at most 0")
+    return min(ll, 0.0)
+
+
+def stated_acc(row: Row, path: Path) -> float | None:
+    """The row's own `acc`, None where the task does not measure it."""
+    body = row.body.get("acc")
+    if body is None:
+        return None
+    return float(body) if isinstance(body, bool) else number_of(body, path, f"{row.where}, acc")
+
+
+def right_answers(row: Row, requests: list[Request], config: Json, path: Path) -> tuple[int, ...] | None:
+    """Indices of the right choices; empty where the harness says there is none (-100), None where the log cannot tell.
+
+    Order of the rules: several contexts with one continuation (Winogrande) name the answer in the field that
+    `doc_to_text` names; an integer target is the index; a list the indices; a text the choice itself. Raises
+    UnreadableFile when an index lies outside the choices.
+    """
+    target, k = row.body.get("target"), len(requests)
+    if several_contexts(requests):
+        document, name = row.body.get("doc"), config.get("doc_to_text")
+        target = document.get(name) if isinstance(document, dict) and isinstance(name, str) else None
+        target = target if _index(target) is not None or isinstance(target, list) else None
+    if isinstance(target, str) and target.strip().startswith("["):
+        target = _listed(target)
+    indices = [_index(each) for each in (target if isinstance(target, list) else [target])]
+    if None in indices and isinstance(target, str):
+        delimiter = str(config.get("target_delimiter", " "))
+        texts = [choice_text(request, delimiter) for request in requests]
+        indices = [texts.index(target)] if target in texts else [None]
+    whole = [index for index in indices if index is not None]
+    if len(whole) != len(indices):
+        return None
+    if any(index >= k for index in whole):
+        raise UnreadableFile(str(path), f"{row.where}, target", f"{max(whole)} where there are {k} choices")
+    return tuple(sorted({index for index in whole if index >= 0}))
+
+
+def several_contexts(requests: list[Request]) -> bool:
+    """Whether the choices are contexts before one and the same continuation, as in Winogrande."""
+    return len(requests) > 1 and len({r.continuation for r in requests}) == 1 and len({r.context for r in requests}) > 1
+
+
+def choice_text(request: Request, delimiter: str) -> str:
+    """The continuation without the delimiter the harness put before it."""
+    return request.continuation.removeprefix(delimiter)
+
+
+def _listed(target: str) -> Any:
+    try:
+        found = ast.literal_eval(target)
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
+        return target
+    return found if isinstance(found, list) and found else target
+
+
+def _index(body: Any) -> int | None:
+    if isinstance(body, str) and _INDEX.fullmatch(body.strip()):
+        return int(body)
+    return body if isinstance(body, int) and not isinstance(body, bool) else None

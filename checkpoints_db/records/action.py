@@ -1,0 +1,262 @@
+"""What we do about it: findings, decisions, alerts, reviews, messages."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from checkpoints_db.records.base import Instant, Record
+from checkpoints_db.records.evidence import Name
+from checkpoints_db.records.judgement import Diagnosis, Verdict
+
+
+class Answer(StrEnum):
+    """What a gate says; ordered GO < WARN < HOLD < PAUSE, worst wins."""
+
+    GO = "GO"
+    WARN = "WARN"
+    HOLD = "HOLD"
+    PAUSE = "PAUSE"
+
+    @property
+    def rank(self) -> int:
+        """0 for GO up to 3 for PAUSE."""
+        return list(Answer).index(self)
+
+    @staticmethod
+    def worst(answers: list[Answer]) -> Answer:
+        """The worst of `answers`; GO of nothing (callers make sure that nothing is never asked).
+
+        >>> Answer.worst([Answer.GO, Answer.HOLD, Answer.WARN])
+        <Answer.HOLD: 'HOLD'>
+        """
+        return max(answers, key=lambda a: a.rank, default=Answer.GO)
+
+
+class Level(StrEnum):
+    """How binding a rule is; kept outside the rule itself."""
+
+    shadow = "shadow"  # evaluated and recorded, cannot stop anything
+    advisory = "advisory"  # at most WARN
+    soft = "soft"  # stops; released by quorum, may be waived
+    hard = "hard"  # stops; only a policy change removes it
+
+
+class Reason(StrEnum):
+    """Why a finding or a decision is what it is."""
+
+    ok = "ok"
+    broken = "broken"  # a rule's own test is broken
+    no_data = "no_data"  # a required result is missing
+    stale = "stale"  # an evaluation is older than the policy allows
+    incomparable = "incomparable"  # results that must agree do not
+    blind = "blind"  # the forecast could not have seen the break the policy cares about
+    forms_disagree = "forms_disagree"
+    unregistered = "unregistered"  # no valid sealed forecast, or nothing was ever judged
+    assessment_due = "assessment_due"
+    fault = "fault"  # an error of ours: exception, unreadable policy or store
+    latched = "latched"  # an earlier pause that nobody has released
+
+
+class Finding(Record):
+    """What one rule says of one subject of a case: a sentence, numbers, and what would change it."""
+
+    rule: Name
+    kind: Name
+    level: Level
+    answer: Answer
+    """What the rule says, before its level is applied."""
+    reason: Reason
+    subject: str = ""
+    """`task` or `task · metric`; empty for the run as a whole."""
+    sentence: str
+    would_pass_if: str = ""
+    numbers: dict[str, float] = Field(default_factory=dict)
+    magnitude: Annotated[float, Field(ge=0)] = 0.0
+    """How bad it is, growing with badness; a waiver is void as soon as this exceeds the waived level."""
+    waived_by: str = ""
+    released_by: str = ""
+
+    @property
+    def effect(self) -> Answer:
+        """What the finding contributes to the decision, after level, waiver and release."""
+        if self.waived_by or self.released_by:
+            return Answer.GO
+        cap = {Level.shadow: Answer.GO, Level.advisory: Answer.WARN}.get(self.level, Answer.PAUSE)
+        return min(self.answer, cap, key=lambda a: a.rank)
+
+
+class Latch(Record):
+    """An earlier PAUSE of the run that has not been released."""
+
+    decision: str
+    """Digest of the decision that paused."""
+    at: Instant
+    sentence: str
+    hard: bool = False
+    """Whether a hard rule paused: then no release opens it."""
+
+
+class Missing(Record):
+    """A result that the ladder has and this run has not."""
+
+    task: Name
+    metric: Name
+
+
+class Case(Record):
+    """Everything a policy may look at when it decides on one run. Two equal cases get equal decisions."""
+
+    family: Name
+    run: Name
+    judged: bool
+    """Whether any result of the run arrived as news (rather than as baseline history)."""
+    verdicts: tuple[Verdict, ...] = ()
+    diagnoses: tuple[Diagnosis, ...] = ()
+    missing: tuple[Missing, ...] = ()
+    """What smaller rungs were evaluated on and this run was not."""
+    first_at: Instant | None = None
+    """When the first result of the run arrived."""
+    last_at: Instant | None = None
+    """When the newest result of the run arrived."""
+    conflicts: tuple[str, ...] = ()
+    """Sentences about results that contradict each other."""
+    incomparable: tuple[str, ...] = ()
+    """Sentences about results whose conditions differ from the ladder's."""
+    latch: Latch | None = None
+
+    @property
+    def evidence(self) -> str:
+        """Digest of the evidence a person sees when releasing; the latch itself is not evidence."""
+        return self.model_copy(update={"latch": None}).digest
+
+
+class Waiver(Record):
+    """A named person lets one named rule pass, for one run and subject, up to one magnitude, until it expires."""
+
+    id: Name
+    rule: Name
+    family: Name
+    run: Name
+    subject: str = ""
+    up_to: Annotated[float, Field(ge=0)]
+    """Magnitude of the finding that was seen; a larger one voids the waiver."""
+    answer: Answer
+    """Answer of the finding that was seen; a worse one voids the waiver."""
+    saw: Reason | None = None
+    """Reason of the finding that was seen; one of another reason is another finding. None in hand-made records: any."""
+    by: Name
+    reason: Annotated[str, Field(min_length=1)]
+    at: Instant
+    expires: Instant
+    policy: str
+    """Digest of the policy it was granted under."""
+
+
+class Approval(Record):
+    """One person's vote to reopen a gate, bound to the evidence and the policy they saw."""
+
+    id: Name
+    family: Name
+    run: Name
+    by: Name
+    reason: Annotated[str, Field(min_length=1)]
+    at: Instant
+    evidence: str
+    policy: str
+    veto: bool = False
+    """A rejection: one is enough to keep the gate closed for this evidence."""
+
+
+class Decision(Record):
+    """The worst finding of a policy on a case."""
+
+    family: Name
+    run: Name
+    answer: Answer
+    reason: Reason
+    sentence: str
+    """The finding that decided, in words."""
+    findings: tuple[Finding, ...]
+    """Every finding that is not a plain pass, worst first; waived and released ones stay visible."""
+    passed: int
+    """Number of tests that passed."""
+    waived: int = 0
+    approvals: tuple[str, ...] = ()
+    """Names of those whose valid approvals count for this evidence and policy."""
+    needed: int = 0
+    """Approvals a release needs; 0 where nothing is to be released."""
+    released: bool = False
+    policy: str
+    policy_name: str
+    evidence: str
+    at: Instant
+    judgement_version: int
+
+
+class Acknowledgement(Record):
+    """A named person has seen an alert; expires and changes nothing else."""
+
+    alert: str
+    by: Name
+    comment: str = ""
+    at: Instant
+    expires: Instant
+
+
+AlertState = Literal["firing", "acknowledged", "closed"]
+
+
+class Alert(Record):
+    """A decision that wants a human; the same trouble is one alert."""
+
+    id: str
+    """First twelve characters of the fingerprint."""
+    fingerprint: str
+    family: str
+    """Empty for alerts about files that could not be placed."""
+    run: str
+    rule: Name
+    answer: Answer
+    state: AlertState
+    opened_at: Instant
+    changed_at: Instant
+    sentence: str
+    findings: tuple[Finding, ...] = ()
+    decision: str = ""
+    """Digest of the newest decision behind it."""
+    episode: Annotated[int, Field(ge=1)] = 1
+    """Counts re-openings after a close."""
+
+
+class GateState(Record):
+    """What the gate of one run says now."""
+
+    family: Name
+    run: Name
+    answer: Answer
+    reason: Reason
+    sentence: str
+    decision: str
+    """Digest of the decision it rests on; empty where there is none."""
+    evidence: str = ""
+    policy: str = ""
+    at: Instant
+
+    @property
+    def exit_code(self) -> int:
+        """0 GO (and WARN), 10 HOLD, 20 PAUSE."""
+        return {Answer.GO: 0, Answer.WARN: 0, Answer.HOLD: 10, Answer.PAUSE: 20}[self.answer]
+
+
+class Message(Record):
+    """A message owed to one notifier, written in the same transaction as its alert."""
+
+    id: str
+    """Idempotency key: the same event to the same receiver has the same id."""
+    receiver: Name
+    event: Literal["opened", "changed", "acknowledged", "closed", "reopened"]
+    alert: Alert
+    at: Instant

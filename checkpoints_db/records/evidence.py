@@ -1,0 +1,172 @@
+"""What was observed: metrics, readings, checkpoints, results, series."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from checkpoints_db.records.base import Instant, Record, digest_of
+
+Kind = Literal["continuous", "thresholded"]
+Direction = Literal["higher", "lower"]
+Axis = Literal["flop", "params", "tokens"]
+Positive = Annotated[float, Field(gt=0)]
+Name = Annotated[str, Field(min_length=1, max_length=500)]
+
+
+class Metric(Record):
+    """A named measure of the answers, with direction, range and chance level."""
+
+    name: Name
+    kind: Kind
+    direction: Direction = "higher"
+    lower: float | None = None
+    """Smallest possible value, where there is one."""
+    upper: float | None = None
+    """Largest possible value, where there is one."""
+    chance: float | None = None
+    """Value that guessing reaches, where it is known."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.lower is not None and self.upper is not None and self.lower >= self.upper:
+            raise ValueError(f"metric {self.name}: lower {self.lower} is not below upper {self.upper}")
+        if self.chance is not None and not self.holds(self.chance):
+            raise ValueError(f"metric {self.name}: chance {self.chance} lies outside the range")
+        return self
+
+    @property
+    def sign(self) -> int:
+        """+1 where a larger value means more capability, -1 where a smaller one does."""
+        return 1 if self.direction == "higher" else -1
+
+    def holds(self, value: float) -> bool:
+        """Whether `value` lies in the range of the metric (to rounding, 1e-9)."""
+        above = self.lower is None or value >= self.lower - 1e-9
+        return above and (self.upper is None or value <= self.upper + 1e-9)
+
+
+class Measured(Record):
+    """What a reading and a result have in common: one metric of one task, with its noise."""
+
+    task: Name
+    metric: Metric
+    value: float
+    stderr: Annotated[float, Field(ge=0)] | None = None
+    n: Annotated[int, Field(gt=0)] | None = None
+    """Number of items behind the value."""
+    date: Instant | None = None
+    """When the evaluation ran, as the log says."""
+    harness: str = ""
+    """Program that evaluated, and its version: `lm_eval 0.4.13`."""
+    conditions: str = ""
+    """Digest of what must agree for two results to be compared; empty where the source says nothing."""
+    remarks: tuple[str, ...] = ()
+    """Reasons to keep this value out of forecasts (`limit`, `invalidated`, ...); empty for a plain result."""
+
+    @model_validator(mode="after")
+    def _in_range(self) -> Self:
+        if not self.metric.holds(self.value):
+            low, high = self.metric.lower, self.metric.upper
+            raise ValueError(
+                f"task {self.task}, metric {self.metric.name}: value {self.value} outside its range [{low}, {high}]"
+            )
+        return self
+
+
+class Reading(Measured):
+    """One metric of one task as a log states it, before the catalogue has placed it.
+
+    Fields of scale are filled only where the source itself names them (the plain table does).
+    """
+
+    model: Name
+    """Name of the model as the log has it; what the patterns of the catalogue are matched against."""
+    family: str | None = None
+    run: str | None = None
+    step: Annotated[int, Field(ge=0)] | None = None
+    params: Positive | None = None
+    tokens: Positive | None = None
+    flop: Positive | None = None
+    role: Literal["train", "target"] | None = None
+    """Only used by backtests: `train` rows are smaller rungs, `target` rows what is to be forecast."""
+
+
+class Checkpoint(Record):
+    """Saved weights of a run at one step: the thing evaluated."""
+
+    family: Name
+    run: Name
+    model: Name
+    step: Annotated[int, Field(ge=0)] | None = None
+    stage: str = ""
+    """Point of training at which the rungs of the family are compared (`step 3000`); empty when there is one."""
+    params: Positive | None = None
+    tokens: Positive | None = None
+    flop: Positive | None = None
+
+    @property
+    def id(self) -> str:
+        """`family/run` or `family/run@step`."""
+        at = "" if self.step is None else f"@{self.step}"
+        return f"{self.family}/{self.run}{at}"
+
+    def scale(self, axis: Axis) -> float | None:
+        """Position on one scale axis, or None where it is not known."""
+        return {"flop": self.flop, "params": self.params, "tokens": self.tokens}[axis]
+
+
+class Result(Measured):
+    """One metric of one task on one checkpoint."""
+
+    checkpoint: Checkpoint
+    source: str = ""
+    """SHA-256 of the file it was read from."""
+
+    @property
+    def key(self) -> str:
+        """What the result is of: same checkpoint, task, metric and conditions have the same key."""
+        return digest_of([self.checkpoint.id, self.task, self.metric.name, self.conditions])
+
+    @property
+    def identity(self) -> str:
+        """What the result says: its key and its numbers, whatever file carried it."""
+        return digest_of([self.key, self.value, self.stderr, self.n, list(self.remarks)])
+
+    @property
+    def series(self) -> str:
+        """Id of the series this result belongs to, twelve hexadecimal characters."""
+        place = [self.checkpoint.family, self.checkpoint.stage]
+        return digest_of([*place, self.task, self.metric.name, self.conditions])[:12]
+
+
+class Point(Record):
+    """One rung of a series: a result and where it stands on the axis."""
+
+    run: Name
+    checkpoint: Name
+    x: Positive
+    """Scale: parameters, tokens or training FLOP, as the axis of the series says."""
+    value: float
+    stderr: float | None = None
+    n: int | None = None
+    result: str
+    """Identity of the result."""
+
+
+class Series(Record):
+    """The results of one metric of one task in one family along one axis, in order of scale."""
+
+    id: str
+    family: Name
+    task: Name
+    metric: Metric
+    stage: str
+    conditions: str
+    axis: Axis
+    points: tuple[Point, ...]
+
+    def below(self, x: float) -> Series:
+        """The part of the series at scales strictly smaller than `x`."""
+        return self.model_copy(update={"points": tuple(p for p in self.points if p.x < x * (1 - 1e-9))})

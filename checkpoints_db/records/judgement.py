@@ -1,0 +1,191 @@
+"""What we expect and how it compares: forecasts, verdicts, diagnoses."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from checkpoints_db.records.base import Instant, Record
+from checkpoints_db.records.evidence import Axis, Metric, Name, Positive
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+Link = Literal["identity", "log", "logit"]
+"""Space in which a trend is fitted: z = y, z = log |y - bound|, or z = logit of the share of the range."""
+
+
+class Fit(Record):
+    """A form with estimated parameters: everything `monitor.science.predict` needs at any larger scale.
+
+    With u = log(x / x_last): mean z = sum_j coefficients[j] * basis_j(u; exponent), and the predictive law at u is
+    Student-t with `dof` degrees of freedom and the scale that `monitor.science.predict` documents.
+    """
+
+    form: Name
+    link: Link
+    weight: Share
+    exponent: float = 0.0
+    """The non-linear parameter of the form, where it has one."""
+    coefficients: tuple[float, ...]
+    covariance: tuple[tuple[float, ...], ...]
+    """Of the coefficients, in link space (already multiplied by the noise variance)."""
+    variance: Annotated[float, Field(ge=0)]
+    """Noise variance of one result in link space."""
+    dof: Positive
+    kappa: Annotated[float, Field(ge=0)] = 0.0
+    """Relative error of the predicted change: adds (kappa * change)^2 to the variance at distance."""
+    drift: Annotated[float, Field(ge=0)] = 0.0
+    """Variance of a random walk per nat of scale beyond the last rung (persistence)."""
+    reach: Annotated[float, Field(gt=0)] | None = None
+    """Largest change per nat of scale beyond the last rung that the ladder makes credible; None: unlimited."""
+
+
+class TrackRecord(Record):
+    """How forecasts of this series did on its own history (rolling origin: hide the largest rungs, forecast, score)."""
+
+    forecasts: Annotated[int, Field(ge=0)]
+    inside_80: Share | None = None
+    inside_95: Share | None = None
+    skill: float | None = None
+    """1 - mean absolute error / that of persistence; above 0 is better than repeating the last value."""
+
+
+class Forecast(Record):
+    """The predictive distribution of the next result as a function of scale, valid beyond `x_last`."""
+
+    series: str
+    """Id of the series."""
+    family: Name
+    task: Name
+    metric: Metric
+    stage: str
+    conditions: str
+    axis: Axis
+    rungs: tuple[str, ...]
+    """Runs it learnt from, in order of scale."""
+    x_first: Positive
+    x_last: Positive
+    last_value: float
+    """Value at the largest rung: what persistence would answer."""
+    room: Positive
+    """The full range of the metric, or its room for improvement: what a break is measured against."""
+    fits: tuple[Fit, ...]
+    target_variance: Annotated[float, Field(ge=0)] = 0.0
+    """Typical squared standard error of one result, in units of the metric squared; 0 where unknown."""
+    calibration: Annotated[float, Field(ge=1)] = 1.0
+    """Factor on every scale, learnt from past misses; only ever widening."""
+    plateau: bool = False
+    """Whether no rung has left the floor or chance: a flat history says nothing about a take-off."""
+    track: TrackRecord
+    data_digest: str
+    """Digest of the points it learnt from."""
+    seed: int = 0
+    """Seed of any random draw; the engine of this version draws none."""
+    code_version: str
+    judgement_version: int
+
+
+class Sealed(Record):
+    """A forecast as the ledger has it."""
+
+    forecast: Forecast
+    at: Instant
+    seq: Annotated[int, Field(ge=1)]
+
+
+Outcome = Literal["expected", "above", "below", "inconclusive", "unforeseen"]
+"""above and below are meant in the direction of capability: a loss lower than forecast is `above`."""
+
+Why = Literal[
+    "ok",  # the outcome rests on a sealed forecast that could see
+    "blind",  # inside the interval, but a break of the size the policy cares about would have been inside too
+    "plateau",  # inside the interval of a history that never left its floor
+    "too_few",  # not enough rungs for any forecast
+    "unsealed",  # no forecast of this series was sealed before the result arrived
+    "smaller",  # the checkpoint is not larger than the rungs the forecast learnt from
+    "remarked",  # the result carries a remark (limit, invalidated, ...) and is not comparable with the ladder
+    "no_scale",  # the checkpoint has no position on the axis of the series
+]
+
+
+class Verdict(Record):
+    """A statement about one metric on one checkpoint, with no action in it."""
+
+    family: Name
+    run: Name
+    checkpoint: Name
+    task: Name
+    metric: Metric
+    series: str
+    result: str
+    """Identity of the result judged."""
+    forecast: str | None
+    """Digest of the sealed forecast it was judged by."""
+    sealed_at: Instant | None = None
+    outcome: Outcome
+    why: Why
+    observed: float
+    stderr: float | None = None
+    n: int | None = None
+    median: float | None = None
+    lower: float | None = None
+    """Lower end of the central predictive interval at `level`."""
+    upper: float | None = None
+    level: Share
+    """1 - 2 * tail of the policy's judging: the probability inside [lower, upper]."""
+    tail_above: Share | None = None
+    """Probability of a result at least this much in the direction of capability."""
+    tail_below: Share | None = None
+    """Probability of a result at least this far against the direction of capability."""
+    detectable: Annotated[float, Field(ge=0)] | None = None
+    """Minimum detectable break toward capability, in units of the metric; None where nothing can be seen."""
+    blindness: Annotated[float, Field(ge=0)] | None = None
+    """`detectable` as a share of the metric's room; compared with the policy's `resolve`."""
+    rungs: int = 0
+    distance: float | None = None
+    """log(x / x_last) in nats."""
+    skill: float | None = None
+    coverage: Share | None = None
+    """Share of past forecasts of the series inside their 80 % interval."""
+    sentence: str
+    judgement_version: int
+
+
+class Linked(Record):
+    """What the continuous metric says the thresholded one should have been."""
+
+    method: Literal["item_product", "mean_product", "fitted"]
+    predicted: float
+    lower: float
+    upper: float
+
+
+DiagnosisName = Literal[
+    "on_trend",
+    "metric_artefact",
+    "unexplained_jump",
+    "genuine_break",
+    "latent_break",
+    "regression",
+    "unresolved_jump",
+    "inconclusive",
+]
+
+
+class Diagnosis(Record):
+    """The verdicts of one task under its continuous and thresholded metrics, read together."""
+
+    family: Name
+    run: Name
+    checkpoint: Name
+    question: Name
+    """What was asked: a task, or the group of tasks the catalogue reads together."""
+    name: DiagnosisName
+    why: Why
+    """Why it is inconclusive, where it is."""
+    continuous: Verdict | None
+    thresholded: Verdict | None
+    linked: Linked | None = None
+    sentence: str
+    judgement_version: int

@@ -1,0 +1,135 @@
+"""Tables of one SQLite file: four verbs and a transaction. The only door to SQL (with the steps of `migrations`)."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlite_utils import Database
+
+from checkpoints_db.errors import NoStore, SchemaTooNew, StoreError, StoreUnreadable
+from checkpoints_db.migrations import schema
+
+WAIT = 5.0
+"""Seconds to wait for another writer before giving up."""
+
+
+class Tables:
+    """One open SQLite file in WAL mode."""
+
+    def __init__(self, db: Database, path: Path) -> None:
+        self._db = db
+        self.path = path
+
+    @classmethod
+    def open(cls, path: Path, *, create: bool = False, wait: float = WAIT) -> Tables:
+        """Open the file at `path`, bringing its schema up to date.
+
+        Raises NoStore when there is none and `create` is false, SchemaTooNew when a newer holdpoint wrote it, and
+        StoreUnreadable when the file is locked for longer than `wait` seconds, damaged, or not ours to read.
+        """
+        if not create and not path.is_file():
+            raise NoStore(str(path))
+        with translated(path):
+            if create:
+                path.parent.mkdir(parents=True, exist_ok=True)
+            connection = sqlite3.connect(path, timeout=wait, isolation_level=None, check_same_thread=False)
+            try:
+                # Plugins of sqlite-utils are left out: nothing runs in a safety gate that no reviewed file names.
+                db = Database(connection, execute_plugins=False)
+                db.execute("PRAGMA journal_mode=WAL")
+                db.execute("PRAGMA synchronous=FULL")
+                db.execute("PRAGMA foreign_keys=ON")
+                cls._migrate(db, path)
+            except BaseException:
+                connection.close()
+                raise
+            return cls(db, path)
+
+    @staticmethod
+    def _migrate(db: Database, path: Path) -> None:
+        pending = {step.name for step in schema.pending(db)}
+        applied = {step.name for step in schema.applied(db)}
+        newest = applied - {step.name for step in schema._migrations}
+        if newest:
+            raise SchemaTooNew(str(path), sorted(newest))
+        if pending:
+            schema.apply(db)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    def __enter__(self) -> Tables:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Everything inside happens, or nothing of it. Raises StoreUnreadable when another writer does not let go."""
+        if self._db.conn.in_transaction:
+            with self._db.atomic():
+                yield
+            return
+        with translated(self.path):
+            # IMMEDIATE takes the write lock at once: a deferred transaction that read first can fail later.
+            self._db.conn.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._db.rollback()
+            raise
+        with translated(self.path):
+            self._db.conn.execute("COMMIT")
+
+    def must_be_writing(self) -> None:
+        """Raise StoreError outside of `transaction()`: half a walk must never be written."""
+        if not self._db.conn.in_transaction:
+            raise StoreError("this is only written inside a transaction; use `with store.transaction():`")
+
+    def rows(
+        self,
+        table: str,
+        where: str | None = None,
+        args: Sequence[Any] = (),
+        *,
+        order_by: str | None = None,
+        limit: int | None = None,
+    ) -> list[dict[str, Any]]:
+        """Rows of a table as dictionaries."""
+        with translated(self.path):
+            found = self._db.table(table).rows_where(where, list(args), order_by=order_by, limit=limit)
+            return list(found)
+
+    def insert(self, table: str, row: dict[str, Any]) -> None:
+        """Insert one row; a double key is an error."""
+        self.must_be_writing()
+        with translated(self.path):
+            self._db.table(table).insert(row)
+
+    def upsert(self, table: str, row: dict[str, Any]) -> None:
+        """Insert one row, or change the row with its key. Never used on the ledger."""
+        self.must_be_writing()
+        with translated(self.path):
+            self._db.table(table).upsert(row, pk=self._db.table(table).pks[0])
+
+    def count(self, table: str, where: str | None = None, args: Sequence[Any] = ()) -> int:
+        """Number of rows."""
+        with translated(self.path):
+            return int(self._db.table(table).count_where(where, list(args)))
+
+
+@contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """SQLite's errors as ours."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise StoreUnreadable(str(path), str(error)) from error
+    except OSError as error:
+        raise StoreUnreadable(str(path), error.strerror or str(error)) from error

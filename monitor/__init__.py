@@ -1,0 +1,1 @@
+"""What we expect, and what we do about it."""

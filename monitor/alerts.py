@@ -1,0 +1,182 @@
+"""Alerts: the same trouble is one alert, with a history that nothing overwrites."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Literal
+
+from checkpoints_db import Store
+from checkpoints_db.records import Alert, Answer, Decision, Finding, Message, digest_of
+
+DAEMON = "holdpoint"
+"""Who acted, where no person did."""
+
+Event = Literal["opened", "changed", "acknowledged", "closed", "reopened"]
+
+
+def fingerprint(family: str, run: str, rule: str, subject: str = "") -> str:
+    """What makes two alerts the same trouble: the run and the rule, or the rule and its subject."""
+    return digest_of([family, run, rule, subject])
+
+
+def raise_for(store: Store, decision: Decision, receivers: Sequence[str], at: datetime) -> list[Alert]:
+    """Open, change, re-open or close the alerts of one run so that they say what `decision` says.
+
+    One alert for each rule that has something to say. An alert of a pause stays open until the pause is released,
+    even when its finding has receded. Returns the alerts that changed. Wants a transaction around it.
+    """
+    speaking: dict[str, list[Finding]] = {}
+    for finding in decision.findings:
+        if finding.effect.rank >= Answer.WARN.rank:
+            speaking.setdefault(finding.rule, []).append(finding)
+    paused = decision.answer == Answer.PAUSE
+    changed = [
+        alert
+        for rule, findings in speaking.items()
+        if rule != "latch" or len(speaking) == 1
+        for alert in _raise_rule(store, decision, rule, findings, receivers, at)
+    ]
+    for alert in store.actions.alerts(decision.family, decision.run):
+        latched = paused and alert.answer == Answer.PAUSE
+        if alert.rule in speaking or alert.state == "closed" or alert.rule in EVIDENCE_RULES or latched:
+            continue
+        why = f"released by {' and '.join(decision.approvals)}" if decision.released else "no longer found"
+        changed.append(close(store, alert, f"{alert.sentence} ({why})", receivers, at))
+    return changed
+
+
+def _raise_rule(
+    store: Store, decision: Decision, rule: str, findings: list[Finding], receivers: Sequence[str], at: datetime
+) -> list[Alert]:
+    worst = max(findings, key=lambda finding: (finding.effect.rank, finding.magnitude))
+    others = f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
+    return _tell(
+        store,
+        family=decision.family,
+        run=decision.run,
+        rule=rule,
+        subject="",
+        answer=worst.effect,
+        sentence=worst.sentence + others,
+        findings=tuple(findings),
+        decision=decision.digest,
+        receivers=receivers,
+        at=at,
+    )
+
+
+EVIDENCE_RULES = ("quarantine", "unplaced", "conflict", "waiting", "fault")
+"""Alerts that are not about a policy's rule but about files, and about ourselves."""
+
+
+def raise_about(
+    store: Store,
+    rule: str,
+    subject: str,
+    sentence: str,
+    receivers: Sequence[str],
+    at: datetime,
+    *,
+    family: str = "",
+    run: str = "",
+) -> list[Alert]:
+    """Open the alert about one file, model or result (`rule` is one of EVIDENCE_RULES). Wants a transaction."""
+    return _tell(
+        store,
+        family=family,
+        run=run,
+        rule=rule,
+        subject=subject,
+        answer=Answer.HOLD,
+        sentence=sentence,
+        findings=(),
+        decision="",
+        receivers=receivers,
+        at=at,
+    )
+
+
+def settle_about(store: Store, rule: str, subject: str, receivers: Sequence[str], at: datetime) -> None:
+    """Close the alert about one file, model or result, if it is open. Wants a transaction."""
+    alert = store.actions.alert(fingerprint("", "", rule, subject))
+    if alert is not None and alert.state != "closed":
+        close(store, alert, f"{alert.sentence} (settled)", receivers, at)
+
+
+def close(store: Store, alert: Alert, sentence: str, receivers: Sequence[str], at: datetime, by: str = DAEMON) -> Alert:
+    """Close an alert and owe the message. Wants a transaction."""
+    shut = alert.model_copy(update={"state": "closed", "changed_at": at, "sentence": sentence})
+    return _write(store, shut, "closed", receivers, at, by)
+
+
+def refire(store: Store, alert: Alert, receivers: Sequence[str], at: datetime) -> Alert:
+    """Bring back an alert whose acknowledgement expired. Wants a transaction."""
+    back = alert.model_copy(update={"state": "firing", "changed_at": at})
+    return _write(store, back, "reopened", receivers, at, DAEMON)
+
+
+def acknowledged(store: Store, alert: Alert, by: str, receivers: Sequence[str], at: datetime) -> Alert:
+    """Mark an alert as seen by a person. Wants a transaction."""
+    seen = alert.model_copy(update={"state": "acknowledged", "changed_at": at})
+    return _write(store, seen, "acknowledged", receivers, at, by)
+
+
+def _tell(
+    store: Store,
+    *,
+    family: str,
+    run: str,
+    rule: str,
+    subject: str,
+    answer: Answer,
+    sentence: str,
+    findings: tuple[Finding, ...],
+    decision: str,
+    receivers: Sequence[str],
+    at: datetime,
+) -> list[Alert]:
+    print_ = fingerprint(family, run, rule, subject)
+    old = store.actions.alert(print_)
+    fresh = Alert(
+        id=print_[:12],
+        fingerprint=print_,
+        family=family,
+        run=run,
+        rule=rule,
+        answer=answer,
+        state="firing",
+        opened_at=at,
+        changed_at=at,
+        sentence=sentence,
+        findings=findings,
+        decision=decision,
+    )
+    if old is None:
+        return [_write(store, fresh, "opened", receivers, at, DAEMON)]
+    if old.state == "closed":
+        update = {"opened_at": at, "episode": old.episode + 1}
+        return [_write(store, fresh.model_copy(update=update), "reopened", receivers, at, DAEMON)]
+    if (old.answer, old.sentence, old.findings) == (answer, sentence, findings):
+        return []
+    # A finding that recedes under a latched pause does not soften its alert; one that grows ends an acknowledgement.
+    grown = answer.rank > old.answer.rank or _magnitude(findings) > _magnitude(old.findings)
+    update = {
+        "opened_at": old.opened_at,
+        "episode": old.episode,
+        "answer": max(answer, old.answer, key=lambda a: a.rank),
+        "state": "firing" if grown else old.state,
+    }
+    return [_write(store, fresh.model_copy(update=update), "changed", receivers if grown else (), at, DAEMON)]
+
+
+def _magnitude(findings: Sequence[Finding]) -> float:
+    return max((finding.magnitude for finding in findings), default=0.0)
+
+
+def _write(store: Store, alert: Alert, event: Event, receivers: Sequence[str], at: datetime, by: str) -> Alert:
+    store.actions.put_alert(alert, event, by, at)
+    for receiver in receivers:
+        name = digest_of([alert.fingerprint, alert.episode, event, alert.decision, alert.sentence, receiver])
+        store.outbox.put(Message(id=name, receiver=receiver, event=event, alert=alert, at=at))
+    return alert

@@ -1,0 +1,150 @@
+"""The timetable: what the daemon does, each job whole or not at all, and the boundary where a failure becomes HOLD."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+from checkpoints_db import Store
+from checkpoints_db.catalogue import Catalogue
+from checkpoints_db.errors import HoldpointError, LeadershipLost, LedgerBroken, SchemaTooNew
+from checkpoints_db.records.duration import Duration
+from monitor import alerts, notify, watch
+from monitor.clock import Clock
+from monitor.daemon import inbox
+from monitor.settings import Settings
+from policies.loader import find
+
+logger = logging.getLogger("holdpoint.daemon")
+
+FATAL = (LedgerBroken, SchemaTooNew, LeadershipLost)
+"""Errors about ourselves: the daemon stops, and a stopped daemon means HOLD."""
+
+
+class Jobs:
+    """The five jobs over one store. Each opens the store, loads policy and catalogue afresh, acts in transactions."""
+
+    def __init__(self, settings: Settings, clock: Clock, holder: str) -> None:
+        self.settings, self.clock, self.holder = settings, clock, holder
+
+    def timetable(self) -> list[tuple[str, Duration, Callable[[], str]]]:
+        """Name, period and body of each job, in the order of one cycle."""
+        terms = self.settings.daemon
+        return [
+            ("scan", terms.scan, self.scan),
+            ("forecast", terms.forecast, self.forecast),
+            ("overdue", terms.overdue, self.overdue),
+            ("expire", terms.expire, self.expire),
+            ("deliver", terms.deliver, self.deliver),
+        ]
+
+    def run(self, name: str, body: Callable[[], str]) -> bool:
+        """Run one job; the job boundary. A failure is logged, alerted, and holds every gate until a cycle succeeds."""
+        try:
+            done = body()
+        except FATAL:
+            raise
+        except Exception as error:  # the job boundary: whatever went wrong, doubt must become HOLD and not silence
+            if isinstance(error, HoldpointError):
+                logger.error("job %s failed: %s", name, error)  # noqa: TRY400 - the sentence says it, no trace needed
+            else:
+                logger.exception("job %s failed", name)
+            self._fault(name, error)
+            return False
+        if done:
+            logger.info("%s: %s", name, done)
+        return True
+
+    def _fault(self, name: str, error: Exception) -> None:
+        """Remember the failure where `gate ask` looks, and tell everyone; if even that fails, silence holds gates."""
+        sentence = f"job {name} failed: {type(error).__name__}: {error}"
+        try:
+            with self._open() as store, store.transaction():
+                at = self.clock.now()
+                store.note("fault", sentence, at)
+                alerts.raise_about(store, "fault", name, sentence, tuple(self.settings.receivers), at)
+        except HoldpointError as worse:
+            logger.error("the failure could not be written down (%s); gates hold by silence", worse)  # noqa: TRY400
+
+    # -- the jobs -----------------------------------------------------------------------------------------------------
+
+    def scan(self) -> str:
+        """Take in what landed in the sources, to the end of the walk, and note a complete cycle."""
+        with self._open() as store:
+            rules = self._rules()
+            files = inbox.arrivals(
+                store, self.settings.source, self.settings.base, self.clock, self.settings.daemon.settle
+            )
+            walked = watch.consider(store, rules, files) if files else watch.Walked()
+            placed = watch.reconsider(store, rules)
+            with store.transaction():
+                at = self.clock.now()
+                store.note("cycle", rules.policy.digest, at)
+                alerts.settle_about(store, "fault", "scan", tuple(self.settings.receivers), at)
+        if not (walked.new or walked.conflicting or walked.quarantined or placed.new):
+            return ""
+        gates = ", ".join(f"{d.family}/{d.run} {d.answer}" for d in (*walked.decisions, *placed.decisions))
+        return (
+            f"{walked.files} files, {walked.new + placed.new} new results, {walked.sealed} seals; {gates or 'no gate'}"
+        )
+
+    def forecast(self) -> str:
+        """Make up seals that a crash left out."""
+        with self._open() as store:
+            sealed = watch.seal_missing(store, self._rules())
+        return f"{sealed} seals made up" if sealed else ""
+
+    def overdue(self) -> str:
+        """Settle every gate again: what became stale or overdue since holds now."""
+        with self._open() as store:
+            watch.settle_all(store, self._rules())
+        return ""
+
+    def expire(self) -> str:
+        """Bring back alerts whose acknowledgement expired, and close gates whose waiver did."""
+        count = 0
+        with self._open() as store:
+            rules, at = self._rules(), self.clock.now()
+            for alert in store.actions.alerts():
+                acks = store.actions.acknowledgements(alert.id)
+                if alert.state == "acknowledged" and all(ack.expires <= at for ack in acks):
+                    with store.transaction():
+                        alerts.refire(store, alert, rules.policy.notify, at)
+                    count += 1
+            for family, run in dict.fromkeys((w.family, w.run) for w in store.actions.waivers()):
+                with store.transaction():
+                    watch.settle(store, rules, family, run)
+        return f"{count} acknowledgements expired" if count else ""
+
+    def deliver(self) -> str:
+        """Send what is owed; a message that can never arrive raises an alert of its own."""
+        with self._open() as store:
+            sent, failed, lost = notify.deliver(store, self.settings, self.clock)
+            for receiver, error in lost.items():
+                others = tuple(name for name in self.settings.receivers if name != receiver)
+                with store.transaction():
+                    alerts.raise_about(store, "fault", f"receiver {receiver}", error, others, self.clock.now())
+        return f"{sent} messages sent, {failed} failed" if sent or failed else ""
+
+    # -- what they stand on -------------------------------------------------------------------------------------------
+
+    def _open(self) -> Store:
+        store = Store.open(self.settings.at(self.settings.store))
+        at = self.clock.now()
+        try:
+            store.lead(self.holder, at, at + self.settings.daemon.leadership)
+        except BaseException:
+            store.close()
+            raise
+        return store
+
+    def _rules(self) -> watch.Rules:
+        return load_rules(self.settings, self.clock)
+
+
+def load_rules(settings: Settings, clock: Clock) -> watch.Rules:
+    """Policy and catalogue as they are on disk now. Raises BadPolicy or SettingsError."""
+    policy = find(settings.policy, settings.base)
+    catalogue = Catalogue.from_toml(settings.at(Path(settings.catalogue)))
+    return watch.Rules(settings, catalogue, policy, clock)

@@ -1,0 +1,125 @@
+"""The daemon: start, stop, signals, leadership. APScheduler keeps the time; correctness never depends on it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+import signal
+import threading
+from types import FrameType
+
+from apscheduler.events import EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED, JobExecutionEvent
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from checkpoints_db import Store
+from checkpoints_db.errors import HoldpointError, LeadershipLost
+from monitor.clock import Clock
+from monitor.daemon.jobs import FATAL, Jobs
+from monitor.settings import Settings
+
+logger = logging.getLogger("holdpoint.daemon")
+
+
+class Service:
+    """One daemon over one store. `run` gives the exit code: 0 stopped cleanly, 3 by an error about ourselves."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self.settings, self.clock = settings, clock
+        self.holder = f"{platform.node()}:{os.getpid()}"
+        self.jobs = Jobs(settings, clock, self.holder)
+        self._stop = threading.Event()
+        self._fatal: HoldpointError | None = None
+
+    def once(self) -> bool:
+        """One cycle of every job; whether all of them succeeded."""
+        self.prepare()
+        try:
+            done = [self._run(name) for name, _, _ in self.jobs.timetable()]
+            return all(done) and self._fatal is None
+        finally:
+            self._resign()
+
+    def run(self) -> int:
+        """Sweep overdue work, then keep the timetable until SIGTERM or SIGINT."""
+        self.prepare()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._asked_to_stop)
+        for name, _, _ in self.jobs.timetable():
+            self._run(name)
+        # One worker: two jobs never write at once. No misfire time: a late job runs late, it is never dropped.
+        scheduler = BackgroundScheduler(
+            executors={"default": ThreadPoolExecutor(1)},
+            timezone="UTC",
+            job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
+        )
+        for name, period, _ in self.jobs.timetable():
+            scheduler.add_job(self._run, "interval", seconds=period.total_seconds(), args=[name], id=name)
+        scheduler.add_listener(_late, EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES)
+        scheduler.start()
+        logger.info("holdpoint daemon runs as %s on %s", self.holder, self.settings.at(self.settings.store))
+        self._stop.wait()
+        scheduler.shutdown(wait=True)
+        self._resign()
+        if self._fatal is not None:
+            logger.error("stopped: %s", self._fatal)
+            return 3
+        logger.info("stopped")
+        return 0
+
+    def prepare(self) -> None:
+        """Check the ledger and take leadership, from a dead daemon of this machine at once.
+
+        Raises LedgerBroken, SchemaTooNew, NoStore, or LeadershipLost while another daemon leads.
+        """
+        with Store.open(self.settings.at(self.settings.store)) as store:
+            store.ledger.verify()
+            at = self.clock.now()
+            until = at + self.settings.daemon.leadership
+            try:
+                store.lead(self.holder, at, until)
+            except LeadershipLost as lost:
+                if not _is_dead(lost.holder):
+                    raise
+                logger.warning("taking over from %s, which is no longer running", lost.holder)
+                store.resign(lost.holder)
+                store.lead(self.holder, at, until)
+
+    def _run(self, name: str) -> bool:
+        body = {job: body for job, _, body in self.jobs.timetable()}[name]
+        try:
+            return self.jobs.run(name, body)
+        except FATAL as error:
+            self._fatal = error
+            self._stop.set()
+            return False
+
+    def _resign(self) -> None:
+        try:
+            with Store.open(self.settings.at(self.settings.store)) as store:
+                store.resign(self.holder)
+        except HoldpointError as error:
+            logger.warning("leadership could not be given back (%s); it expires by itself", error)
+
+    def _asked_to_stop(self, number: int, _frame: FrameType | None) -> None:
+        logger.info("received %s, finishing the job in hand", signal.Signals(number).name)
+        self._stop.set()
+
+
+def _is_dead(holder: str) -> bool:
+    """Whether `holder` was a process of this machine that is gone."""
+    host, _, pid = holder.rpartition(":")
+    if host != platform.node() or not pid.isdigit():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
+
+
+def _late(event: JobExecutionEvent) -> None:
+    logger.warning("job %s is late: the one before it is still running", event.job_id)

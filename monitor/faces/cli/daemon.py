@@ -1,0 +1,33 @@
+"""`holdpoint daemon`: run it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from monitor.clock import SystemClock
+from monitor.daemon.service import Service
+from monitor.faces.cli import shell
+from monitor.faces.render import as_json
+from monitor.settings import Settings
+
+app = typer.Typer(no_args_is_help=True, help="The lab daemon: picks up results, judges, alerts, gates, delivers.")
+
+
+@app.command()
+def run(
+    once: Annotated[bool, typer.Option("--once", help="One cycle of every job, then stop.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")] = False,
+    config: shell.Config = shell.DEFAULT,
+    json: shell.Json = False,
+) -> None:
+    """Run until SIGTERM. Exit code 0 after a clean stop, 1 when a job of --once failed, 3 when it stopped itself."""
+    shell.log_to_console(verbose=verbose)
+    service = Service(Settings.load(config), SystemClock())
+    if once:
+        succeeded = service.once()
+        if json:
+            as_json({"cycle": "complete" if succeeded else "failed"})
+        raise typer.Exit(0 if succeeded else 1)
+    raise typer.Exit(service.run())

@@ -1,0 +1,127 @@
+"""`holdpoint forecast`: what is sealed, and what it says at a scale."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from checkpoints_db.errors import EvidenceError, ForecastError
+from checkpoints_db.records import Forecast, Sealed
+from monitor.faces.cli import shell
+from monitor.faces.render import interval, moment, number, probability, scale, table
+from monitor.forecasting import law_at
+from monitor.verdicts import detectable
+
+app = typer.Typer(no_args_is_help=True, help="Forecasts: sealed in the ledger before the results they judge.")
+
+
+@app.command("list")
+def list_(
+    family: Annotated[str | None, typer.Option(help="Only this family.")] = None,
+    config: shell.Config = shell.DEFAULT,
+    json: shell.Json = False,
+) -> None:
+    """The newest seal of every series: rungs it learnt from, forms, skill and coverage on its own history."""
+    with shell.opened(config) as (_, store):
+        sealed = store.judgements.all_sealed(family)
+    rows = [_row(one) for one in sealed]
+    columns = (
+        "forecast",
+        "family",
+        "task",
+        "metric",
+        "stage",
+        "rungs",
+        "beyond",
+        "main form",
+        "skill",
+        "in 80 %",
+        "sealed",
+    )
+    value = [{"at": s.at.isoformat(), "seq": s.seq, "digest": s.forecast.digest, **s.forecast.body()} for s in sealed]
+    shell.show(value, table("Sealed forecasts", columns, rows, right=("skill", "in 80 %")), json=json)
+
+
+def _row(sealed: Sealed) -> tuple[object, ...]:
+    f = sealed.forecast
+    main = max(f.fits, key=lambda fit: fit.weight)
+    return (
+        f.digest[:12],
+        f.family,
+        f.task,
+        f.metric.name,
+        f.stage or "–",
+        f"{f.rungs[0]}…{f.rungs[-1]} ({len(f.rungs)})",
+        scale(f.x_last),
+        f"{main.form} in {main.link} ({main.weight:.0%})",
+        number(f.track.skill, 2),
+        number(f.track.inside_80, 2),
+        moment(sealed.at),
+    )
+
+
+def _said(forecast: Forecast, x: float) -> dict[str, float]:
+    """What a forecast says at one scale."""
+    if x <= forecast.x_last:
+        raise ForecastError(f"--at {x:g}: a forecast speaks of scales beyond {forecast.x_last:g}")
+    quantiles = law_at(forecast, x).quantile(np.array([0.01, 0.1, 0.5, 0.9, 0.99]))
+    low, low_80, median, up_80, up = (float(q) for q in np.atleast_1d(quantiles))
+    said = {"x": x, "median": median, "lower_80": low_80, "upper_80": up_80, "lower_98": low, "upper_98": up}
+    return {**said, "detectable": detectable(forecast.metric, low, median, up)}
+
+
+@app.command()
+def show(
+    name: Annotated[str, typer.Argument(help="Digest of a forecast, or a series.")],
+    at: Annotated[
+        list[float] | None, typer.Option("--at", help="A scale on the axis of the series; may be repeated.")
+    ] = None,
+    chart: shell.Chart = None,
+    config: shell.Config = shell.DEFAULT,
+    json: shell.Json = False,
+) -> None:
+    """What one sealed forecast says at larger scales: median, intervals, and the smallest break it could see."""
+    with shell.opened(config) as (_, store):
+        sealed = store.judgements.forecast(name)
+        series = store.evidence.series(sealed.forecast.series) if sealed else shell.find_series(store, name)
+        sealed = sealed or store.judgements.sealed(series.id)
+    if sealed is None:
+        raise EvidenceError(f"series {series.id}: no forecast is sealed; it has {len(series.points)} rungs")
+    forecast = sealed.forecast
+    scales = at or [forecast.x_last * factor for factor in (1.5, 2, 4, 10)]
+    said = [_said(forecast, x) for x in scales]
+    rows = [
+        (
+            scale(s["x"]),
+            number(s["median"]),
+            interval(s["lower_80"], s["upper_80"]),
+            interval(s["lower_98"], s["upper_98"]),
+            number(s["detectable"]),
+        )
+        for s in said
+    ]
+    what = f"{forecast.task} · {forecast.metric.name} — {forecast.family}"
+    title = f"{what}, sealed {moment(sealed.at)} as {forecast.digest[:12]}"
+    columns = (forecast.axis, "median", "80 %", "98 %", "smallest break it could see")
+    value = {
+        "at": sealed.at.isoformat(),
+        "seq": sealed.seq,
+        "digest": forecast.digest,
+        "forecast": forecast.body(),
+        "says": said,
+    }
+    shell.show(value, table(title, columns, rows, right=columns), json=json)
+    if not json:
+        parts = (f"{f.form} in {f.link} {f.weight:.0%}" for f in sorted(forecast.fits, key=lambda f: -f.weight)[:4])
+        shell.say(
+            f"forms: {', '.join(parts)}; learnt from {', '.join(forecast.rungs)}; data {forecast.data_digest[:12]}; "
+            f"ledger row {sealed.seq}; inside 80 % on its history: {probability(forecast.track.inside_80)}"
+        )
+    if chart is not None:
+        from monitor.faces import charts  # noqa: PLC0415 - the chart library takes a second to import
+
+        charts.write(charts.series_chart(series, forecast), chart)
+        if not json:
+            shell.say(f"chart: {chart}")

@@ -1,0 +1,81 @@
+"""`holdpoint series`: the trends, and the charts of them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from monitor.faces.cli import shell
+from monitor.faces.render import number, scale, table
+
+app = typer.Typer(no_args_is_help=True, help="Series: one metric of one task along the sizes of one family.")
+
+
+@app.command("list")
+def list_(
+    family: Annotated[str | None, typer.Option(help="Only this family.")] = None,
+    config: shell.Config = shell.DEFAULT,
+    json: shell.Json = False,
+) -> None:
+    """Every series, its rungs, and whether a forecast of it is sealed."""
+    with shell.opened(config) as (_, store):
+        found = [store.evidence.series(name) for name in store.evidence.series_ids(family)]
+        seals = {s.id: store.judgements.sealed(s.id) for s in found}
+    rows = [
+        (
+            s.id,
+            s.family,
+            s.task,
+            s.metric.name,
+            s.metric.kind,
+            s.stage or "–",
+            len({p.run for p in s.points}),
+            number(s.points[0].value) if s.points else "–",
+            number(s.points[-1].value) if s.points else "–",
+            "sealed" if seals[s.id] else "–",
+        )
+        for s in found
+    ]
+    columns = ("series", "family", "task", "metric", "kind", "stage", "rungs", "first", "last", "forecast")
+    value = [{**s.body(), "sealed": seal.forecast.digest if (seal := seals[s.id]) else None} for s in found]
+    shell.show(value, table("Series", columns, rows, right=("rungs", "first", "last")), json=json)
+
+
+@app.command()
+def show(
+    name: Annotated[str, typer.Argument(help="Series id, `family/task/metric`, or a task with one metric.")],
+    chart: shell.Chart = None,
+    config: shell.Config = shell.DEFAULT,
+    json: shell.Json = False,
+) -> None:
+    """The rungs of one series, with a chart of ladder, forecast, band and the newest verdict."""
+    with shell.opened(config) as (_, store):
+        series = shell.find_series(store, name)
+        judged = {v.result: v for _, v in store.judgements.verdicts(series.family) if v.series == series.id}
+        sealed = store.judgements.sealed(series.id)
+        newest = max(judged.values(), key=lambda v: v.distance or 0.0) if judged else None
+        used = store.judgements.forecast(newest.forecast) if newest and newest.forecast else sealed
+    axis = {"flop": "FLOP", "params": "params", "tokens": "tokens"}[series.axis]
+    rows = [
+        (
+            p.run,
+            scale(p.x),
+            number(p.value),
+            number(p.stderr),
+            p.n or "–",
+            judged[p.result].outcome if p.result in judged else "history",
+        )
+        for p in series.points
+    ]
+    columns = ("run", axis, "value", "stderr", "n", "verdict")
+    title = f"{series.task} · {series.metric.name} — {series.family} {series.stage} ({series.id})"
+    shell.show(series.body(), table(title, columns, rows, right=columns[1:5]), json=json)
+    if chart is not None:
+        from monitor.faces import charts  # noqa: PLC0415 - the chart library takes a second to import
+
+        observed = next((p for p in series.points if newest and p.result == newest.result), None)
+        drawn = charts.series_chart(series, used.forecast if used else None, newest, observed)
+        charts.write(drawn, chart)
+        if not json:
+            shell.say(f"chart: {chart}")

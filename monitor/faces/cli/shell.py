@@ -1,0 +1,92 @@
+"""What all commands share: the options, the settings, the store, and how an error leaves."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from checkpoints_db import Store
+from checkpoints_db.records import Series
+from checkpoints_db.records.duration import parse_duration
+from monitor.clock import SystemClock
+from monitor.faces.render import as_json, console
+from monitor.settings import FILE, Settings
+
+Config = Annotated[
+    Path, typer.Option("--config", "-c", envvar="HOLDPOINT_CONFIG", help="The settings file.", show_default=True)
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+By = Annotated[str, typer.Option("--by", help="Your name; it is kept with what you did.")]
+Because = Annotated[str, typer.Option("--reason", help="Why, in words a reviewer can check.")]
+Chart = Annotated[
+    Path | None, typer.Option("--chart", help="Also draw a chart to this file: .png, .svg or .html.", metavar="FILE")
+]
+DEFAULT = Path(FILE)
+
+CLOCK = SystemClock()
+
+
+def now() -> datetime:
+    """This moment."""
+    return CLOCK.now()
+
+
+@contextmanager
+def opened(config: Path) -> Iterator[tuple[Settings, Store]]:
+    """Settings and store of a command."""
+    settings = Settings.load(config)
+    with Store.open(settings.at(settings.store)) as store:
+        yield settings, store
+
+
+def until(text: str, option: str) -> datetime:
+    """The moment a length of time from now."""
+    return now() + lasting(text, option)
+
+
+def lasting(text: str, option: str) -> timedelta:
+    """A length of time an option spells; a usage error when it does not."""
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint=option) from error
+
+
+def say(text: object) -> None:
+    """One line or one table to standard output."""
+    console().print(text)
+
+
+def show(value: Any, table: object, *, json: bool) -> None:
+    """The same answer as JSON or as a table."""
+    if json:
+        as_json(value)
+    else:
+        say(table)
+
+
+def find_series(store: Store, name: str) -> Series:
+    """The series with this id (or its first characters), or `family/task/metric` where that is unique."""
+    every = [store.evidence.series(found) for found in store.evidence.series_ids()]
+    matching = [s for s in every if s.id.startswith(name) or name in (f"{s.family}/{s.task}/{s.metric.name}", s.task)]
+    exact = [s for s in matching if s.id == name]
+    chosen = exact or matching
+    if len(chosen) != 1:
+        several = ", ".join(f"{s.id} ({s.task} · {s.metric.name} {s.stage})" for s in chosen[:5])
+        why = f"is ambiguous: {several}" if chosen else "is unknown; see `holdpoint series list`"
+        raise typer.BadParameter(f"series {name!r} {why}")
+    return chosen[0]
+
+
+def log_to_console(*, verbose: bool = False) -> None:
+    """Log lines of the daemon to standard error, one event a line."""
+    logging.basicConfig(
+        level=logging.DEBUG if verbose else logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    logging.getLogger("apscheduler").setLevel(logging.WARNING)

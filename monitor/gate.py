@@ -1,0 +1,261 @@
+"""The gate: one case and one decision for each run, latched when it pauses, closed when in doubt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+from checkpoints_db import Seen, Store
+from checkpoints_db.catalogue import Catalogue
+from checkpoints_db.errors import HoldpointError
+from checkpoints_db.records import (
+    Answer,
+    Axis,
+    Case,
+    Checkpoint,
+    Decision,
+    Diagnosis,
+    GateState,
+    Latch,
+    Level,
+    Missing,
+    Reason,
+    Series,
+    Verdict,
+    Why,
+)
+from checkpoints_db.records.duration import spell_duration
+from monitor.clock import Clock
+from monitor.diagnosis import diagnose
+from monitor.forecasting import MIN_RUNGS
+from monitor.settings import Settings
+from monitor.verdicts import judge
+from policies.engine import decide
+from policies.loader import find
+from policies.schema import Policy
+
+PATIENCE = 5.0
+"""Seconds that `ask` waits for a writer to finish."""
+
+TOLERANCE = timedelta(minutes=5)
+"""Clocks of two machines may differ by this much before it counts as going backwards."""
+
+
+def case_of(store: Store, catalogue: Catalogue, policy: Policy, family: str, run: str) -> Case:
+    """Everything a policy may look at when it decides on one run, from the store alone.
+
+    Speaks of the run's newest checkpoint; what earlier ones did is remembered by the latch. Reads only.
+    """
+    everything = store.evidence.results(family=family, run=run)
+    news = [seen for seen in everything if not seen.baseline]
+    latch = store.actions.latch(family, run)
+    if not news:
+        return Case(family=family, run=run, judged=False, latch=latch)
+    newest = max((seen.result.checkpoint for seen in news), key=lambda c: -1 if c.step is None else c.step)
+    here = [seen for seen in news if seen.result.checkpoint.id == newest.id]
+    ladder = _ladder(store, newest, catalogue.axis(family))
+    verdicts = tuple(_verdict(store, policy, ladder, seen) for seen in here if seen.counts)
+    missing, incomparable = _absent(ladder, newest, here)
+    return Case(
+        family=family,
+        run=run,
+        judged=True,
+        verdicts=verdicts,
+        diagnoses=tuple(_diagnoses(catalogue, verdicts, ladder)),
+        missing=missing,
+        first_at=min(seen.seen_at for seen in here),
+        last_at=max(seen.seen_at for seen in here),
+        conflicts=tuple(_conflicts(here)),
+        incomparable=incomparable,
+        latch=latch,
+    )
+
+
+def _ladder(store: Store, checkpoint: Checkpoint, axis: Axis | None) -> dict[str, Series]:
+    """Series id -> the rungs below `checkpoint`, for every series of its family and stage."""
+    found: dict[str, list[Seen]] = {}
+    for seen in store.evidence.results(family=checkpoint.family):
+        if seen.result.checkpoint.stage == checkpoint.stage:
+            found.setdefault(seen.result.series, []).append(seen)
+    ladder = {}
+    for name in found:
+        series = store.evidence.series(name, axis)
+        x = checkpoint.scale(series.axis)
+        points = tuple(p for p in series.points if p.run != checkpoint.run)
+        ladder[name] = series.model_copy(update={"points": points})
+        if x is not None:
+            ladder[name] = ladder[name].below(x)
+    return ladder
+
+
+def _verdict(store: Store, policy: Policy, ladder: dict[str, Series], seen: Seen) -> Verdict:
+    result = seen.result
+    sealed = store.judgements.sealed(result.series, up_to=seen.seen_after)
+    rungs = {point.run for point in ladder[result.series].points} if result.series in ladder else set()
+    why_not: Why = "too_few" if len(rungs) < MIN_RUNGS else "unsealed"
+    return judge(sealed, result, policy.judging, why_not=why_not)
+
+
+def _diagnoses(catalogue: Catalogue, verdicts: Sequence[Verdict], ladder: dict[str, Series]) -> Iterable[Diagnosis]:
+    questions: dict[str, list[Verdict]] = {}
+    for verdict in verdicts:
+        questions.setdefault(catalogue.question(verdict.task), []).append(verdict)
+    for question, asked in questions.items():
+        yield diagnose(question, asked, ladder)
+
+
+def _absent(
+    ladder: dict[str, Series], checkpoint: Checkpoint, here: Sequence[Seen]
+) -> tuple[tuple[Missing, ...], tuple[str, ...]]:
+    """What smaller rungs were evaluated on and this checkpoint was not, or only under other conditions."""
+    have = {seen.result.series for seen in here}
+    same_name = {(seen.result.task, seen.result.metric.name) for seen in here}
+    missing, incomparable = [], []
+    for name, series in ladder.items():
+        if name in have or not series.points:
+            continue
+        if (series.task, series.metric.name) in same_name:
+            incomparable.append(
+                f"{checkpoint.id}: {series.task} · {series.metric.name} was evaluated under other conditions "
+                f"(template, shots, subset or version) than on {len(series.points)} smaller rungs"
+            )
+        else:
+            missing.append(Missing(task=series.task, metric=series.metric.name))
+    return tuple(missing), tuple(incomparable)
+
+
+def _conflicts(here: Sequence[Seen]) -> Iterable[str]:
+    counting = {seen.result.key: seen.result for seen in here if seen.counts}
+    for seen in here:
+        if not seen.counts:
+            first, late = counting.get(seen.result.key), seen.result
+            was = f"{first.value:g}" if first else "another value"
+            what = f"{late.checkpoint.id}: {late.task} · {late.metric.name}"
+            yield f"{what} was {was}, and is {late.value:g} in a later file"
+
+
+def settle(store: Store, catalogue: Catalogue, policy: Policy, family: str, run: str, at: datetime) -> Decision:
+    """Judge a run's evidence, decide, and set its gate; writes nothing twice. Wants a transaction around it."""
+    case = case_of(store, catalogue, policy, family, run)
+    for verdict in case.verdicts:
+        store.judgements.put_verdict(verdict, at)
+    for diagnosis in case.diagnoses:
+        store.judgements.put_diagnosis(diagnosis, at)
+    waivers, approvals = store.actions.waivers(family, run), store.actions.approvals(family, run)
+    decision = _unchanged(store, decide(policy, case, waivers, approvals, at))
+    store.judgements.put_decision(decision, case.verdicts[0].checkpoint if case.verdicts else "", at)
+    store.actions.put_gate(state_of(decision), _latch(case, decision))
+    return decision
+
+
+def _unchanged(store: Store, decision: Decision) -> Decision:
+    """The last decision of the run, if this one says the same: time alone makes no new decision."""
+    for last in store.judgements.decisions(decision.family, decision.run)[-1:]:
+        if last == decision.model_copy(update={"at": last.at}):
+            return last
+    return decision
+
+
+def _latch(case: Case, decision: Decision) -> Latch | None:
+    """A pause latches; only a release by people opens it."""
+    if decision.answer == Answer.PAUSE:
+        hard = any(f.level == Level.hard and f.effect == Answer.PAUSE for f in decision.findings)
+        if case.latch is not None:
+            return case.latch.model_copy(update={"hard": case.latch.hard or hard})
+        return Latch(decision=decision.digest, at=decision.at, sentence=decision.sentence, hard=hard)
+    return None if decision.released else case.latch
+
+
+def state_of(decision: Decision) -> GateState:
+    """What a gate says after a decision."""
+    return GateState(
+        family=decision.family,
+        run=decision.run,
+        answer=decision.answer,
+        reason=decision.reason,
+        sentence=decision.sentence,
+        decision=decision.digest,
+        evidence=decision.evidence,
+        policy=decision.policy,
+        at=decision.at,
+    )
+
+
+def hold(family: str, run: str, reason: Reason, sentence: str, at: datetime) -> GateState:
+    """A gate that cannot tell."""
+    return GateState(
+        family=family or "unknown",
+        run=run or "unknown",
+        answer=Answer.HOLD,
+        reason=reason,
+        sentence=sentence,
+        decision="",
+        at=at,
+    )
+
+
+def find_run(store: Store, name: str) -> tuple[str, str] | None:
+    """(family, run) from `family/run`, or from `run` when only one family has it; None when unknown or ambiguous."""
+    known = store.evidence.runs()
+    found = [place for place in known if name in ("/".join(place), place[1])]
+    exact = [place for place in found if name == "/".join(place)]
+    chosen = exact or found
+    return chosen[0] if len(chosen) == 1 else None
+
+
+def ask(settings: Settings, name: str, clock: Clock) -> GateState:
+    """What a training job asks: may this run go on? Decided now, from the store, by the same function as ever.
+
+    Never raises over evidence, policy or store: whatever is missing or wrong is HOLD, with the reason in words.
+    """
+    at = clock.now()
+    try:
+        policy = find(settings.policy, settings.base)
+        catalogue = Catalogue.from_toml(settings.at(settings.catalogue))
+        # The write lock is taken, though nothing is written: while somebody else holds it, a decision may be under way.
+        with Store.open(settings.at(settings.store), wait=PATIENCE) as store, store.transaction():
+            return _answer(store, catalogue, policy, settings, name, at)
+    except HoldpointError as error:
+        return hold("", name, Reason.fault, str(error), at)
+
+
+def _answer(
+    store: Store, catalogue: Catalogue, policy: Policy, settings: Settings, name: str, at: datetime
+) -> GateState:
+    place = find_run(store, name)
+    if place is None:
+        return hold(
+            "",
+            name,
+            Reason.no_data,
+            f"unknown run {name!r}: no result of it is in the store, or several "
+            "families have one of that name; see `holdpoint gate status`",
+            at,
+        )
+    family, run = place
+    silent = _silence(store, settings, at)
+    if silent:
+        return hold(family, run, *silent, at)
+    case = case_of(store, catalogue, policy, family, run)
+    waivers, approvals = store.actions.waivers(family, run), store.actions.approvals(family, run)
+    return state_of(decide(policy, case, waivers, approvals, at))
+
+
+def _silence(store: Store, settings: Settings, at: datetime) -> tuple[Reason, str] | None:
+    """Why the store cannot be trusted to be complete, or None."""
+    cycle, fault = store.fact("cycle"), store.fact("fault")
+    if fault and (cycle is None or fault[1] > cycle[1]):
+        return Reason.fault, f"the last cycle failed: {fault[0]}"
+    longest = settings.gate.max_silence
+    if cycle is None or at - cycle[1] > longest:
+        last = "never" if cycle is None else cycle[1].isoformat(timespec="seconds")
+        return Reason.stale, f"the last complete cycle was {last}; a GO needs one within {spell_duration(longest)}"
+    if cycle[1] - at > TOLERANCE:
+        return (
+            Reason.fault,
+            f"the clock went backwards: the last cycle is dated {cycle[1].isoformat(timespec='seconds')}",
+        )
+    waiting = [file.path for file in store.evidence.files("arrived") if not file.baseline]
+    if waiting:
+        return Reason.no_data, f"{len(waiting)} files arrived and are not judged yet, the first is {waiting[0]}"
+    return None

@@ -1,0 +1,68 @@
+"""How good a predictive law was: PIT, CRPS, interval score, coverage, skill."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float64]
+
+
+class Law(Protocol):
+    """What a predictive law offers."""
+
+    def quantile(self, p: npt.ArrayLike) -> Array:
+        """Quantiles at `p`."""
+
+    def cdf(self, y: npt.ArrayLike) -> Array:
+        """P(Y <= y)."""
+
+    def sf(self, y: npt.ArrayLike) -> Array:
+        """P(Y >= y)."""
+
+
+def pit(law: Law, y: float) -> float:
+    """Probability integral transform, uniform on [0, 1] for a calibrated law; the middle of the jump at a point
+    mass."""
+    return 0.5 * (float(law.cdf(y)) + 1.0 - float(law.sf(y)))
+
+
+def crps(law: Law, y: float, levels: int = 199) -> float:
+    """Continuous ranked probability score, in units of the metric; lower is better.
+
+    Twice the mean pinball loss on `levels` equal steps of the quantile function (Gneiting & Raftery 2007, section 4.2).
+    """
+    p = (np.arange(levels) + 0.5) / levels
+    q = law.quantile(p)
+    return float(2 * np.mean(np.maximum(p * (y - q), (p - 1) * (y - q))))
+
+
+def interval_score(lower: float, upper: float, y: float, alpha: float) -> float:
+    """Width plus 2 / alpha times the miss, for a central 1 - alpha interval (Gneiting & Raftery 2007, eq. 43).
+
+    >>> interval_score(0.0, 1.0, 1.5, 0.2)
+    6.0
+    """
+    return (upper - lower) + 2 / alpha * (max(lower - y, 0.0) + max(y - upper, 0.0))
+
+
+def inside(pits: Array, share: float) -> float:
+    """Share of PIT values inside the central interval of probability `share`.
+
+    >>> inside(np.array([0.05, 0.5, 0.9, 0.95]), 0.8)
+    0.5
+    """
+    half = (1 - share) / 2
+    return float(np.mean((pits >= half) & (pits <= 1 - half + 1e-12)))
+
+
+def skill(miss: Array, miss_persistence: Array) -> float | None:
+    """1 - mean absolute error / that of persistence; None where persistence never missed.
+
+    >>> skill(np.array([1.0, 1.0]), np.array([2.0, 2.0]))
+    0.5
+    """
+    base = float(np.mean(miss_persistence)) if miss_persistence.size else 0.0
+    return 1 - float(np.mean(miss)) / base if base > 0 else None

@@ -1,0 +1,132 @@
+"""holdpoint.toml: where things are and how often to look. Paths are relative to the file that names them.
+
+Every key may also come from the environment: `HOLDPOINT_STORE`, `HOLDPOINT_DAEMON__SCAN`, ...; the environment wins.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from checkpoints_db.errors import SettingsError
+from checkpoints_db.records import Record
+from checkpoints_db.records.duration import Duration, parse_duration
+
+FILE = "holdpoint.toml"
+
+
+class Source(Record):
+    """A folder that harnesses write to."""
+
+    path: Path
+    pattern: str = "**/*"
+    """Which files below the folder are looked at."""
+
+
+class Timetable(Record):
+    """How often the daemon does what."""
+
+    scan: Duration = parse_duration("10s")
+    """How often the sources are looked through for new files."""
+    settle: Duration = parse_duration("1s")
+    """How long a file must not change before it is read."""
+    forecast: Duration = parse_duration("5m")
+    """How often missing seals are made up."""
+    overdue: Duration = parse_duration("5m")
+    """How often gates are settled again, so that what became stale or overdue is noticed."""
+    expire: Duration = parse_duration("1m")
+    """How often expired acknowledgements and waivers are noticed."""
+    deliver: Duration = parse_duration("5s")
+    """How often owed messages are sent."""
+    leadership: Duration = parse_duration("1m")
+    """How long this daemon leads without renewing; another one takes over after that."""
+    patience: Duration = parse_duration("1h")
+    """How long a file may wait for its other half (samples for their results) before an alert is raised."""
+
+
+class GateTerms(Record):
+    """When the gate stops believing silence."""
+
+    max_silence: Duration = parse_duration("24h")
+    """A GO is only given while the last complete cycle is younger than this."""
+
+
+class Receiver(Record):
+    """Someone to tell."""
+
+    kind: Literal["log", "file"] | str
+    """Name of the notifier."""
+    path: Path | None = None
+    """For `file`: JSON lines are appended here."""
+
+
+class Settings(BaseSettings):
+    """All settings; unknown keys are refused."""
+
+    model_config = SettingsConfigDict(
+        extra="forbid", env_prefix="HOLDPOINT_", env_nested_delimiter="__", frozen=True, validate_default=True
+    )
+
+    store: Path = Path("holdpoint.db")
+    catalogue: Path = Path("catalogue.toml")
+    policy: str = "policy.toml"
+    """A path, or the name of a policy on the shelf: default, strict, shadow."""
+    quarantine: Path = Path("quarantine")
+    source: tuple[Source, ...] = Field(default=(Source(path=Path("inbox")),))
+    daemon: Timetable = Timetable()
+    gate: GateTerms = GateTerms()
+    receivers: dict[str, Receiver] = Field(default={"log": Receiver(kind="log")})
+    base: Path = Field(default=Path(), exclude=True)
+    """Folder of the settings file; set by `load`."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Environment before file: an operator overrides without editing."""
+        return env_settings, init_settings
+
+    @classmethod
+    def load(cls, path: Path) -> Settings:
+        """Read holdpoint.toml. Raises SettingsError that names file, key and the nearest known key."""
+        if not path.is_file():
+            raise SettingsError(f"{path}: no settings here; make them with `holdpoint init`")
+        try:
+            given = tomllib.loads(path.read_text("utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+            raise SettingsError(f"{path}: {error}") from error
+        try:
+            return cls(**{**given, "base": path.resolve().parent})
+        except ValidationError as error:
+            raise SettingsError(f"{path}: {_explain(error)}") from error
+
+    def at(self, path: Path) -> Path:
+        """`path` as seen from the settings file."""
+        return path if path.is_absolute() else self.base / path
+
+
+def _explain(error: ValidationError) -> str:
+    sentences = []
+    for problem in error.errors():
+        key = ".".join(str(part) for part in problem["loc"])
+        text = problem["msg"].removeprefix("Value error, ")
+        if problem["type"] == "extra_forbidden":
+            nearest = difflib.get_close_matches(str(problem["loc"][-1]), _keys(), n=1)
+            text = f"unknown key; did you mean {nearest[0]!r}?" if nearest else "unknown key"
+        sentences.append(f"{key}: {text}")
+    return "; ".join(sentences)
+
+
+def _keys() -> list[str]:
+    models: tuple[Any, ...] = (Settings, Source, Timetable, GateTerms, Receiver)
+    return sorted({name for model in models for name in model.model_fields})

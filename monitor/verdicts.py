@@ -1,0 +1,192 @@
+"""Sealed forecast + result -> verdict: a statement about one metric, with no action in it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from checkpoints_db.records import Forecast, Metric, Outcome, Result, Sealed, Verdict, Why
+from monitor.forecasting import JUDGEMENT_VERSION, Law, law_at, sampling_variance
+from policies.schema import Judging
+
+_UNSEEN: dict[Why, str] = {
+    "unsealed": "no forecast of this series was sealed before the result arrived",
+    "too_few": "the ladder has too few rungs for a forecast",
+    "smaller": "the checkpoint is not larger than the rungs of the ladder",
+    "remarked": "the result carries a remark and is not comparable with the ladder",
+    "no_scale": "the checkpoint has no position on the axis of the series",
+}
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """What the law says of one result."""
+
+    median: float
+    lower: float
+    upper: float
+    tail_above: float
+    tail_below: float
+    detectable: float
+    at_bound: bool
+
+
+def judge(sealed: Sealed | None, result: Result, judging: Judging, *, why_not: Why = "unsealed") -> Verdict:
+    """Compare `result` with the forecast that was sealed before it; total and pure, raises nothing for valid records.
+
+    Without a seal of this very series the outcome is `unforeseen`, with `why_not`. `above` and `below` are meant in the
+    direction of capability. `expected` is only said where a break of `judging.resolve` of the metric's room would have
+    been seen.
+    """
+    if sealed is None or not _of_one_series(sealed.forecast, result):
+        because = why_not if why_not in _UNSEEN else "unsealed"
+        return _unjudged(None, result, judging, "unforeseen", why=because, words=_UNSEEN[because])
+    forecast = sealed.forecast
+    x = result.checkpoint.scale(forecast.axis)
+    if result.remarks:
+        words = f"{_UNSEEN['remarked']} ({', '.join(result.remarks)})"
+        return _unjudged(sealed, result, judging, "inconclusive", why="remarked", words=words)
+    if x is None:
+        words = f"{_UNSEEN['no_scale']} ({forecast.axis})"
+        return _unjudged(sealed, result, judging, "inconclusive", why="no_scale", words=words)
+    if not math.log(x / forecast.x_last) > 1e-9:
+        words = f"{_UNSEEN['smaller']} ({forecast.axis} {x:.3g}, largest rung {forecast.x_last:.3g})"
+        return _unjudged(sealed, result, judging, "inconclusive", why="smaller", words=words)
+    if len(forecast.rungs) < judging.min_rungs:
+        words = f"{len(forecast.rungs)} rungs, the policy asks for {judging.min_rungs}"
+        return _unjudged(sealed, result, judging, "inconclusive", why="too_few", words=words)
+    return _judged(sealed, result, judging, x)
+
+
+def _of_one_series(forecast: Forecast, result: Result) -> bool:
+    then, now = forecast.metric, result.metric
+    same_metric = (then.direction, then.lower, then.upper) == (now.direction, now.lower, now.upper)
+    return forecast.series == result.series and same_metric
+
+
+def _judged(sealed: Sealed, result: Result, judging: Judging, x: float) -> Verdict:
+    forecast = sealed.forecast
+    own = sampling_variance(forecast.metric, result.value, result.stderr, result.n)
+    # The noise under the forecast is that of a typical rung; a noisier evaluation adds its own.
+    law = law_at(forecast, x, max(own or 0.0, forecast.target_variance))
+    seen = _read(law, forecast.metric, result.value, judging.tail)
+    if not np.isfinite([seen.median, seen.lower, seen.upper, seen.tail_above, seen.tail_below]).all():
+        words = "the forecast has no finite numbers this far beyond its ladder"
+        return _unjudged(sealed, result, judging, "inconclusive", why="blind", words=words)
+    blindness = seen.detectable / forecast.room
+    outcome, why = _outcome(seen, blindness, forecast, judging)
+    return Verdict(
+        **_common(sealed, result, judging),
+        outcome=outcome,
+        why=why,
+        median=seen.median,
+        lower=seen.lower,
+        upper=seen.upper,
+        tail_above=seen.tail_above,
+        tail_below=seen.tail_below,
+        detectable=seen.detectable,
+        blindness=blindness,
+        rungs=len(forecast.rungs),
+        distance=math.log(x / forecast.x_last),
+        skill=forecast.track.skill,
+        coverage=forecast.track.inside_80,
+        sentence=_sentence(result, judging, seen, outcome=outcome, why=why, blindness=blindness),
+    )
+
+
+def _read(law: Law, metric: Metric, value: float, tail: float) -> _Reading:
+    lower, median, upper = (float(q) for q in law.quantile(np.array([tail, 0.5, 1 - tail])))
+    over, under = float(law.sf(value)), float(law.cdf(value))
+    if metric.sign < 0:
+        over, under = under, over
+    least = detectable(metric, lower, median, upper)
+    over, under = min(max(over, 0.0), 1.0), min(max(under, 0.0), 1.0)
+    return _Reading(median, lower, upper, over, under, least, _on_bound(metric, lower, upper) is not None)
+
+
+def detectable(metric: Metric, lower: float, median: float, upper: float) -> float:
+    """Minimum detectable break of an interval, in units of the metric.
+
+    The distance from the median to the edge of the interval in the direction of capability, and at least half of the
+    interval: a law that spans the range because it cannot tell a take-off from a plateau has its median anywhere.
+
+    >>> round(detectable(Metric(name="acc", kind="thresholded", lower=0, upper=1), 0.4, 0.5, 0.7), 9)
+    0.2
+    """
+    best = _on_bound(metric, lower, upper)
+    edge = upper if metric.sign > 0 else lower
+    return max(abs((edge if best is None else best) - median), 0.5 * (upper - lower))
+
+
+def _on_bound(metric: Metric, lower: float, upper: float) -> float | None:
+    """The best possible value, where the interval reaches it: beyond it there is nothing to observe."""
+    edge, best = (upper, metric.upper) if metric.sign > 0 else (lower, metric.lower)
+    return best if best is not None and abs(best - edge) <= 1e-6 * (1 + abs(best)) else None
+
+
+def _outcome(seen: _Reading, blindness: float, forecast: Forecast, judging: Judging) -> tuple[Outcome, Why]:
+    if seen.tail_above < judging.tail:
+        return "above", "ok"
+    if seen.tail_below < judging.tail:
+        return "below", "ok"
+    if forecast.plateau:
+        return "inconclusive", "plateau"
+    if blindness > judging.resolve:
+        return "inconclusive", "blind"
+    return "expected", "ok"
+
+
+def _sentence(result: Result, judging: Judging, seen: _Reading, *, outcome: Outcome, why: Why, blindness: float) -> str:
+    span = f"{100 * (1 - 2 * judging.tail):g} %"
+    head = (
+        f"{_name(result)}: observed {result.value:.3g}, forecast {seen.median:.3g} "
+        f"[{seen.lower:.3g}, {seen.upper:.3g}] at {span}"
+    )
+    tail = min(seen.tail_above, seen.tail_below) if outcome in ("above", "below") else seen.tail_above
+    said = {"above": "above", "below": "below", "expected": "as expected"}.get(outcome, f"inconclusive, {why}")
+    least = f"smallest break it could have seen {seen.detectable:.2g}"
+    if seen.at_bound:
+        least = (
+            f"the interval reaches the best possible value: a break of up to {seen.detectable:.2g} "
+            "could not have been seen, a larger one cannot happen"
+        )
+    if why == "blind":
+        least += f", {blindness:.0%} of the metric's room (the policy asks for {judging.resolve:.0%})"
+    if why == "plateau":
+        least += "; no rung has left its floor, and a flat history says nothing about a take-off"
+    return f"{head}; tail probability {tail:.1g}, {said}; {least}"
+
+
+def _name(result: Result) -> str:
+    return f"{result.task}/{result.checkpoint.run} · {result.metric.name}"
+
+
+def _unjudged(
+    sealed: Sealed | None, result: Result, judging: Judging, /, outcome: Outcome, *, why: Why, words: str
+) -> Verdict:
+    rungs = 0 if sealed is None else len(sealed.forecast.rungs)
+    sentence = f"{_name(result)}: observed {result.value:.3g}, {outcome}: {words}"
+    return Verdict(**_common(sealed, result, judging), outcome=outcome, why=why, rungs=rungs, sentence=sentence)
+
+
+def _common(sealed: Sealed | None, result: Result, judging: Judging) -> dict[str, Any]:
+    at = result.checkpoint
+    return {
+        "family": at.family,
+        "run": at.run,
+        "checkpoint": at.id,
+        "task": result.task,
+        "metric": result.metric,
+        "series": result.series,
+        "result": result.identity,
+        "forecast": None if sealed is None else sealed.forecast.digest,
+        "sealed_at": None if sealed is None else sealed.at,
+        "observed": result.value,
+        "stderr": result.stderr,
+        "n": result.n,
+        "level": 1 - 2 * judging.tail,
+        "judgement_version": JUDGEMENT_VERSION,
+    }

@@ -1,0 +1,286 @@
+"""The walk of one result: from a file that landed to a gate that answers.
+
+    arrivals -> read -> place -> record -> judge -> diagnose -> decide -> alert -> gate -> outbox; then seal again
+
+From `record` to the outbox it is one transaction for each group of files that speak of the same runs: a result is
+judged, alerted and gated, or it has not been seen. Every step is idempotent by digest, so a restart is the walk again.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from checkpoints_db import File, Recorded, Store, UnplacedReading
+from checkpoints_db.catalogue import Catalogue
+from checkpoints_db.errors import ConflictingResult, EvidenceError, ForecastError, IncompleteResult, Unplaced
+from checkpoints_db.readers import read
+from checkpoints_db.records import Checkpoint, Decision, Reading, Record, Result
+from monitor import alerts, gate
+from monitor.clock import Clock
+from monitor.forecasting import forecast
+from monitor.settings import Settings
+from policies.schema import Policy
+
+MALFORMED = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError, OSError)
+"""What code raises over content nobody foresaw; a reader's gap becomes a quarantine, not a dead daemon."""
+
+COPY_LIMIT = 64 << 20
+"""Larger files are quarantined by name only, in bytes."""
+
+
+class Rules:
+    """What the walk goes by: settings, catalogue, policy, clock."""
+
+    def __init__(self, settings: Settings, catalogue: Catalogue, policy: Policy, clock: Clock) -> None:
+        self.settings, self.catalogue, self.policy, self.clock = settings, catalogue, policy, clock
+
+
+class Opened(Record):
+    """A file after reading and placing: results, readings without a place, or the reason why there are none."""
+
+    file: File
+    results: tuple[Result, ...] = ()
+    unplaced: tuple[tuple[Reading, str], ...] = ()
+    refused: str = ""
+    waits: bool = False
+
+    @property
+    def runs(self) -> frozenset[tuple[str, str]]:
+        """The runs the file speaks of."""
+        return frozenset((r.checkpoint.family, r.checkpoint.run) for r in self.results)
+
+
+class Walked(Record):
+    """What one pass of the walk did."""
+
+    files: int = 0
+    new: int = 0
+    same: int = 0
+    conflicting: int = 0
+    unplaced: int = 0
+    quarantined: tuple[str, ...] = ()
+    waiting: int = 0
+    sealed: int = 0
+    decisions: tuple[Decision, ...] = ()
+
+
+def consider(store: Store, rules: Rules, files: Sequence[File]) -> Walked:
+    """Walk `files` (as `daemon.inbox.arrivals` gives them) to the end, then seal the next forecasts."""
+    walked = take_in(store, rules, files)
+    return added(walked, Walked(sealed=seal_missing(store, rules)))
+
+
+def take_in(store: Store, rules: Rules, files: Sequence[File]) -> Walked:
+    """The walk without the sealing at its end: read, place, record, judge, decide, alert; smaller scales first."""
+    opened = [open_file(rules.catalogue, file) for file in files]
+    walked = Walked(files=len(files))
+    for group in groups(opened):
+        with store.transaction():
+            walked = added(walked, _one_group(store, rules, group))
+    return walked
+
+
+def reconsider(store: Store, rules: Rules) -> Walked:
+    """Try again to place what had no place: the catalogue may have learnt it since. One transaction for each run."""
+    placed: dict[tuple[str, str], list[tuple[UnplacedReading, Result]]] = {}
+    for held in store.evidence.unplaced():
+        try:
+            checkpoint = rules.catalogue.place(held.reading)
+        except Unplaced:
+            continue
+        result = _result(held.reading, checkpoint, held.source)
+        placed.setdefault((checkpoint.family, checkpoint.run), []).append((held, result))
+    walked = Walked()
+    for run, found in placed.items():
+        with store.transaction():
+            walked = added(walked, _place(store, rules, run, found))
+    return walked
+
+
+def _place(store: Store, rules: Rules, run: tuple[str, str], found: Sequence[tuple[UnplacedReading, Result]]) -> Walked:
+    at, walked = rules.clock.now(), Walked()
+    for held, result in found:
+        recorded = store.evidence.record(
+            [result], baseline=held.baseline, seen_at=held.seen_at, seen_after=held.seen_after, at=at
+        )
+        store.evidence.placed(held.id, at)
+        alerts.settle_about(store, "unplaced", held.reading.model, rules.policy.notify, at)
+        walked = added(walked, Walked(new=len(recorded.new), same=recorded.same))
+    news = any(not held.baseline for held, _ in found)
+    return added(walked, Walked(decisions=_settle(store, rules, [run] if news else [])))
+
+
+def open_file(catalogue: Catalogue, file: File) -> Opened:
+    """Read one file and place what it says. Errors of evidence are told, never raised."""
+    try:
+        readout = read(Path(file.path))
+    except IncompleteResult as error:
+        return Opened(file=file, refused=str(error), waits=bool(error.waits_for))
+    except EvidenceError as error:
+        return Opened(file=file, refused=str(error))
+    except MALFORMED as error:
+        why = f"{file.path}: the reader does not understand it ({type(error).__name__}: {error}); please report this"
+        return Opened(file=file, refused=why)
+    results, unplaced = [], []
+    for reading in readout.readings:
+        try:
+            results.append(_result(reading, catalogue.place(reading), file.sha256))
+        except Unplaced as error:
+            unplaced.append((reading, str(error)))
+    known = file.model_copy(update={"reader": readout.reader, "notes": readout.notes})
+    return Opened(file=known, results=tuple(results), unplaced=tuple(unplaced))
+
+
+def _result(reading: Reading, checkpoint: Checkpoint, source: str) -> Result:
+    measured = {name: getattr(reading, name) for name in Result.model_fields if name in Reading.model_fields}
+    return Result(**measured, checkpoint=checkpoint, source=source)
+
+
+def groups(opened: Iterable[Opened]) -> list[list[Opened]]:
+    """Files that share a run stay together; groups in order of the smallest scale they speak of."""
+    joined: list[tuple[set[tuple[str, str]], list[Opened]]] = []
+    for one in opened:
+        touching = [group for group in joined if group[0] & one.runs]
+        runs, members = set(one.runs), [one]
+        for group in touching:
+            runs |= group[0]
+            members = [*group[1], *members]
+            joined.remove(group)
+        joined.append((runs, members))
+    return [members for _, members in sorted(joined, key=lambda group: _smallest(group[1]))]
+
+
+def _smallest(group: Iterable[Opened]) -> float:
+    checkpoints = [result.checkpoint for one in group for result in one.results]
+    scales = [c.flop or c.params or c.tokens or 0.0 for c in checkpoints]
+    return min(scales, default=0.0)
+
+
+def _one_group(store: Store, rules: Rules, group: Sequence[Opened]) -> Walked:
+    """Steps 4 to 10 for one group of files; inside one transaction."""
+    walked = Walked()
+    news: set[tuple[str, str]] = set()
+    for one in group:
+        if one.refused:
+            walked = added(walked, _set_aside(store, rules, one))
+            continue
+        file, at = one.file, rules.clock.now()
+        recorded = store.evidence.record(
+            one.results, baseline=file.baseline, seen_at=file.seen_at, seen_after=file.seen_after, at=at
+        )
+        store.evidence.hold(
+            one.unplaced,
+            source=file.sha256,
+            baseline=file.baseline,
+            seen_at=file.seen_at,
+            seen_after=file.seen_after,
+            at=at,
+        )
+        store.evidence.put_file(file.model_copy(update={"status": "read", "reason": ""}), at)
+        _tell(store, rules, one, recorded, at)
+        if not file.baseline and (recorded.new or recorded.conflicting):
+            news |= one.runs
+        walked = added(
+            walked,
+            Walked(
+                new=len(recorded.new),
+                same=recorded.same,
+                conflicting=len(recorded.conflicting),
+                unplaced=len(one.unplaced),
+            ),
+        )
+    return added(walked, Walked(decisions=_settle(store, rules, sorted(news))))
+
+
+def _tell(store: Store, rules: Rules, one: Opened, recorded: Recorded, at: datetime) -> None:
+    """Alerts about what could not be placed or contradicts what is known; old troubles of the file are settled."""
+    told = rules.policy.notify
+    for rule in ("quarantine", "waiting"):
+        alerts.settle_about(store, rule, one.file.path, told, at)
+    for reading, reason in {reading.model: (reading, reason) for reading, reason in one.unplaced}.values():
+        alerts.raise_about(store, "unplaced", reading.model, reason, told, at)
+    for old, new in recorded.conflicting:
+        checkpoint = new.checkpoint
+        sentence = str(ConflictingResult(checkpoint.id, new.task, new.metric.name, old.value, new.value))
+        alerts.raise_about(store, "conflict", new.key, sentence, told, at, family=checkpoint.family, run=checkpoint.run)
+
+
+def _set_aside(store: Store, rules: Rules, one: Opened) -> Walked:
+    """Quarantine a file, or leave it waiting for its other half."""
+    file, at, told = one.file, rules.clock.now(), rules.policy.notify
+    if one.waits and at - file.seen_at <= rules.settings.daemon.patience:
+        if (file.status, file.reason) != ("waiting", one.refused):
+            store.evidence.put_file(file.model_copy(update={"status": "waiting", "reason": one.refused}), at)
+        return Walked(waiting=1)
+    status = "waiting" if one.waits else "quarantined"
+    if (file.status, file.reason) != (status, one.refused):
+        store.evidence.put_file(file.model_copy(update={"status": status, "reason": one.refused}), at)
+    alerts.raise_about(store, "waiting" if one.waits else "quarantine", file.path, one.refused, told, at)
+    if one.waits:
+        return Walked(waiting=1)
+    keep_copy(rules.settings, file, one.refused)
+    return Walked(quarantined=(one.refused,))
+
+
+def keep_copy(settings: Settings, file: File, reason: str) -> None:
+    """Copy an unreadable file to the quarantine, with its reason beside it; the original stays where it is."""
+    place = settings.at(settings.quarantine)
+    place.mkdir(parents=True, exist_ok=True)
+    name = "".join(c if c.isalnum() or c in "._-" else "_" for c in Path(file.path).name)[:100]
+    target = place / f"{file.sha256[:12]}-{name}"
+    if file.size <= COPY_LIMIT and not target.exists() and Path(file.path).is_file():
+        shutil.copyfile(file.path, target)
+    target.with_name(target.name + ".reason.txt").write_text(reason + "\n", encoding="utf-8")
+
+
+def _settle(store: Store, rules: Rules, runs: Iterable[tuple[str, str]]) -> tuple[Decision, ...]:
+    return tuple(settle(store, rules, family, run) for family, run in runs)
+
+
+def settle(store: Store, rules: Rules, family: str, run: str) -> Decision:
+    """Decide on one run and make gate, alerts and outbox say so. Wants a transaction around it."""
+    at = rules.clock.now()
+    decision = gate.settle(store, rules.catalogue, rules.policy, family, run, at)
+    alerts.raise_for(store, decision, rules.policy.notify, at)
+    return decision
+
+
+def settle_all(store: Store, rules: Rules) -> tuple[Decision, ...]:
+    """Settle every run that has news: what became stale, overdue or expired since shows up here."""
+    decided = []
+    for family, run in store.evidence.runs():
+        if any(not seen.baseline for seen in store.evidence.results(family=family, run=run)):
+            with store.transaction():
+                decided.append(settle(store, rules, family, run))
+    return tuple(decided)
+
+
+def seal_missing(store: Store, rules: Rules, tick: Callable[[], object] = lambda: None) -> int:
+    """Seal a forecast for every series whose newest seal does not know its rungs; returns how many were sealed.
+
+    `tick` is called after each series, for those who watch.
+    """
+    sealed = 0
+    for name in store.evidence.series_ids():
+        tick()
+        series = store.evidence.series(name)
+        declared = rules.catalogue.axis(series.family)
+        if declared:
+            series = store.evidence.series(name, declared)
+        try:
+            made = forecast(series)
+        except ForecastError:
+            continue  # too few rungs: its next result will be `unforeseen`, and that verdict says why
+        newest = store.judgements.sealed(name)
+        if newest is None or newest.forecast.digest != made.digest:
+            with store.transaction():
+                sealed += store.judgements.seal(made, rules.clock.now()).forecast.digest == made.digest
+    return sealed
+
+
+def added(one: Walked, other: Walked) -> Walked:
+    """What two passes did together."""
+    return Walked(**{name: getattr(one, name) + getattr(other, name) for name in Walked.model_fields})

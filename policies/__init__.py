@@ -1,0 +1,25 @@
+"""What we agreed to do: policies, their rules, and decide(). Pure: no SQL, no clock, no network."""
+
+from policies.engine import cannot_decide, decide, examine
+from policies.loader import find, load, shelf, shelf_names
+from policies.releases import approve
+from policies.rules import RULES, Rule
+from policies.schema import Judging, Policy, RuleTerms
+from policies.waivers import grant
+
+__all__ = [
+    "RULES",
+    "Judging",
+    "Policy",
+    "Rule",
+    "RuleTerms",
+    "approve",
+    "cannot_decide",
+    "decide",
+    "examine",
+    "find",
+    "grant",
+    "load",
+    "shelf",
+    "shelf_names",
+]

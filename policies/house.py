@@ -1,0 +1,123 @@
+"""What holds under every policy, whatever its rules say: the floor below which no file can tune the gate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from checkpoints_db.records import Answer, Case, Finding, Latch, Level, Reason
+from policies.rules.base import doubt, sight, subject_of
+from policies.schema import Policy, RuleTerms
+
+
+class Look(NamedTuple):
+    """What one rule that applies to the run found, and whether it judges verdicts."""
+
+    terms: RuleTerms
+    findings: tuple[Finding, ...]
+    reads_verdicts: bool
+
+
+def hold(
+    level: Level, reason: Reason, sentence: str, *, subject: str = "", remedy: str = "", magnitude: float = 1.0
+) -> Finding:
+    """A HOLD that no rule of the policy made."""
+    return Finding(
+        rule="house",
+        kind="house",
+        level=level,
+        answer=Answer.HOLD,
+        reason=reason,
+        subject=subject,
+        sentence=sentence,
+        would_pass_if=remedy,
+        magnitude=magnitude,
+    )
+
+
+def latched(latch: Latch) -> Finding:
+    """An earlier pause that nobody has released; it is as hard as the rule that paused."""
+    return Finding(
+        rule="latch",
+        kind="latch",
+        level=Level.hard if latch.hard else Level.soft,
+        answer=Answer.PAUSE,
+        reason=Reason.latched,
+        magnitude=1.0,
+        sentence=f"paused since {latch.at:%Y-%m-%d %H:%M} UTC and not released: {latch.sentence}",
+        would_pass_if="the policy changed" if latch.hard else "enough people released it",
+    )
+
+
+def unread(policy: Policy, case: Case, looks: Sequence[Look]) -> list[Finding]:
+    """What the binding rules left unread: each is a HOLD, at the level of the policy's floor.
+
+    `looks` are the binding rules that apply to the run. A doubtful verdict of a task that none of them takes, a missing
+    metric that one of them would have judged and none held for, contradictions that none of them held for. A policy
+    cannot go on by not looking; and adding a shadow rule changes nothing here.
+    """
+    place = f"{case.family}/{case.run}"
+    if not any(look.findings for look in looks):
+        sentence = f"{place}: no rule of policy {policy.name!r} that can stop a run looked at anything"
+        return [hold(Level.soft, Reason.no_data, sentence, remedy="a rule of the policy selected this run")]
+    said = {(f.reason, f.subject) for look in looks for f in look.findings}
+    judges = [look.terms for look in looks if look.reads_verdicts]
+    return [*_contradictions(policy, case, said), *_missing(policy, case, judges, said), *_doubts(policy, case, judges)]
+
+
+def _contradictions(policy: Policy, case: Case, said: set[tuple[Reason, str]]) -> list[Finding]:
+    trouble = [*case.conflicts, *case.incomparable]
+    if not trouble or (Reason.incomparable, "") in said:
+        return []
+    sentence = f"{case.family}/{case.run}: {trouble[0]}; no rule of the policy looks at contradictions"
+    remedy = "the evaluations were repeated under the conditions of the ladder"
+    return [hold(policy.floor, Reason.incomparable, sentence, remedy=remedy, magnitude=float(len(trouble)))]
+
+
+def _missing(policy: Policy, case: Case, judges: Iterable[RuleTerms], said: set[tuple[Reason, str]]) -> list[Finding]:
+    judges = list(judges)
+    holds = []
+    for missing in case.missing:
+        subject = subject_of(missing.task, missing.metric)
+        judged = [terms.id for terms in judges if terms.takes(missing.task, missing.metric, None)]
+        if judged and (Reason.no_data, subject) not in said:
+            sentence = f"{case.family}/{case.run}: {subject} is missing, and rule {judged[0]!r} would have judged it"
+            remedy = "the result were there, or no rule selected it"
+            holds.append(hold(policy.floor, Reason.no_data, sentence, subject=subject, remedy=remedy))
+    return holds
+
+
+def _doubts(policy: Policy, case: Case, judges: Iterable[RuleTerms]) -> list[Finding]:
+    judges = list(judges)
+    looked_at = {v.task for v in case.verdicts if any(terms.takes_verdict(v) for terms in judges)}
+    holds: dict[str, Finding] = {}
+    for verdict in case.verdicts:
+        why = sight(verdict, policy)
+        if why != "ok" and verdict.task not in looked_at:
+            reason, remedy = doubt(why, policy)
+            sentence = f"{verdict.sentence}; no rule of the policy looks at this task"
+            holds.setdefault(verdict.task, hold(policy.floor, reason, sentence, subject=verdict.task, remedy=remedy))
+    return list(holds.values())
+
+
+def absent(case: Case) -> list[Finding]:
+    """HOLD for a run that nothing was judged of; no policy, waiver or release reaches it, only evidence does."""
+    place = f"{case.family}/{case.run}"
+    if not case.judged:
+        sentence = f"{place}: its results came in as baseline history and were never judged"
+        remedy = "a result of the run arrived as news, after a forecast was sealed"
+        return [hold(Level.hard, Reason.unregistered, sentence, remedy=remedy)]
+    if not case.verdicts:
+        sentence = f"{place}: no result of the run has a verdict"
+        return [hold(Level.hard, Reason.no_data, sentence, remedy="a result of the run arrived and was judged")]
+    return []
+
+
+def blind(policy: Policy, case: Case) -> list[Finding]:
+    """HOLD for a run of which no sealed forecast could see anything, however its doubts were tuned down or waived."""
+    whys = [sight(verdict, policy) for verdict in case.verdicts]
+    if not whys or "ok" in whys:
+        return []
+    reason, remedy = doubt(whys[0], policy)
+    sentence = f"{case.family}/{case.run}: none of its {len(whys)} results could be judged by a sealed forecast"
+    return [hold(policy.floor, reason, sentence, remedy=f"for one of them at least {remedy}")]

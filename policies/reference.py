@@ -1,0 +1,99 @@
+"""The table of every key of a policy file, made from the schema; policies/README.md carries it between two markers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from enum import Enum
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from checkpoints_db.records.duration import spell_duration
+from policies.rules import RULES
+from policies.schema import Preamble, RuleTerms, Terms
+
+BEGIN = "<!-- keys: made from the schema, see policies/reference.py; a test compares -->"
+END = "<!-- /keys -->"
+
+
+def key_table() -> str:
+    """Markdown tables of all keys: of the file, of every rule, and of each kind of rule."""
+    parts = ["### Keys of the file", "", *_head(), *_rows(Preamble, ""), ""]
+    parts += ["### Keys of every `[[rules]]` table", "", *_head(), *_rows(RuleTerms, ""), ""]
+    common = set(RuleTerms.model_fields)
+    for rule in RULES:
+        parts += [f'### Keys of `kind = "{rule.kind}"`', "", *_head(), *_rows(rule.terms, "", common), ""]
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def renewed(page: str) -> str:
+    """The page with the table between its markers made anew. Raises ValueError where a marker is missing."""
+    head, found, rest = page.partition(BEGIN)
+    _, found_end, tail = rest.partition(END)
+    if not (found and found_end):
+        raise ValueError(f"the page needs the markers {BEGIN} and {END}")
+    return f"{head}{BEGIN}\n\n{key_table()}\n{END}{tail}"
+
+
+def _head() -> list[str]:
+    return ["| key | value | default | meaning |", "|---|---|---|---|"]
+
+
+def _rows(model: type[BaseModel], prefix: str, without: set[str] | None = None) -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        if name in (without or ()):
+            continue
+        inner = field.annotation
+        if isinstance(inner, type) and issubclass(inner, Terms):
+            yield from _rows(inner, f"{prefix}{name}.")
+        else:
+            meaning = " ".join((field.description or "").split()).replace("|", "\\|")
+            yield f"| `{prefix}{name}` | {_value(field)} | {_default(field)} | {meaning} |"
+
+
+def _value(field: FieldInfo) -> str:
+    limits = [text for mark in field.metadata for text in _limits(mark)]
+    return " ".join([_type(field.annotation), *limits]).replace("|", "\\|")
+
+
+def _limits(mark: Any) -> list[str]:
+    if isinstance(mark, FieldInfo):
+        return [text for inner in mark.metadata for text in _limits(inner)]
+    signs = {"gt": ">", "ge": ">=", "lt": "<", "le": "<="}
+    found = {sign: getattr(mark, name, None) for name, sign in signs.items()}
+    return [f"{sign} {limit:g}" for sign, limit in found.items() if isinstance(limit, int | float)]
+
+
+def _type(kind: Any) -> str:
+    if get_origin(kind) is Literal:
+        return " or ".join(f"`{choice}`" for choice in get_args(kind))
+    if get_origin(kind) in (Union, UnionType):
+        return _type(next(part for part in get_args(kind) if part is not type(None)))
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return " or ".join(f"`{choice.value}`" for choice in kind)
+    if get_origin(kind) is tuple:
+        return "text or list of texts"
+    if get_origin(kind) is dict:
+        return "table of texts or lists of texts"
+    if kind is timedelta:
+        return "length of time (`30m`, `48h`, `14d`, `2w`)"
+    if hasattr(kind, "__metadata__"):
+        return " ".join([_type(kind.__origin__), *(text for mark in kind.__metadata__ for text in _limits(mark))])
+    names: dict[Any, str] = {str: "text", float: "number", int: "whole number", bool: "`true` or `false`"}
+    return names[kind]
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "required"
+    value = field.get_default(call_default_factory=True)
+    if isinstance(value, timedelta):
+        return f"`{spell_duration(value)}`"
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    if isinstance(value, tuple):
+        return ", ".join(f"`{part}`" for part in value) or "none"
+    return "none" if value is None or value in ("", {}) else f"`{value}`"

@@ -1,0 +1,123 @@
+"""What a rule is, and how it says what it found."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Protocol, TypeVar
+
+from checkpoints_db.records import Answer, Case, Finding, Reason, Verdict, Why
+from policies.schema import Policy, RuleTerms
+
+T_contra = TypeVar("T_contra", bound=RuleTerms, contravariant=True)
+
+
+class Rule(Protocol[T_contra]):
+    """One kind of agreed test. A rule is pure: equal arguments give equal findings."""
+
+    @property
+    def kind(self) -> str:
+        """Name of the kind, as policy files spell it."""
+
+    @property
+    def terms(self) -> type[RuleTerms]:
+        """The keys of its table."""
+
+    @property
+    def reads_verdicts(self) -> bool:
+        """Whether it judges the verdicts it selects; then the engine holds when the ladder has a selected metric
+        that this run lacks. False for rules about presence, age or paperwork."""
+
+    def look(self, terms: T_contra, case: Case, policy: Policy, at: datetime) -> tuple[Finding, ...]:
+        """Findings of the rule on a run it applies to, passes (answer GO) included. What it raises holds the gate."""
+
+
+def subject_of(task: str, metric: str) -> str:
+    """How a finding names one metric of one task.
+
+    >>> subject_of("arc_easy", "acc,none")
+    'arc_easy · acc,none'
+    """
+    return f"{task} · {metric}"
+
+
+def spoken(answer: str) -> Answer:
+    """The answer that a policy file spells in lower case.
+
+    >>> spoken("hold")
+    <Answer.HOLD: 'HOLD'>
+    """
+    return Answer(answer.upper())
+
+
+LARGEST = 1e300
+"""Magnitudes beyond this count as this: a finding is finite."""
+
+
+def found(
+    terms: RuleTerms,
+    answer: Answer,
+    reason: Reason,
+    sentence: str,
+    *,
+    subject: str = "",
+    remedy: str = "",
+    numbers: Mapping[str, float | None] | None = None,
+    magnitude: float = 0.0,
+) -> Finding:
+    """A finding of the rule with these terms; numbers that are None or not finite are left out."""
+    return Finding(
+        rule=terms.id,
+        kind=terms.kind,
+        level=terms.level,
+        answer=answer,
+        reason=reason,
+        subject=subject,
+        sentence=sentence,
+        would_pass_if=remedy,
+        magnitude=min(max(magnitude, 0.0), LARGEST),
+        numbers={n: value for n, value in (numbers or {}).items() if value is not None and math.isfinite(value)},
+    )
+
+
+_DOUBT: dict[Why, tuple[Reason, str]] = {
+    "ok": (Reason.ok, ""),
+    "blind": (
+        Reason.blind,
+        "the forecast could see a break of {resolve:.0%} of the metric's room: evaluate more small models, or samples",
+    ),
+    "plateau": (
+        Reason.blind,
+        "a smaller model had left the floor, or per-sample logs gave a continuous metric of the task",
+    ),
+    "too_few": (Reason.unregistered, "at least {min_rungs} smaller models had been evaluated before this result"),
+    "unsealed": (Reason.unregistered, "a forecast had been sealed before the result arrived"),
+    "smaller": (Reason.incomparable, "the model were larger than those the forecast learnt from"),
+    "remarked": (Reason.incomparable, "the evaluation were repeated whole, under the conditions of the smaller models"),
+    "no_scale": (Reason.incomparable, "the catalogue placed the checkpoint on the scale axis of its family"),
+}
+
+
+def doubt(why: Why, policy: Policy) -> tuple[Reason, str]:
+    """Reason for a verdict that says nothing, and what would have made it say something."""
+    reason, remedy = _DOUBT[why]
+    return reason, remedy.format(resolve=policy.judging.resolve, min_rungs=policy.judging.min_rungs)
+
+
+def sight(verdict: Verdict, policy: Policy) -> Why:
+    """Whether a sealed forecast judged the result by the terms of this policy: `ok`, or why not.
+
+    A verdict made under looser terms than the policy now has (a candidate in replay, a policy just tightened) is blind
+    here: `expected` is worth what the forecast could have seen.
+    """
+    if verdict.outcome in ("inconclusive", "unforeseen"):
+        return "blind" if verdict.why == "ok" else verdict.why
+    if verdict.outcome == "expected":
+        tails = [t for t in (verdict.tail_above, verdict.tail_below) if t is not None]
+        loose = any(tail < policy.judging.tail for tail in tails)
+        if loose or (verdict.blindness is not None and verdict.blindness > policy.judging.resolve):
+            return "blind"
+        if 0 < verdict.rungs < policy.judging.min_rungs:
+            return "too_few"
+    return "ok"

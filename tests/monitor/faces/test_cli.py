@@ -1,0 +1,193 @@
+"""Every command as a user types it: its table, its JSON, its exit code, and what it says when it refuses."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lab import Lab, rung, write_table
+from typer.main import get_command
+from typer.testing import CliRunner
+
+from checkpoints_db.errors import HoldpointError
+from monitor.clock import SystemClock
+from monitor.faces.cli import app
+
+runner = CliRunner()
+
+
+def run(lab: Lab, *words: str) -> tuple[int, str]:
+    done = runner.invoke(app, [*words, "--config", str(lab.config)])
+    if done.exception and not isinstance(done.exception, SystemExit | HoldpointError):
+        raise done.exception
+    return (1, str(done.exception)) if isinstance(done.exception, HoldpointError) else (done.exit_code, done.output)
+
+
+def answer(lab: Lab, *words: str, code: int = 0) -> Any:
+    got, text = run(lab, *words, "--json")
+    assert got == code, text
+    return json.loads(text)
+
+
+@pytest.fixture
+def paused(lab: Lab) -> Lab:
+    """A lab on the machine's own clock whose s6 broke its trend and whose s7 has not arrived."""
+    history = write_table(lab.root / "history.csv", [row for i in range(6) for row in rung(i)])
+    lab.clock = SystemClock()  # type: ignore[assignment]
+    assert answer(lab, "ingest", "--baseline", str(history))["new"] == 12
+    news = write_table(lab.root / "s6.csv", rung(6, loss=1.0))
+    assert answer(lab, "ingest", str(news))["new"] == 2
+    return lab
+
+
+def test_init_makes_a_house_that_answers(tmp_path: Path) -> None:
+    folder = tmp_path / "house"
+    assert runner.invoke(app, ["init", str(folder), "--policy", "strict"]).exit_code == 0
+    (folder / "policy.toml").write_text((folder / "policy.toml").read_text() + "\n# mine\n")
+    assert runner.invoke(app, ["init", str(folder)]).exit_code == 0
+    assert (folder / "policy.toml").read_text().endswith("# mine\n")
+    for words in (["policy", "check"], ["ledger", "verify"], ["gate", "status"], ["alert", "list"]):
+        assert runner.invoke(app, [*words, "--config", str(folder / "holdpoint.toml")]).exit_code == 0
+    assert runner.invoke(app, ["init", str(folder), "--policy", "nonsense"]).exit_code == 2
+
+
+def test_the_walk_through_the_commands(paused: Lab) -> None:
+    listed = answer(paused, "checkpoint", "list")["checkpoints"]
+    assert {c["run"]: c["baseline"] for c in listed} == {**{f"s{i}": True for i in range(6)}, "s6": False}
+    series = answer(paused, "series", "list")
+    assert {(s["task"], s["metric"]["name"], len(s["points"])) for s in series} == {
+        ("sums", "nll", 7),
+        ("sums", "acc", 7),
+    }
+    sealed = answer(paused, "forecast", "list")
+    assert {s["rungs"][-1] for s in sealed} == {"s6"}
+    said = answer(paused, "verdict", "list")
+    assert {v["metric"]["name"]: v["outcome"] for v in said["verdicts"]} == {"nll": "above", "acc": "expected"}
+    assert [d["name"] for d in said["diagnoses"]] == ["latent_break"]
+    assert answer(paused, "gate", "ask", "s6", code=20)["answer"] == "PAUSE"
+    assert [a["answer"] for a in answer(paused, "alert", "list")] == ["PAUSE", "PAUSE"]
+    assert [f["status"] for f in answer(paused, "file", "list")] == ["read", "read"]
+
+
+def test_two_people_release_by_command(paused: Lab) -> None:
+    evidence = answer(paused, "gate", "status", "s6")["state"]["evidence"]
+    words = ("gate", "release", "s6", "--reason", "looked at it", "--evidence", evidence[:12])
+    assert answer(paused, *words, "--by", "carol")["released"] is False
+    assert answer(paused, "gate", "ask", "s6", code=20)
+    assert answer(paused, *words, "--by", "dan")["released"] is True
+    assert answer(paused, "gate", "ask", "s6")["exit_code"] == 0
+    code, text = run(paused, *words, "--by", "erin")
+    assert (code, "nothing to release" in text) == (1, True)
+
+
+def test_acknowledge_and_waive_by_command(paused: Lab) -> None:
+    alert = answer(paused, "alert", "list")[0]
+    assert answer(paused, "alert", "ack", alert["id"], "--by", "carol", "--for", "2h")["state"] == "acknowledged"
+    shown = answer(paused, "alert", "show", alert["id"])
+    assert [event["event"] for event in shown["history"]] == ["opened", "acknowledged"]
+    finding = shown["alert"]["findings"][0]
+    words = ("--rule", finding["rule"], "--subject", finding["subject"], "--by", "carol", "--reason", "known, ticket 7")
+    assert answer(paused, "waiver", "add", "s6", *words)["waiver"]["by"] == "carol"
+    assert [w["by"] for w in answer(paused, "waiver", "list")] == ["carol"]
+    assert run(paused, "waiver", "add", "s6", *words, "--for", "90d")[0] == 1
+    assert run(paused, "waiver", "add", "s6", *words, "--for", "soon")[0] == 2
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("checkpoint", "list"),
+        ("file", "list"),
+        ("series", "list"),
+        ("series", "show", "lab/sums/nll"),
+        ("forecast", "list"),
+        ("forecast", "show", "lab/sums/nll"),
+        ("verdict", "list"),
+        ("verdict", "show", "s6", "sums"),
+        ("alert", "list"),
+        ("gate", "status"),
+        ("gate", "status", "s6"),
+        ("waiver", "list"),
+        ("policy", "check"),
+        ("policy", "explain"),
+        ("policy", "explain", "--run", "s6"),
+        ("ledger", "verify"),
+    ],
+)
+def test_every_command_has_a_table_and_json(paused: Lab, words: tuple[str, ...]) -> None:
+    code, text = run(paused, *words)
+    assert code == 0, text
+    assert text.strip()
+    assert answer(paused, *words) is not None
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("series", "show", "lab/sums/nll"), ("forecast", "show", "lab/sums/nll"), ("verdict", "show", "s6", "sums")],
+)
+def test_show_draws_a_chart(paused: Lab, words: tuple[str, ...], tmp_path: Path) -> None:
+    code, text = run(paused, *words, "--chart", str(tmp_path / "chart.png"))
+    assert code == 0, text
+    assert (tmp_path / "chart.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        (("series", "show", "nothing"), 2, "unknown"),
+        (("series", "show", "sums"), 2, "ambiguous"),
+        (("verdict", "show", "s6", "nothing"), 2, "nothing was judged"),
+        (("gate", "status", "s99"), 2, "unknown"),
+        (("alert", "show", "zzz"), 1, "no alert"),
+        (("forecast", "show", "lab/sums/nll", "--at", "1"), 1, "beyond"),
+        (("policy", "check", "no-such-policy"), 1, "no-such-policy"),
+        (("ingest", "no-such-file"), 1, "no such file"),
+        (("gate", "release", "s6", "--by", "x", "--reason", "y", "--evidence", "zzzzzzzz"), 1, "rests on evidence"),
+    ],
+)
+def test_refusals_say_what_and_where(paused: Lab, words: tuple[str, ...], code: int, told: str) -> None:
+    got, text = run(paused, *words)
+    assert got == code, text
+    assert told in text.replace("\n", " ").replace("│", " ")
+
+
+def test_ask_without_settings_holds(tmp_path: Path) -> None:
+    done = runner.invoke(app, ["gate", "ask", "s6", "--config", str(tmp_path / "none.toml")])
+    assert done.exit_code == 10
+    assert "no settings" in done.output
+
+
+def test_a_quarantined_file_ends_ingest_with_1(paused: Lab) -> None:
+    bad = paused.root / "bad.json"
+    bad.write_text('{"results": ')
+    code, text = run(paused, "ingest", str(bad))
+    assert code == 1
+    assert "bad.json" in text
+
+
+def test_every_command_has_help_and_json() -> None:
+    nouns = get_command(app).commands  # type: ignore[attr-defined]
+    verbs = [
+        (noun, verb, c) for noun, group in nouns.items() for verb, c in getattr(group, "commands", {"": group}).items()
+    ]
+    assert len(verbs) > 15
+    for noun, verb, command in verbs:
+        assert command.help, (noun, verb)
+        options = [option for parameter in command.params for option in parameter.opts]
+        assert "--json" in options, (noun, verb)
+
+
+def test_an_internal_error_ends_with_3_and_opens_nothing(paused: Lab) -> None:
+    """A bug in our own code must not look like GO to `&&`."""
+    script = (
+        "import sys, monitor.gate as g, monitor.faces.cli as c\n"
+        "def bug(*a): raise ZeroDivisionError\n"
+        f"g.ask = bug; sys.argv = ['holdpoint', 'gate', 'ask', 's6', '--config', {str(paused.config)!r}]; c.main()"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 3
+    assert "internal error" in done.stderr

@@ -1,0 +1,397 @@
+"""What must hold for every case, as hypothesis draws them: doubt never becomes GO, worse is never better."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from checkpoints_db.records import Answer, Approval, Case, Diagnosis, Latch, Metric, Missing, Reason, Verdict, Waiver
+from policies import decide, shelf
+from policies.loader import from_body
+from policies.schema import Policy
+
+FAST = settings(max_examples=60, deadline=None, derandomize=True)
+
+finite = st.floats(allow_nan=False, allow_infinity=False)
+share = st.none() | st.floats(0, 1)
+tasks = st.sampled_from(["a", "b", "cyber"])
+SPAN = datetime(1, 1, 2), datetime(9999, 12, 30)  # noqa: DTZ001  hypothesis adds the zone
+moments = st.datetimes(*SPAN, timezones=st.just(UTC))
+METRICS = [
+    Metric(name="log_likelihood", kind="continuous", upper=0.0),
+    Metric(name="exact_match", kind="thresholded", lower=0.0, upper=1.0),
+    Metric(name="loss", kind="continuous", direction="lower"),
+]
+OUTCOMES = ["expected", "above", "below", "inconclusive", "unforeseen"]
+WHYS = ["ok", "blind", "plateau", "too_few", "unsealed", "smaller", "remarked", "no_scale"]
+NAMES = [
+    "on_trend",
+    "metric_artefact",
+    "unexplained_jump",
+    "genuine_break",
+    "latent_break",
+    "regression",
+    "unresolved_jump",
+    "inconclusive",
+]
+
+
+@st.composite
+def verdicts(draw: st.DrawFn, task: str | None = None) -> Verdict:
+    """Any verdict at all, consistent or not."""
+    body: dict[str, Any] = {
+        "family": "f",
+        "run": "r",
+        "checkpoint": "f/r",
+        "task": task or draw(tasks),
+        "metric": draw(st.sampled_from(METRICS)),
+        "series": "s",
+        "result": "r",
+        "forecast": None,
+        "outcome": draw(st.sampled_from(OUTCOMES)),
+        "why": draw(st.sampled_from(WHYS)),
+        "observed": draw(finite),
+        "stderr": draw(st.none() | st.floats(0, 1e300)),
+        "n": draw(st.none() | st.integers(1, 10**9)),
+        "median": draw(st.none() | finite),
+        "lower": draw(st.none() | finite),
+        "upper": draw(st.none() | finite),
+        "level": draw(st.floats(0, 1)),
+        "tail_above": draw(share),
+        "tail_below": draw(share),
+        "blindness": draw(st.none() | st.floats(0, 1e6)),
+        "rungs": draw(st.integers(0, 9)),
+        "sentence": "sentence",
+        "judgement_version": 1,
+    }
+    return Verdict.model_validate(body)
+
+
+@st.composite
+def diagnoses(draw: st.DrawFn) -> Diagnosis:
+    """Any diagnosis at all, whether or not its verdicts bear it out."""
+    question = draw(tasks)
+    body = {
+        "family": "f",
+        "run": "r",
+        "checkpoint": "f/r",
+        "question": question,
+        "name": draw(st.sampled_from(NAMES)),
+        "why": draw(st.sampled_from(WHYS)),
+        "continuous": draw(st.none() | verdicts(question)),
+        "thresholded": draw(st.none() | verdicts(question)),
+        "sentence": "sentence",
+        "judgement_version": 1,
+    }
+    return Diagnosis.model_validate(body)
+
+
+@st.composite
+def calm(draw: st.DrawFn) -> Case:
+    """A run where little or nothing is wrong, so that a gate has something to lose."""
+    found: list[Verdict] = []
+    read: list[Diagnosis] = []
+    at = datetime(2026, 11, 2, 9, tzinfo=UTC)
+    for task in draw(st.sampled_from([["a"], ["a", "b"], ["a", "b", "cyber"]])):
+        outcome = draw(st.sampled_from(["expected"] * 6 + OUTCOMES))
+        body = {
+            "family": "f",
+            "run": "r",
+            "checkpoint": "f/r",
+            "task": task,
+            "metric": METRICS[0],
+            "series": "s",
+            "result": "r",
+            "forecast": None,
+            "outcome": outcome,
+            "observed": -1.0,
+            "median": -1.0,
+            "level": 0.98,
+            "why": {"inconclusive": "blind", "unforeseen": "unsealed"}.get(outcome, "ok"),
+            "rungs": 6,
+            "stderr": 0.01,
+            "tail_above": 1e-4 if outcome == "above" else 0.5,
+            "tail_below": 1e-4 if outcome == "below" else 0.5,
+            "blindness": 0.05,
+            "sentence": "sentence",
+            "judgement_version": 1,
+        }
+        verdict = Verdict.model_validate(body)
+        named = {"expected": "on_trend", "above": "latent_break", "below": "regression"}.get(outcome, "inconclusive")
+        found.append(verdict)
+        read.append(
+            Diagnosis.model_validate(
+                {
+                    "family": "f",
+                    "run": "r",
+                    "checkpoint": "f/r",
+                    "question": task,
+                    "name": named,
+                    "why": verdict.why,
+                    "continuous": verdict,
+                    "thresholded": None,
+                    "sentence": "sentence",
+                    "judgement_version": 1,
+                }
+            )
+        )
+    latch = Latch(decision="d", at=at, sentence="broke", hard=draw(st.booleans()))
+    missing = (Missing(task="b", metric="exact_match"),)
+    return Case(
+        family="f",
+        run="r",
+        judged=draw(st.sampled_from([True] * 5 + [False])),
+        verdicts=tuple(found),
+        diagnoses=tuple(read),
+        missing=draw(st.sampled_from([(), (), (), missing])),
+        first_at=at,
+        last_at=at,
+        latch=draw(st.sampled_from([None, None, None, latch])),
+    )
+
+
+wild = st.builds(
+    Case,
+    family=st.just("f"),
+    run=st.just("r"),
+    judged=st.booleans(),
+    verdicts=st.lists(verdicts(), max_size=4).map(tuple),
+    diagnoses=st.lists(diagnoses(), max_size=3).map(tuple),
+    missing=st.lists(st.builds(Missing, task=tasks, metric=st.just("exact_match")), max_size=2).map(tuple),
+    first_at=st.none() | moments,
+    last_at=st.none() | moments,
+    conflicts=st.lists(st.just("differs"), max_size=1).map(tuple),
+    incomparable=st.lists(st.just("other prompt"), max_size=1).map(tuple),
+    latch=st.none() | st.builds(Latch, decision=st.just("d"), at=moments, sentence=st.just("b"), hard=st.booleans()),
+)
+cases = calm() | wild
+NEAR = datetime(2026, 11, 2), datetime(2026, 12, 9)  # noqa: DTZ001  hypothesis adds the zone
+times = st.datetimes(*NEAR, timezones=st.just(UTC)) | moments
+
+levels = st.sampled_from(["shadow", "advisory", "soft", "hard"])
+selections = st.sampled_from([{}, {"task": "a"}, {"task": ["a", "cyber"]}, {"run": "other"}])
+
+
+@st.composite
+def policies(draw: st.DrawFn) -> Policy:
+    """A policy of one to four rules of any kind and level."""
+    rules = []
+    for number in range(draw(st.integers(1, 4))):
+        kind = draw(st.sampled_from(["break", "diagnosis", "level", "evidence"]))
+        table: dict[str, Any] = {"id": f"r{number}", "kind": kind, "level": draw(levels), "select": draw(selections)}
+        if kind == "break":
+            table |= {"side": draw(st.sampled_from(["above", "below", "either"])), "tail": draw(st.floats(1e-6, 0.2))}
+            table |= {"on_inconclusive": draw(st.sampled_from(["hold", "warn"])), "min_effect": draw(st.floats(0, 1e9))}
+        elif kind == "diagnosis":
+            table["answers"] = {"inconclusive": draw(st.sampled_from(["hold", "warn"]))}
+        elif kind == "level":
+            table |= {"metric": "*", "ceiling": draw(finite), "assume_exact": draw(st.booleans())}
+        else:
+            more = [{}, {"require": "ladder"}, {"tasks": "a"}, {"max_age": "30d", "within": "2d"}]
+            table |= draw(st.sampled_from(more))
+        rules.append(table)
+    return from_body({"name": "any", "rules": rules, "release": {"quorum": draw(st.integers(1, 3))}})
+
+
+def votes(case: Case, policy: Policy, at: datetime, people: int) -> tuple[Approval, ...]:
+    return tuple(
+        Approval(
+            id=str(n), family="f", run="r", by=f"p{n}", reason="r", at=at, evidence=case.evidence, policy=policy.digest
+        )
+        for n in range(people)
+    )
+
+
+def stops(answer: Answer) -> bool:
+    return answer.rank >= Answer.HOLD.rank
+
+
+@FAST
+@given(policies(), cases, times, st.integers(0, 3))
+def test_total_and_pure(policy: Policy, case: Case, at: datetime, people: int) -> None:
+    approvals = votes(case, policy, at, people)
+    decision = decide(policy, case, (), approvals, at)
+    assert decide(policy, case, (), approvals, at) == decision
+    assert decision.answer is Answer.worst([f.effect for f in decision.findings])
+    assert all(finding.reason is not Reason.fault or "failed" not in finding.sentence for finding in decision.findings)
+    ranks = [f.effect.rank for f in decision.findings]
+    assert ranks == sorted(ranks, reverse=True)
+
+
+@FAST
+@given(policies(), cases, times, st.integers(0, 3))
+def test_no_policy_and_no_people_reach_go_without_judged_evidence(
+    policy: Policy, case: Case, at: datetime, people: int
+) -> None:
+    decision = decide(policy, case, (), votes(case, policy, at, people), at)
+    if not stops(decision.answer):
+        assert case.judged
+        assert case.verdicts
+    binding = any(rule.level.value in ("soft", "hard") for rule in policy.rules)
+    if binding and not stops(decision.answer) and not decision.released:
+        assert any(v.outcome in ("expected", "above", "below") for v in case.verdicts)
+        assert not case.conflicts
+        assert not case.incomparable
+
+
+@FAST
+@given(policies(), cases, times, st.integers(1, 3))
+def test_fewer_approvals_never_help(policy: Policy, case: Case, at: datetime, people: int) -> None:
+    approvals = votes(case, policy, at, people)
+    more, less = (decide(policy, case, (), some, at).answer.rank for some in (approvals, approvals[1:]))
+    assert less >= more
+
+
+@FAST
+@given(cases, verdicts(), st.sampled_from(OUTCOMES[3:]), times, st.sampled_from(["default", "strict", "shadow"]))
+def test_one_more_doubt_never_helps(case: Case, extra: Verdict, outcome: str, at: datetime, name: str) -> None:
+    policy = shelf(name)
+    if not case.verdicts:  # a first verdict is evidence; then only the house's own floor may give way to doubt
+        return
+    doubt = extra.model_copy(update={"outcome": outcome})
+    more = case.model_copy(update={"verdicts": (*case.verdicts, doubt)})
+    assert decide(policy, more, (), (), at).answer.rank >= decide(policy, case, (), (), at).answer.rank
+
+
+@FAST
+@given(cases, times, st.data())
+def test_a_deleted_result_never_helps(case: Case, at: datetime, data: st.DataObject) -> None:
+    """With the missing entry that a store writes for it, and its task's diagnosis gone, a deletion opens nothing."""
+    alone = from_body({"name": "p", "rules": [{"id": "b", "kind": "break", "level": "soft"}]})
+    for policy in (shelf("default"), alone):
+        if not case.verdicts:
+            return
+        gone = data.draw(st.sampled_from(case.verdicts))
+        less = case.model_copy(
+            update={
+                "verdicts": tuple(v for v in case.verdicts if (v.task, v.metric) != (gone.task, gone.metric)),
+                "diagnoses": tuple(d for d in case.diagnoses if d.question != gone.task),
+                "missing": (*case.missing, Missing(task=gone.task, metric=gone.metric.name)),
+            }
+        )
+        assert stops(decide(policy, less, (), (), at).answer)
+
+
+@FAST
+@given(st.floats(1e-300, 1), st.floats(1e-300, 1), st.sampled_from(["default", "strict"]))
+def test_a_worse_tail_never_helps(first: float, second: float, name: str) -> None:
+    policy = shelf(name)
+    base = {
+        "family": "f",
+        "run": "r",
+        "checkpoint": "f/r",
+        "task": "a",
+        "metric": METRICS[0],
+        "series": "s",
+        "result": "r",
+        "forecast": None,
+        "observed": -1.0,
+        "median": -1.0,
+        "level": 0.98,
+        "why": "ok",
+        "tail_below": 0.9,
+        "rungs": 9,
+        "blindness": 0.01,
+        "sentence": "s",
+        "judgement_version": 1,
+    }
+
+    def rank(tail: float) -> int:
+        outcome = "above" if tail < policy.judging.tail else "expected"
+        verdict = Verdict.model_validate({**base, "tail_above": tail, "outcome": outcome})
+        read = Diagnosis(
+            family="f",
+            run="r",
+            checkpoint="f/r",
+            question="a",
+            why="ok",
+            continuous=verdict,
+            thresholded=None,
+            name="latent_break" if outcome == "above" else "on_trend",
+            sentence="s",
+            judgement_version=1,
+        )
+        at = datetime.fromisoformat("2026-11-02T09:00:00+00:00")
+        case = Case(family="f", run="r", judged=True, verdicts=(verdict,), diagnoses=(read,), first_at=at, last_at=at)
+        return decide(policy, case, (), (), at).answer.rank
+
+    worse, better = sorted((first, second))
+    assert rank(worse) >= rank(better)
+
+
+@FAST
+@given(policies(), cases, times, st.sampled_from(["break", "diagnosis", "evidence"]))
+def test_a_shadow_rule_changes_no_answer(policy: Policy, case: Case, at: datetime, kind: str) -> None:
+    extra = {"id": "extra", "kind": kind, "level": "shadow"}
+    body = policy.body()
+    if all(rule["level"] == "shadow" for rule in body["rules"]):
+        return
+    wider = from_body({**body, "rules": [*body["rules"], extra]})
+    assert decide(wider, case, (), (), at).answer is decide(policy, case, (), (), at).answer
+
+
+@FAST
+@given(policies(), cases, times, st.sampled_from(["rule", "run", "family", "subject", "expired", "unborn", "policy"]))
+def test_a_waiver_of_something_else_changes_nothing(policy: Policy, case: Case, at: datetime, what: str) -> None:
+    plain = decide(policy, case, (), (), at)
+    late = at > datetime(2, 1, 1, tzinfo=at.tzinfo) and at < datetime(9998, 1, 1, tzinfo=at.tzinfo)
+    if not plain.findings or not late:
+        return
+    day = timedelta(days=1)
+    other: dict[str, Any] = {
+        "rule": {"rule": "no-such-rule"},
+        "run": {"run": "r2"},
+        "family": {"family": "f2"},
+        "subject": {"subject": "z"},
+        "expired": {"at": at - day, "expires": at},
+        "unborn": {"at": at + day, "expires": at + 2 * day},
+        "policy": {"policy": "x"},
+    }[what]
+    waivers = [
+        Waiver.model_validate(
+            {
+                "id": "w",
+                "rule": f.rule,
+                "family": "f",
+                "run": "r",
+                "subject": f.subject,
+                "up_to": 1e308,
+                "answer": "PAUSE",
+                "by": "carol",
+                "reason": "r",
+                "at": at,
+                "expires": at + day,
+                "policy": policy.digest,
+                **other,
+            }
+        )
+        for f in plain.findings
+    ]
+    assert decide(policy, case, waivers, (), at) == plain
+
+
+@FAST
+@given(policies(), cases, times)
+def test_a_loosened_policy_finds_no_approvals(policy: Policy, case: Case, at: datetime) -> None:
+    judging = policy.judging.model_copy(update={"tail": 0.001, "resolve": 1.0})
+    loosened = policy.model_copy(update={"judging": judging})
+    approvals = votes(case, policy, at, 3)
+    assert decide(loosened, case, (), approvals, at) == decide(loosened, case, (), (), at)
+
+
+def test_the_strategies_reach_every_answer(made: SimpleNamespace) -> None:
+    """The properties above would hold of an engine that always holds; this one does not."""
+    seen = {
+        decide(shelf("default"), case, (), (), made.T0).answer
+        for case in (
+            made.case(),
+            made.case(diagnoses=(made.diagnosis("metric_artefact"),)),
+            made.case(()),
+            made.case((made.verdict(outcome="above"),)),
+        )
+    }
+    assert seen == set(Answer)

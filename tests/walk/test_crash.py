@@ -1,0 +1,156 @@
+"""Crashes at every step, and kill -9 of a real daemon: a restart is the walk again, nothing lost, nothing doubled."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lab import Lab, rung
+
+from checkpoints_db import Store
+from checkpoints_db.records import Answer
+from checkpoints_db.tables import Tables
+from monitor.daemon.jobs import Jobs
+
+
+class PowerCut(BaseException):
+    """The machine stops here."""
+
+
+class Failing(Jobs):
+    """Jobs on a store whose n-th write is a power cut."""
+
+    def __init__(self, *args: Any, writes: int) -> None:
+        super().__init__(*args)
+        self.left = writes
+
+    def _open(self) -> Store:
+        store = super()._open()
+        tables = store._tables
+        for verb in ("insert", "upsert"):
+            setattr(tables, verb, self._cutting(getattr(tables, verb)))
+        return store
+
+    def _cutting(self, write: Callable[..., None]) -> Callable[..., None]:
+        def failing(table: str, row: dict[str, Any]) -> None:
+            self.left -= 1
+            if self.left < 0:
+                raise PowerCut
+            write(table, row)
+
+        return failing
+
+
+def outcome(lab: Lab) -> dict[str, Any]:
+    """What must be the same, however often the walk was interrupted."""
+    with lab.store() as store:
+        store.ledger.verify()
+        return {
+            "results": sorted(s.result.identity for s in store.evidence.results()),
+            "verdicts": sorted(
+                (v.checkpoint, v.task, v.metric.name, v.outcome) for _, v in store.judgements.verdicts()
+            ),
+            "decisions": [(d.run, d.answer, d.sentence) for d in store.judgements.decisions()],
+            "gates": [(g.run, g.answer) for g in store.actions.gates()],
+            "alerts": [(a.rule, a.answer, a.state, a.episode) for a in store.actions.alerts()],
+            "messages": sorted(o.message.alert.rule for o in store.outbox.all()),
+            "seals": sorted((s.forecast.series, s.forecast.rungs) for s in store.judgements.all_sealed()),
+        }
+
+
+def test_a_crash_at_any_write_and_a_restart_end_where_no_crash_ends(lab: Lab, tmp_path: Path) -> None:
+    lab.baseline([row for i in range(6) for row in rung(i)])
+    lab.arrive(rung(6, loss=1.0), "s6.csv")
+    whole = lab.copy(tmp_path / "whole")
+    whole.cycle()
+    expected = outcome(whole)
+    assert expected["gates"] == [("s6", Answer.PAUSE)]
+    writes = 0
+    while True:
+        cut = lab.copy(tmp_path / f"cut-{writes}")
+        jobs = Failing(cut.settings, cut.clock, "test:1", writes=writes)
+        try:
+            for name, _, body in jobs.timetable():
+                jobs.run(name, body)
+            break
+        except PowerCut:
+            cut.cycle()
+            assert outcome(cut) == expected, f"after a crash at write {writes}"
+        writes += 5 if writes > 12 else 2
+    assert writes > 30, "the walk is shorter than it was: does the power still fail inside it?"
+
+
+def command(lab: Lab, *args: str) -> list[str]:
+    return [sys.executable, "-m", "monitor", *args, "--config", str(lab.config)]
+
+
+def wait_for(test: Callable[[], bool], seconds: float) -> bool:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if test():
+            return True
+        time.sleep(0.05)
+    return test()
+
+
+def ask(lab: Lab) -> int:
+    return subprocess.run(command(lab, "gate", "ask", "s6"), capture_output=True, check=False).returncode
+
+
+@pytest.fixture
+def real(lab: Lab) -> Lab:
+    """A lab whose history lies in the past of the machine's own clock."""
+    lab.baseline([row for i in range(6) for row in rung(i)])
+    return lab
+
+
+def test_a_running_daemon_moves_the_gate_within_a_scan_and_stops_cleanly(real: Lab) -> None:
+    log = (real.root / "daemon.log").open("w")
+    with log, subprocess.Popen(command(real, "daemon", "run"), stderr=log) as daemon:
+        try:
+            assert wait_for(lambda: "daemon runs as" in (real.root / "daemon.log").read_text(), 20)
+            assert ask(real) == 10
+            real.arrive(rung(6, loss=1.0), "s6.csv")
+            # scan every second, settling a fifth of one: within one interval and the time `gate ask` takes to start
+            assert wait_for(lambda: ask(real) == 20, 10)
+            assert wait_for((real.root / "alerts.jsonl").is_file, 10)
+        finally:
+            daemon.send_signal(signal.SIGTERM)
+            code = daemon.wait(timeout=20)
+    assert code == 0
+    with real.store() as store:
+        assert store._tables.rows("leadership") == [{"name": "daemon", "holder": store_holder(store), "expires": ""}]
+
+
+def store_holder(store: Store) -> str:
+    return str(store._tables.rows("leadership")[0]["holder"])
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.1, 0.4])
+def test_kill_9_in_the_middle_loses_nothing_and_doubles_nothing(real: Lab, delay: float) -> None:
+    real.arrive(rung(6, loss=1.0), "s6.csv")
+    database = Tables.open(real.root / "holdpoint.db")
+    began = database.count("ledger")
+    with subprocess.Popen(command(real, "daemon", "run"), stderr=subprocess.DEVNULL) as daemon:
+        assert wait_for(lambda: database.count("ledger") > began, 20), "the daemon never began its walk"
+        time.sleep(delay)
+        os.kill(daemon.pid, signal.SIGKILL)
+    database.close()
+    # No waiting for the leadership of the dead: the next daemon of the same machine takes over at once.
+    again = subprocess.run(command(real, "daemon", "run", "--once"), capture_output=True, text=True, check=False)
+    assert again.returncode == 0, again.stderr
+    assert ask(real) == 20
+    found = outcome(real)
+    assert len(found["results"]) == 14
+    assert len(found["decisions"]) == 1
+    lines = [json.loads(line) for line in Path(real.root / "alerts.jsonl").read_text().splitlines()]
+    assert {line["alert"]["rule"] for line in lines} == {"break", "diagnosis"}
+    assert sorted(rule for rule, *_ in found["alerts"]) == ["break", "diagnosis"]
