@@ -39,7 +39,8 @@ def raise_for(store: Store, decision: Decision, receivers: Sequence[str], at: da
     ]
     for alert in store.actions.alerts(decision.family, decision.run):
         latched = paused and alert.answer == Answer.PAUSE
-        if alert.rule in speaking or alert.state == "closed" or alert.rule in EVIDENCE_RULES or latched:
+        about_evidence = alert.rule in EVIDENCE_RULES and not decision.released
+        if alert.rule in speaking or alert.state == "closed" or about_evidence or latched:
             continue
         why = f"released by {' and '.join(decision.approvals)}" if decision.released else "no longer found"
         changed.append(close(store, alert, f"{alert.sentence} ({why})", receivers, at))

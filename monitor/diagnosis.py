@@ -63,7 +63,7 @@ def diagnose(question: str, verdicts: Sequence[Verdict], history: Mapping[str, S
         continuous=continuous,
         thresholded=thresholded,
         linked=said.linked,
-        sentence=f"{question}/{first.run}: {said.words}",
+        sentence=f"{first.run}: {said.words}",
         judgement_version=JUDGEMENT_VERSION,
     )
 

@@ -19,6 +19,9 @@ from monitor.science.transforms import binomial_variance, unstated_noise
 JUDGEMENT_VERSION = 1
 """Raised by any change after which the same data and policy could give another decision."""
 
+CODE_VERSION = version("holdpoint")
+"""Of the code that forecasts; part of every seal."""
+
 MIN_RUNGS = 4
 """Two rungs decide a line; the third and fourth are the least that can contradict it."""
 
@@ -49,6 +52,11 @@ RESOLVED = 0.01
 Array = npt.NDArray[np.float64]
 Law = Mixture
 """The predictive law: quantile, cdf (P(Y <= y)), sf (P(Y >= y)) and median, in units of the metric."""
+
+
+def data_digest(series: Series) -> str:
+    """Digest of the points a forecast of `series` learns from: equal digests under one version mean equal forecasts."""
+    return digest_of([p.body() for p in sorted(series.points, key=lambda p: p.x)])
 
 
 def forecast(series: Series) -> Forecast:
@@ -91,8 +99,8 @@ def forecast(series: Series) -> Forecast:
         calibration=fitted.calibration,
         plateau=on_floor(points, series.metric),
         track=_track(fitted),
-        data_digest=digest_of([p.body() for p in points]),
-        code_version=version("holdpoint"),
+        data_digest=data_digest(series),
+        code_version=CODE_VERSION,
         judgement_version=JUDGEMENT_VERSION,
     )
 

@@ -22,9 +22,9 @@ from checkpoints_db.records import (
     Reason,
     Series,
     Verdict,
-    Why,
 )
 from checkpoints_db.records.duration import spell_duration
+from checkpoints_db.series import make_series
 from monitor.clock import Clock
 from monitor.diagnosis import diagnose
 from monitor.forecasting import MIN_RUNGS
@@ -51,7 +51,7 @@ def case_of(store: Store, catalogue: Catalogue, policy: Policy, family: str, run
     latch = store.actions.latch(family, run)
     if not news:
         return Case(family=family, run=run, judged=False, latch=latch)
-    newest = max((seen.result.checkpoint for seen in news), key=lambda c: -1 if c.step is None else c.step)
+    newest = max((seen.result.checkpoint for seen in news), key=lambda c: (c.step or 0, c.tokens or 0.0))
     here = [seen for seen in news if seen.result.checkpoint.id == newest.id]
     ladder = _ladder(store, newest, catalogue.axis(family))
     verdicts = tuple(_verdict(store, policy, ladder, seen) for seen in here if seen.counts)
@@ -78,8 +78,8 @@ def _ladder(store: Store, checkpoint: Checkpoint, axis: Axis | None) -> dict[str
         if seen.result.checkpoint.stage == checkpoint.stage:
             found.setdefault(seen.result.series, []).append(seen)
     ladder = {}
-    for name in found:
-        series = store.evidence.series(name, axis)
+    for name, everything in found.items():
+        series = make_series([seen.result for seen in everything if seen.counts], axis)
         x = checkpoint.scale(series.axis)
         points = tuple(p for p in series.points if p.run != checkpoint.run)
         ladder[name] = series.model_copy(update={"points": points})
@@ -92,8 +92,15 @@ def _verdict(store: Store, policy: Policy, ladder: dict[str, Series], seen: Seen
     result = seen.result
     sealed = store.judgements.sealed(result.series, up_to=seen.seen_after)
     rungs = {point.run for point in ladder[result.series].points} if result.series in ladder else set()
-    why_not: Why = "too_few" if len(rungs) < MIN_RUNGS else "unsealed"
-    return judge(sealed, result, policy.judging, why_not=why_not)
+    if len(rungs) >= MIN_RUNGS:
+        return judge(sealed, result, policy.judging)
+    stage = result.checkpoint.stage
+    words = (
+        f"{len(rungs)} smaller runs were evaluated on it{' at ' + stage if stage else ''}, a forecast needs {MIN_RUNGS}"
+    )
+    if stage:
+        words += ' (`compare_at = "any"` in the catalogue compares across steps)'
+    return judge(sealed, result, policy.judging, why_not="too_few", words=words)
 
 
 def _diagnoses(catalogue: Catalogue, verdicts: Sequence[Verdict], ladder: dict[str, Series]) -> Iterable[Diagnosis]:

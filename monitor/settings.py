@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import tomllib
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
@@ -32,9 +33,9 @@ class Timetable(Record):
     """How often the daemon does what."""
 
     scan: Duration = parse_duration("10s")
-    """How often the sources are looked through for new files."""
+    """A file that lands in a source is judged within this time; the sources are looked through twice as often."""
     settle: Duration = parse_duration("1s")
-    """How long a file must not change before it is read."""
+    """How long a file must not change before it is read; at most a quarter of `scan`."""
     forecast: Duration = parse_duration("5m")
     """How often missing seals are made up."""
     overdue: Duration = parse_duration("5m")
@@ -47,6 +48,11 @@ class Timetable(Record):
     """How long this daemon leads without renewing; another one takes over after that."""
     patience: Duration = parse_duration("1h")
     """How long a file may wait for its other half (samples for their results) before an alert is raised."""
+
+    @property
+    def settling(self) -> timedelta:
+        """`settle`, cut so that a file can be judged within one `scan`."""
+        return min(self.settle, self.scan / 4)
 
 
 class GateTerms(Record):

@@ -34,16 +34,18 @@ class _Reading:
     at_bound: bool
 
 
-def judge(sealed: Sealed | None, result: Result, judging: Judging, *, why_not: Why = "unsealed") -> Verdict:
+def judge(
+    sealed: Sealed | None, result: Result, judging: Judging, *, why_not: Why = "unsealed", words: str = ""
+) -> Verdict:
     """Compare `result` with the forecast that was sealed before it; total and pure, raises nothing for valid records.
 
-    Without a seal of this very series the outcome is `unforeseen`, with `why_not`. `above` and `below` are meant in the
-    direction of capability. `expected` is only said where a break of `judging.resolve` of the metric's room would have
-    been seen.
+    Without a seal of this very series the outcome is `unforeseen`, with `why_not` and, where given, `words` on it.
+    `above` and `below` are meant in the direction of capability. `expected` is only said where a break of
+    `judging.resolve` of the metric's room would have been seen.
     """
     if sealed is None or not _of_one_series(sealed.forecast, result):
         because = why_not if why_not in _UNSEEN else "unsealed"
-        return _unjudged(None, result, judging, "unforeseen", why=because, words=_UNSEEN[because])
+        return _unjudged(None, result, judging, "unforeseen", why=because, words=words or _UNSEEN[because])
     forecast = sealed.forecast
     x = result.checkpoint.scale(forecast.axis)
     if result.remarks:
@@ -142,7 +144,7 @@ def _outcome(seen: _Reading, blindness: float, forecast: Forecast, judging: Judg
 def _sentence(result: Result, judging: Judging, seen: _Reading, *, outcome: Outcome, why: Why, blindness: float) -> str:
     span = f"{100 * (1 - 2 * judging.tail):g} %"
     head = (
-        f"{_name(result)}: observed {result.value:.3g}, forecast {seen.median:.3g} "
+        f"{_name(result)} observed {result.value:.3g}, forecast {seen.median:.3g} "
         f"[{seen.lower:.3g}, {seen.upper:.3g}] at {span}"
     )
     tail = min(seen.tail_above, seen.tail_below) if outcome in ("above", "below") else seen.tail_above
@@ -161,14 +163,14 @@ def _sentence(result: Result, judging: Judging, seen: _Reading, *, outcome: Outc
 
 
 def _name(result: Result) -> str:
-    return f"{result.task}/{result.checkpoint.run} · {result.metric.name}"
+    return f"{result.checkpoint.run}: {result.task} · {result.metric.name}"
 
 
 def _unjudged(
     sealed: Sealed | None, result: Result, judging: Judging, /, outcome: Outcome, *, why: Why, words: str
 ) -> Verdict:
     rungs = 0 if sealed is None else len(sealed.forecast.rungs)
-    sentence = f"{_name(result)}: observed {result.value:.3g}, {outcome}: {words}"
+    sentence = f"{_name(result)} observed {result.value:.3g}, {outcome}: {words}"
     return Verdict(**_common(sealed, result, judging), outcome=outcome, why=why, rungs=rungs, sentence=sentence)
 
 

@@ -17,10 +17,10 @@ from checkpoints_db import File, Recorded, Store, UnplacedReading
 from checkpoints_db.catalogue import Catalogue
 from checkpoints_db.errors import ConflictingResult, EvidenceError, ForecastError, IncompleteResult, Unplaced
 from checkpoints_db.readers import read
-from checkpoints_db.records import Checkpoint, Decision, Reading, Record, Result
+from checkpoints_db.records import Checkpoint, Decision, Forecast, Reading, Record, Result, Series
 from monitor import alerts, gate
 from monitor.clock import Clock
-from monitor.forecasting import forecast
+from monitor.forecasting import CODE_VERSION, JUDGEMENT_VERSION, data_digest, forecast
 from monitor.settings import Settings
 from policies.schema import Policy
 
@@ -266,19 +266,27 @@ def seal_missing(store: Store, rules: Rules, tick: Callable[[], object] = lambda
     sealed = 0
     for name in store.evidence.series_ids():
         tick()
+        newest = store.judgements.sealed(name)
         series = store.evidence.series(name)
-        declared = rules.catalogue.axis(series.family)
-        if declared:
-            series = store.evidence.series(name, declared)
+        axis = rules.catalogue.axis(series.family)
+        if axis:
+            series = store.evidence.series(name, axis)
+        if newest is not None and _knows(newest.forecast, series):
+            continue
         try:
             made = forecast(series)
         except ForecastError:
             continue  # too few rungs: its next result will be `unforeseen`, and that verdict says why
-        newest = store.judgements.sealed(name)
-        if newest is None or newest.forecast.digest != made.digest:
-            with store.transaction():
-                sealed += store.judgements.seal(made, rules.clock.now()).forecast.digest == made.digest
+        with store.transaction():
+            store.judgements.seal(made, rules.clock.now())
+        sealed += 1
     return sealed
+
+
+def _knows(forecast: Forecast, series: Series) -> bool:
+    """Whether a forecast made now from `series` would be this very one."""
+    made_by = (forecast.data_digest, forecast.axis, forecast.code_version, forecast.judgement_version)
+    return made_by == (data_digest(series), series.axis, CODE_VERSION, JUDGEMENT_VERSION)
 
 
 def added(one: Walked, other: Walked) -> Walked:

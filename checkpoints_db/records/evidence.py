@@ -108,9 +108,9 @@ class Checkpoint(Record):
 
     @property
     def id(self) -> str:
-        """`family/run` or `family/run@step`."""
-        at = "" if self.step is None else f"@{self.step}"
-        return f"{self.family}/{self.run}{at}"
+        """`family/run@step`; without a step `family/run@3e+11tok`, or `family/run` where tokens are unknown too."""
+        at = self.step if self.tokens is None or self.step is not None else f"{self.tokens:g}tok"
+        return f"{self.family}/{self.run}" + ("" if at is None else f"@{at}")
 
     def scale(self, axis: Axis) -> float | None:
         """Position on one scale axis, or None where it is not known."""

@@ -32,7 +32,8 @@ class Jobs:
         """Name, period and body of each job, in the order of one cycle."""
         terms = self.settings.daemon
         return [
-            ("scan", terms.scan, self.scan),
+            # Twice in each interval, so that a file is judged within one of landing, settling included.
+            ("scan", terms.scan / 2, self.scan),
             ("forecast", terms.forecast, self.forecast),
             ("overdue", terms.overdue, self.overdue),
             ("expire", terms.expire, self.expire),
@@ -74,7 +75,7 @@ class Jobs:
         with self._open() as store:
             rules = self._rules()
             files = inbox.arrivals(
-                store, self.settings.source, self.settings.base, self.clock, self.settings.daemon.settle
+                store, self.settings.source, self.settings.base, self.clock, self.settings.daemon.settling
             )
             walked = watch.consider(store, rules, files) if files else watch.Walked()
             placed = watch.reconsider(store, rules)

@@ -96,7 +96,7 @@ def test_the_table(continuous: str | None, thresholded: str | None, expected: st
     ]
     found = diagnose("q", given, {})
     assert found.name == expected
-    assert found.sentence.startswith("q/big: ")
+    assert found.sentence.startswith("big: ")
     if expected == "inconclusive":
         assert found.why != "ok"
 

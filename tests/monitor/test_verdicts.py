@@ -131,7 +131,7 @@ def test_the_sentence_carries_the_numbers() -> None:
     assert broke.tail_above is not None
     assert broke.tail_above < 1e-4
     assert "\n" not in broke.sentence
-    for part in ("shift_ll/m4 · log_likelihood_per_byte", "observed -0.000619", "at 98 %", "above", "could have seen"):
+    for part in ("m4: shift_ll · log_likelihood_per_byte", "observed -0.000619", "at 98 %", "above", "could have seen"):
         assert part in broke.sentence
 
 

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 from lab import Lab, rung, write_table
+from typer.testing import CliRunner
 
 from checkpoints_db.records import Answer, Reason
+from monitor.faces.cli import app
 
 
 def test_a_straight_ladder_goes(ladder: Lab) -> None:
@@ -236,3 +238,74 @@ def test_files_still_being_written_are_left_alone(ladder: Lab, tmp_path: Path) -
     ladder.clock = still
     ladder.cycle()
     assert ladder.ask("s6").answer == Answer.GO
+
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+FACTS = EXAMPLES / "tiny-ladder" / "tiny-facts"
+
+
+def test_samples_wait_for_their_results_and_are_read_with_them(lab: Lab) -> None:
+    """Real logs, landing in the wrong order: nothing is lost, and one run's files are judged together."""
+    (lab.root / "catalogue.toml").write_bytes((EXAMPLES / "catalogue.toml").read_bytes())
+    shutil.copytree(EXAMPLES / "tiny-ladder", lab.root / "tiny-ladder", ignore=shutil.ignore_patterns("*.json*"))
+    source = next(FACTS.glob("f0-*"))
+    target = lab.inbox / source.name
+    target.mkdir()
+    for samples in source.glob("samples_*"):
+        shutil.copy(samples, target)
+    assert lab.cycle("scan")
+    with lab.store() as store:
+        assert {file.status for file in store.evidence.files()} == {"waiting"}
+        assert all("results_" in file.reason for file in store.evidence.files())
+        assert store.actions.alerts() == []
+    lab.clock.sleep(lab.settings.daemon.patience.total_seconds())
+    lab.cycle("scan")
+    with lab.store() as store:
+        assert {alert.rule for alert in store.actions.alerts()} == {"waiting"}
+    shutil.copy(next(source.glob("results_*")), target)
+    assert lab.cycle("scan")
+    with lab.store() as store:
+        assert {file.status for file in store.evidence.files()} == {"read"}
+        assert {alert.state for alert in store.actions.alerts() if alert.rule == "waiting"} == {"closed"}
+        assert {"exact_match,none", "acc,none", "log_likelihood_per_byte"} <= {
+            seen.result.metric.name for seen in store.evidence.results(run="f0")
+        }
+
+
+def test_a_file_in_quarantine_is_read_again_when_asked(ladder: Lab) -> None:
+    path = ladder.arrive(rung(6), "s6.csv")
+    ladder.cycle("scan")
+    with ladder.store() as store:
+        (file,) = [f for f in store.evidence.files() if f.path == str(path)]
+        with store.transaction():
+            store.evidence.put_file(file.model_copy(update={"status": "quarantined"}), ladder.clock.now())
+    done = CliRunner().invoke(app, ["file", "retry", file.sha256[:12], "--config", str(ladder.config)])
+    assert done.exit_code == 0
+    ladder.cycle("scan")
+    with ladder.store() as store:
+        assert store.evidence.files("quarantined") == []
+
+
+def test_checkpoints_of_one_run_without_steps_are_told_apart_by_their_tokens(lab: Lab) -> None:
+    rows = [
+        {
+            "family": "curve",
+            "run": "only",
+            "tokens": 1e9 * 2**i,
+            "task": "web",
+            "metric": "loss",
+            "kind": "continuous",
+            "direction": "lower",
+            "lower": 0,
+            "value": 4.0 - 0.2 * i,
+            "stderr": 0.01,
+        }
+        for i in range(6)
+    ]
+    lab.baseline(rows[:5])
+    lab.arrive(rows[5:], "next.csv")
+    assert lab.cycle()
+    with lab.store() as store:
+        assert [a for a in store.actions.alerts() if a.rule == "conflict"] == []
+        (verdict,) = [v for _, v in store.judgements.verdicts()]
+    assert (verdict.outcome, verdict.checkpoint) == ("expected", "curve/only@3.2e+10tok")

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Annotated
 
 import typer
 
+from checkpoints_db import Store
 from checkpoints_db.errors import PolicyError
+from checkpoints_db.records import Alert, Diagnosis
 from monitor.daemon.jobs import load_rules
 from monitor.faces.cli import shell
+from monitor.faces.cli.verdict import picture
 from monitor.faces.render import as_json, moment, table
 from monitor.review import Desk
 
@@ -36,6 +40,7 @@ def list_(
 @app.command()
 def show(
     name: Annotated[str, typer.Argument(help="Alert id, or its first characters.")],
+    chart: shell.Chart = None,
     config: shell.Config = shell.DEFAULT,
     json: shell.Json = False,
 ) -> None:
@@ -46,6 +51,8 @@ def show(
             raise PolicyError(f"no alert {name!r}, or several; see `holdpoint alert list`")
         history = store.actions.history(alert.id)
         state = store.actions.gate(alert.family, alert.run) if alert.run else None
+        drawn = [picture(store, d) for d in _about(store, alert)[:1]] if chart is not None else []
+    shell.draw(drawn, chart, quiet=json)
     if json:
         as_json({"alert": alert.body(), "history": [event.body() for event in history]})
         return
@@ -74,7 +81,22 @@ def show(
         if state is not None:
             gate = f"{alert.family}/{alert.run}"
             shell.say(f"         holdpoint gate release {gate} --by NAME --reason WHY --evidence {state.evidence[:12]}")
-            shell.say(f"         holdpoint waiver add {gate} --rule {alert.rule} --by NAME --reason WHY --for 7d")
+            worst = next((f.subject for f in alert.findings if f.subject), "")
+            subject = f" --subject {shlex.quote(worst)}" if worst else ""
+            waive = f"holdpoint waiver add {gate} --rule {alert.rule}{subject} --by NAME --reason WHY --for 7d"
+            shell.say(f"         {waive}")
+
+
+def _about(store: Store, alert: Alert) -> list[Diagnosis]:
+    """The diagnoses that the worst finding of an alert speaks of."""
+    worst = max(alert.findings, key=lambda f: (f.effect.rank, f.magnitude), default=None)
+    if worst is None:
+        return []
+    return [
+        d
+        for _, d in store.judgements.diagnoses(alert.family, alert.run)
+        if worst.subject.partition(" · ")[0] in (d.question, *(v.task for v in (d.continuous, d.thresholded) if v))
+    ]
 
 
 @app.command()

@@ -122,6 +122,4 @@ def show(
     if chart is not None:
         from monitor.faces import charts  # noqa: PLC0415 - the chart library takes a second to import
 
-        charts.write(charts.series_chart(series, forecast), chart)
-        if not json:
-            shell.say(f"chart: {chart}")
+        shell.draw([charts.series_chart(series, forecast)], chart, quiet=json)

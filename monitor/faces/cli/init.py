@@ -27,7 +27,7 @@ path = "inbox"
 pattern = "**/*"
 
 [daemon]
-scan = "10s"                    # how often the sources are looked through
+scan = "10s"                    # a file that lands in a source is judged within this time
 settle = "1s"                   # how long a file must not change before it is read
 deliver = "5s"                  # how often owed messages are sent
 

@@ -76,6 +76,4 @@ def show(
 
         observed = next((p for p in series.points if newest and p.result == newest.result), None)
         drawn = charts.series_chart(series, used.forecast if used else None, newest, observed)
-        charts.write(drawn, chart)
-        if not json:
-            shell.say(f"chart: {chart}")
+        shell.draw([drawn], chart, quiet=json)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -69,6 +69,17 @@ def show(value: Any, table: object, *, json: bool) -> None:
         as_json(value)
     else:
         say(table)
+
+
+def draw(drawn: Sequence[Any], chart: Path | None, *, quiet: bool) -> None:
+    """Write the first of some charts to the file of `--chart`, if there is a chart and a file."""
+    if chart is None or not drawn:
+        return
+    from monitor.faces import charts  # noqa: PLC0415 - the chart library takes a second to import
+
+    charts.write(drawn[0], chart)
+    if not quiet:
+        say(f"chart: {chart}")
 
 
 def find_series(store: Store, name: str) -> Series:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -90,23 +90,15 @@ def show(
     """All verdicts on one task of one run, with a chart of its continuous and thresholded metric side by side."""
     with shell.opened(config) as (_, store):
         place = _place(store, checkpoint.partition("@")[0])
-        found = [
-            d
-            for _, d in store.judgements.diagnoses(*place)
-            if checkpoint in (d.run, f"{d.family}/{d.run}", d.checkpoint)
-        ]
+        here = [d for _, d in store.judgements.diagnoses(*place)]
+        found = [d for d in here if checkpoint in (d.run, f"{d.family}/{d.run}", d.checkpoint)]
         verdicts = [v for _, v in store.judgements.verdicts(*place) if v.task == task]
-        mine = [
-            d for d in found if d.question == task or any(v and v.task == task for v in (d.continuous, d.thresholded))
-        ]
-        pictures = [
-            (v, store.evidence.series(v.series), store.judgements.forecast(v.forecast) if v.forecast else None)
-            for d in mine
-            for v in (d.continuous, d.thresholded)
-            if v is not None
-        ]
-    if not verdicts and not mine:
-        raise typer.BadParameter(f"nothing was judged about {task!r} on {checkpoint!r}; see `holdpoint verdict list`")
+        mine = [d for d in found if task in (d.question, *(v.task for v in _read(d)))]
+        if not verdicts and not mine:
+            raise typer.BadParameter(
+                f"nothing was judged about {task!r} on {checkpoint!r}; see `holdpoint verdict list`"
+            )
+        drawn = [picture(store, d) for d in mine[:1]] if chart is not None else []
     if json:
         as_json({"verdicts": [v.body() for v in verdicts], "diagnoses": [d.body() for d in mine]})
     else:
@@ -114,21 +106,24 @@ def show(
             shell.say(verdict.sentence)
         for diagnosis in mine:
             shell.say(f"{diagnosis.name}: {diagnosis.sentence}")
-    if chart is not None and pictures:
-        from monitor.faces import charts  # noqa: PLC0415 - the chart library takes a second to import
+    shell.draw(drawn, chart, quiet=json)
 
-        drawn = [
-            charts.series_chart(
-                series,
-                sealed.forecast if sealed else None,
-                verdict,
-                next((p for p in series.points if p.result == verdict.result), None),
-            )
-            for verdict, series, sealed in pictures
-        ]
-        charts.write(charts.question_chart(drawn) if len(drawn) > 1 else drawn[0], chart)
-        if not json:
-            shell.say(f"chart: {chart}")
+
+def _read(diagnosis: Diagnosis) -> list[Verdict]:
+    return [v for v in (diagnosis.continuous, diagnosis.thresholded) if v is not None]
+
+
+def picture(store: Store, diagnosis: Diagnosis) -> Any:
+    """The chart of one diagnosis: its continuous and its thresholded metric side by side, as they were judged."""
+    from monitor.faces import charts  # noqa: PLC0415 - the chart library takes a second to import
+
+    drawn = []
+    for verdict in _read(diagnosis):
+        series = store.evidence.series(verdict.series)
+        sealed = store.judgements.forecast(verdict.forecast) if verdict.forecast else None
+        observed = next((p for p in series.points if p.result == verdict.result), None)
+        drawn.append(charts.series_chart(series, sealed.forecast if sealed else None, verdict, observed))
+    return charts.question_chart(drawn) if len(drawn) > 1 else drawn[0]
 
 
 def _place(store: Store, run: str | None) -> tuple[str | None, str | None]:

@@ -135,6 +135,12 @@ def test_show_draws_a_chart(paused: Lab, words: tuple[str, ...], tmp_path: Path)
     assert (tmp_path / "chart.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_an_alert_draws_what_its_worst_finding_speaks_of(paused: Lab, tmp_path: Path) -> None:
+    alert = answer(paused, "alert", "list")[0]
+    answer(paused, "alert", "show", alert["id"], "--chart", str(tmp_path / "alert.html"))
+    assert "sums" in (tmp_path / "alert.html").read_text()
+
+
 @pytest.mark.parametrize(
     ("words", "code", "told"),
     [
