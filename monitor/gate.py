@@ -189,7 +189,9 @@ def state_of(decision: Decision) -> GateState:
 
 
 def hold(family: str, run: str, reason: Reason, sentence: str, at: datetime) -> GateState:
-    """A gate that cannot tell."""
+    """A gate that cannot tell; without a `family`, `run` may name both, as `family/run`."""
+    if not family:
+        family, _, run = run.rpartition("/")
     return GateState(
         family=family or "unknown",
         run=run or "unknown",

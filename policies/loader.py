@@ -110,8 +110,11 @@ class Lines:
                 inside = "" if inside in line else inside
                 continue
             if match := self._TABLE.match(line):
-                table = self._resolve(self._parts(match[2]), counts, doubled=match[1] == "[[")
+                parts = self._parts(match[2])
+                table = self._resolve(parts, counts, doubled=match[1] == "[[")
                 self._at.setdefault(table, number)
+                # An unknown array of tables is refused by its bare name, before its elements are looked at.
+                self._at.setdefault(tuple(parts), number)
             elif match := self._KEY.match(line):
                 place = table
                 for part in self._parts(match[1]):
