@@ -31,10 +31,12 @@ def raise_for(store: Store, decision: Decision, receivers: Sequence[str], at: da
         if finding.effect.rank >= Answer.WARN.rank:
             speaking.setdefault(finding.rule, []).append(finding)
     paused = decision.answer == Answer.PAUSE
+    there = store.actions.alerts(decision.family, decision.run)
+    if any(a.state != "closed" and a.answer == Answer.PAUSE and a.rule != "latch" for a in there):
+        speaking.pop("latch", None)  # the alert of the pause itself is still open and says more
     changed = [
         alert
         for rule, findings in speaking.items()
-        if rule != "latch" or len(speaking) == 1
         for alert in _raise_rule(store, decision, rule, findings, receivers, at)
     ]
     for alert in store.actions.alerts(decision.family, decision.run):

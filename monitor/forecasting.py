@@ -35,6 +35,9 @@ KAPPA_LOSS = 0.2
 LARGEST = 1e100
 """No metric is larger; squares of what is would overflow."""
 
+SMALLEST = 1e-30
+"""No metric is smaller without being 0."""
+
 EXPLORED = 6.0
 LEAST_ROOM = 0.25
 """Room of a metric with two bounds: the range; on a ladder that has moved little of it, so many times what it has
@@ -160,6 +163,8 @@ def _bounded(metric: Metric) -> bool:
 def _ladder(points: list[Point], metric: Metric) -> Ladder:
     x = np.array([p.x for p in points])
     y = np.array([p.value for p in points])
+    # Nobody measures 1e-200; its square underflows, and a logarithm would take it for a trend.
+    y = np.where(np.abs(y) < SMALLEST, 0.0, y)
     known = [sampling_variance(metric, p.value, p.stderr, p.n) for p in points]
     least = unstated_noise(y, metric.lower, metric.upper)
     noise = np.array([least if v is None else v for v in known])

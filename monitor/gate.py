@@ -41,17 +41,20 @@ TOLERANCE = timedelta(minutes=5)
 """Clocks of two machines may differ by this much before it counts as going backwards."""
 
 
-def case_of(store: Store, catalogue: Catalogue, policy: Policy, family: str, run: str) -> Case:
+def case_of(
+    store: Store, catalogue: Catalogue, policy: Policy, family: str, run: str, checkpoint: str | None = None
+) -> Case:
     """Everything a policy may look at when it decides on one run, from the store alone.
 
-    Speaks of the run's newest checkpoint; what earlier ones did is remembered by the latch. Reads only.
+    Speaks of the run's newest checkpoint, or of the one named; what earlier ones did is remembered by the latch.
+    Reads only.
     """
-    everything = store.evidence.results(family=family, run=run)
+    everything = store.evidence.results(family=family, run=run, checkpoint=checkpoint)
     news = [seen for seen in everything if not seen.baseline]
     latch = store.actions.latch(family, run)
     if not news:
         return Case(family=family, run=run, judged=False, latch=latch)
-    newest = max((seen.result.checkpoint for seen in news), key=lambda c: (c.step or 0, c.tokens or 0.0))
+    newest = max((seen.result.checkpoint for seen in news), key=progress)
     here = [seen for seen in news if seen.result.checkpoint.id == newest.id]
     ladder = _ladder(store, newest, catalogue.axis(family))
     verdicts = tuple(_verdict(store, policy, ladder, seen) for seen in here if seen.counts)
@@ -69,6 +72,11 @@ def case_of(store: Store, catalogue: Catalogue, policy: Policy, family: str, run
         incomparable=incomparable,
         latch=latch,
     )
+
+
+def progress(checkpoint: Checkpoint) -> tuple[int, float]:
+    """How far its run had come: what checkpoints of one run are ordered by."""
+    return checkpoint.step or 0, checkpoint.tokens or 0.0
 
 
 def _ladder(store: Store, checkpoint: Checkpoint, axis: Axis | None) -> dict[str, Series]:
@@ -141,9 +149,21 @@ def _conflicts(here: Sequence[Seen]) -> Iterable[str]:
             yield f"{what} was {was}, and is {late.value:g} in a later file"
 
 
-def settle(store: Store, catalogue: Catalogue, policy: Policy, family: str, run: str, at: datetime) -> Decision:
-    """Judge a run's evidence, decide, and set its gate; writes nothing twice. Wants a transaction around it."""
-    case = case_of(store, catalogue, policy, family, run)
+def settle(
+    store: Store,
+    catalogue: Catalogue,
+    policy: Policy,
+    family: str,
+    run: str,
+    at: datetime,
+    *,
+    checkpoint: str | None = None,
+) -> Decision:
+    """Judge a run's newest checkpoint (or the one named), decide, and set its gate; writes nothing twice.
+
+    Wants a transaction around it.
+    """
+    case = case_of(store, catalogue, policy, family, run, checkpoint)
     for verdict in case.verdicts:
         store.judgements.put_verdict(verdict, at)
     for diagnosis in case.diagnoses:

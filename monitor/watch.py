@@ -17,7 +17,7 @@ from checkpoints_db import File, Recorded, Store, UnplacedReading
 from checkpoints_db.catalogue import Catalogue
 from checkpoints_db.errors import ConflictingResult, EvidenceError, ForecastError, IncompleteResult, Unplaced
 from checkpoints_db.readers import read
-from checkpoints_db.records import Checkpoint, Decision, Forecast, Reading, Record, Result, Series
+from checkpoints_db.records import Answer, Checkpoint, Decision, Forecast, Reading, Record, Result, Series
 from monitor import alerts, gate
 from monitor.clock import Clock
 from monitor.forecasting import CODE_VERSION, JUDGEMENT_VERSION, data_digest, forecast
@@ -109,8 +109,9 @@ def _place(store: Store, rules: Rules, run: tuple[str, str], found: Sequence[tup
         store.evidence.placed(held.id, at)
         alerts.settle_about(store, "unplaced", held.reading.model, rules.policy.notify, at)
         walked = added(walked, Walked(new=len(recorded.new), same=recorded.same))
-    news = any(not held.baseline for held, _ in found)
-    return added(walked, Walked(decisions=_settle(store, rules, [run] if news else [])))
+    return added(
+        walked, Walked(decisions=_settle(store, rules, [r.checkpoint for held, r in found if not held.baseline]))
+    )
 
 
 def open_file(catalogue: Catalogue, file: File) -> Opened:
@@ -162,7 +163,7 @@ def _smallest(group: Iterable[Opened]) -> float:
 def _one_group(store: Store, rules: Rules, group: Sequence[Opened]) -> Walked:
     """Steps 4 to 10 for one group of files; inside one transaction."""
     walked = Walked()
-    news: set[tuple[str, str]] = set()
+    news: list[Checkpoint] = []
     for one in group:
         if one.refused:
             walked = added(walked, _set_aside(store, rules, one))
@@ -182,7 +183,7 @@ def _one_group(store: Store, rules: Rules, group: Sequence[Opened]) -> Walked:
         store.evidence.put_file(file.model_copy(update={"status": "read", "reason": ""}), at)
         _tell(store, rules, one, recorded, at)
         if not file.baseline and (recorded.new or recorded.conflicting):
-            news |= one.runs
+            news += [result.checkpoint for result in one.results]
         walked = added(
             walked,
             Walked(
@@ -192,7 +193,7 @@ def _one_group(store: Store, rules: Rules, group: Sequence[Opened]) -> Walked:
                 unplaced=len(one.unplaced),
             ),
         )
-    return added(walked, Walked(decisions=_settle(store, rules, sorted(news))))
+    return added(walked, Walked(decisions=_settle(store, rules, news)))
 
 
 def _tell(store: Store, rules: Rules, one: Opened, recorded: Recorded, at: datetime) -> None:
@@ -236,8 +237,32 @@ def keep_copy(settings: Settings, file: File, reason: str) -> None:
     target.with_name(target.name + ".reason.txt").write_text(reason + "\n", encoding="utf-8")
 
 
-def _settle(store: Store, rules: Rules, runs: Iterable[tuple[str, str]]) -> tuple[Decision, ...]:
-    return tuple(settle(store, rules, family, run) for family, run in runs)
+def _settle(store: Store, rules: Rules, news: Iterable[Checkpoint]) -> tuple[Decision, ...]:
+    """Settle the runs of the checkpoints that have news.
+
+    A run's gate speaks of its newest checkpoint, but none is passed over: an earlier one is judged first, and what
+    pauses there stays latched.
+    """
+    runs: dict[tuple[str, str], dict[str, Checkpoint]] = {}
+    for checkpoint in news:
+        runs.setdefault((checkpoint.family, checkpoint.run), {})[checkpoint.id] = checkpoint
+    decisions = []
+    for (family, run), touched in sorted(runs.items()):
+        for checkpoint in sorted(touched.values(), key=gate.progress):
+            _settle_earlier(store, rules, checkpoint)
+        decisions.append(settle(store, rules, family, run))
+    return tuple(decisions)
+
+
+def _settle_earlier(store: Store, rules: Rules, checkpoint: Checkpoint) -> None:
+    family, run, at = checkpoint.family, checkpoint.run, rules.clock.now()
+    known = store.evidence.results(family=family, run=run)
+    newest = max((seen.result.checkpoint for seen in known if not seen.baseline), key=gate.progress)
+    if checkpoint.id == newest.id:
+        return
+    decision = gate.settle(store, rules.catalogue, rules.policy, family, run, at, checkpoint=checkpoint.id)
+    if decision.answer == Answer.PAUSE:
+        alerts.raise_for(store, decision, rules.policy.notify, at)
 
 
 def settle(store: Store, rules: Rules, family: str, run: str) -> Decision:

@@ -129,7 +129,7 @@ def views(rungs: Ladder) -> list[View]:
 
 def _view(rungs: Ladder, link: Transform) -> View:
     # Half a standard error: at 0 or n of n right that is the half item of the empirical logit.
-    floor = np.maximum(0.5 * np.sqrt(rungs.noise), 1e-9 * (float(np.ptp(rungs.y)) + 1e-300))
+    floor = np.maximum(0.5 * np.sqrt(rungs.noise), 1e-9 * (float(np.ptp(rungs.y)) + 1e-30))
     z = link.forward(rungs.y, floor)
     sampling = np.minimum(rungs.noise * link.slope(rungs.y, floor) ** 2, 4.0)
     span = float(np.ptp(z))

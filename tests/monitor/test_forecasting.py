@@ -160,3 +160,15 @@ def test_any_likelihood_ladder_gives_a_finite_law_below_zero(values: list[float]
     q = law.quantile(np.array([0.01, 0.5, 0.99]))
     assert np.isfinite(q).all()
     assert q[0] <= q[1] <= q[2] <= 0
+
+
+@pytest.mark.parametrize(
+    ("metric", "value"), [(EXACT, 0.0), (EXACT, 1.0), (LIKELIHOOD, 0.0), (LIKELIHOOD, -2.0), (LIKELIHOOD, -1e-200)]
+)
+def test_a_ladder_that_never_moved_and_claims_no_noise_has_a_law(metric: Metric, value: float) -> None:
+    """lm-eval writes a standard error of 0 where all answers agree."""
+    x = (1e18, 1e19, 1e20, 1e21, 1e22)
+    law = law_at(forecast(series(metric, x, [value] * 5, stderr=[0.0] * 5)), 1e23)
+    quantiles = np.asarray(law.quantile(np.array([0.01, 0.5, 0.99])))
+    assert np.isfinite(quantiles).all()
+    assert quantiles[1] == pytest.approx(value, abs=0.01)

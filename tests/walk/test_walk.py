@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
-from lab import Lab, rung, write_table
+from lab import Lab, Row, rung, write_table
 from typer.testing import CliRunner
 
 from checkpoints_db.records import Answer, Reason
@@ -309,3 +310,36 @@ def test_checkpoints_of_one_run_without_steps_are_told_apart_by_their_tokens(lab
         assert [a for a in store.actions.alerts() if a.rule == "conflict"] == []
         (verdict,) = [v for _, v in store.judgements.verdicts()]
     assert (verdict.outcome, verdict.checkpoint) == ("expected", "curve/only@3.2e+10tok")
+
+
+def stepped(i: int, step: int, **more: Any) -> list[Row]:
+    """Rung `i` at one training step; steps are different ladders under the default catalogue."""
+    return [{**row, "step": step, "family": "steps"} for row in rung(i, **more)]
+
+
+def test_an_earlier_checkpoint_that_breaks_pauses_the_run_even_when_a_newer_one_is_fine(lab: Lab) -> None:
+    lab.baseline([row for step in (1000, 2000) for i in range(6) for row in stepped(i, step)])
+    lab.arrive(stepped(6, 1000, loss=1.0) + stepped(6, 2000), "s6.csv")
+    lab.cycle()
+    state = lab.ask("s6")
+    assert (state.answer, state.reason) == (Answer.PAUSE, Reason.latched)
+    with lab.store() as store:
+        outcomes = {(v.checkpoint, v.metric.name): v.outcome for _, v in store.judgements.verdicts()}
+        assert outcomes["steps/s6@1000", "nll"] == "above"
+        assert outcomes["steps/s6@2000", "nll"] == "expected"
+        assert {(a.rule, a.answer, a.state) for a in store.actions.alerts()} == {
+            ("break", Answer.PAUSE, "firing"),
+            ("diagnosis", Answer.PAUSE, "firing"),
+        }
+
+
+def test_a_late_earlier_checkpoint_is_judged_and_the_gate_goes_on_speaking_of_the_newest(lab: Lab) -> None:
+    lab.baseline([row for step in (1000, 2000) for i in range(6) for row in stepped(i, step)])
+    lab.arrive(stepped(6, 2000), "late.csv")
+    lab.cycle()
+    assert lab.ask("s6").answer == Answer.GO
+    lab.arrive(stepped(6, 1000, loss=2.6), "earlier.csv")
+    lab.cycle()
+    assert lab.ask("s6").answer == Answer.GO
+    with lab.store() as store:
+        assert {v.outcome for _, v in store.judgements.verdicts() if v.checkpoint == "steps/s6@1000"} >= {"below"}
