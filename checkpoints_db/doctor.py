@@ -29,6 +29,9 @@ WORDS = {
 }
 """What the terms of readers are called in a sentence; a term that is not here is called by its name."""
 
+TEXTS = frozenset({"task_hash"})
+"""Terms that follow from others: shots, limit and template change the text of the prompts too."""
+
 
 class Side(Record):
     """One of the series that a split made, and what is particular to it."""
@@ -38,13 +41,6 @@ class Side(Record):
     terms: dict[str, Term]
     """The terms that differ between the sides; empty where the source kept none."""
     remarks: tuple[str, ...] = ()
-
-    @property
-    def words(self) -> str:
-        """`number of shown examples 5: m3, m4`."""
-        told = ", ".join(f"{_called(name)} {_spelled(value)}" for name, value in self.terms.items())
-        marked = f" ({', '.join(self.remarks)})" if self.remarks else ""
-        return f"{told or 'conditions not kept'}{marked}: {', '.join(self.runs)}"
 
 
 class Split(Record):
@@ -67,6 +63,24 @@ class Split(Record):
             return "conditions, but what they were was not kept" if unkept else "conditions, but no term the log names"
         return ", ".join(_called(name) for name in self.differing)
 
+    def words(self, side: Side) -> str:
+        """`m3, m4: number of shown examples 5 (not 0)`: what sets a side apart from the one with most runs.
+
+        The text of documents and prompts follows from the other terms, and is named only where none of them differs.
+        """
+        runs, main = ", ".join(side.runs), self.sides[0].terms
+        marked = f" [{', '.join(side.remarks)}]" if side.remarks else ""
+        if not side.terms:
+            return f"{runs}: conditions not kept{marked}"
+        if side is self.sides[0] or not main:
+            kept = [name for name in side.terms if name not in TEXTS] or list(side.terms)
+            told = [f"{_called(name)} {_spelled(name, side.terms)}" for name in kept]
+        else:
+            other = [name for name in side.terms if _told(side.terms, name) != _told(main, name)]
+            kept = [name for name in other if name not in TEXTS] or other
+            told = [f"{_called(name)} {_spelled(name, side.terms)} (not {_spelled(name, main)})" for name in kept]
+        return f"{runs}: {', '.join(told) or 'conditions that no term names'}{marked}"
+
     @property
     def sentence(self) -> str:
         """What is split, where, by what, and what to do."""
@@ -74,7 +88,7 @@ class Split(Record):
         small = ", ".join(dict.fromkeys(run for side in self.sides[1:] for run in side.runs))
         return (
             f"{self.family}: {place} is {len(self.sides)} series that differ in {self.why}: "
-            f"{'; '.join(side.words for side in self.sides)}. To join them evaluate {small} as "
+            f"{'; '.join(self.words(side) for side in self.sides)}. To join them evaluate {small} as "
             f"{', '.join(self.sides[0].runs)} {'was' if len(self.sides[0].runs) == 1 else 'were'}."
         )
 
@@ -153,7 +167,9 @@ def _sides(members: dict[str, list[Result]]) -> tuple[tuple[Side, ...], tuple[st
         )
         for name, found in members.items()
     ]
-    return tuple(sorted(sides, key=lambda side: (-len(side.runs), bool(side.remarks), side.series))), differing
+    return tuple(
+        sorted(sides, key=lambda side: (-len(side.runs), bool(side.remarks), str(side.terms), side.series))
+    ), differing
 
 
 def _told(terms: dict[str, Term], name: str) -> tuple[bool, bool, Term]:
@@ -216,9 +232,16 @@ def at_chance(result: Result) -> bool:
 
 
 def saturated(result: Result) -> bool:
-    """Whether a result lies within NEAR standard errors of the best value its metric has."""
-    best = result.metric.upper if result.metric.sign > 0 else result.metric.lower
-    return best is not None and abs(result.value - best) <= NEAR * noise(result) + 1e-12
+    """Whether a result lies within NEAR standard errors of the best value its metric has.
+
+    Only of a metric with two ends, and not where it is as near to chance: a perplexity of 900 with a standard error of
+    500 is no perfect one, and a share of two documents is neither.
+    """
+    metric = result.metric
+    best = metric.upper if metric.sign > 0 else metric.lower
+    if best is None or metric.lower is None or metric.upper is None:
+        return False
+    return abs(result.value - best) <= NEAR * noise(result) + 1e-12 and not at_chance(result)
 
 
 def noise(result: Result) -> float:
@@ -245,9 +268,10 @@ def _called(name: str) -> str:
     return WORDS.get(name, name.replace("_", " "))
 
 
-def _spelled(value: Term) -> str:
+def _spelled(name: str, terms: dict[str, Term]) -> str:
+    value = terms.get(name)
     if value is None:
-        return "none"
+        return "not recorded" if name in TEXTS else "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:g}" if isinstance(value, int | float) else value if len(value) <= 24 else value[:12]

@@ -32,7 +32,7 @@ def test_a_split_names_the_term_and_the_runs_on_each_side():
     assert [side.terms for side in split.sides] == [{"n_shot": 0}, {"n_shot": 5}]
     assert split.sentence == (
         "f: arc · acc,none is 2 series that differ in number of shown examples: "
-        "number of shown examples 0: m0, m1, m2; number of shown examples 5: m3. "
+        "m0, m1, m2: number of shown examples 0; m3: number of shown examples 5 (not 0). "
         "To join them evaluate m3 as m0, m1, m2 were."
     )
 
@@ -59,7 +59,17 @@ def test_several_terms_and_a_side_that_is_limited():
     whole, part = {"limit": None, "samples_effective": 900}, {"limit": 10, "samples_effective": 10}
     (split,) = doctor.splits([result(0, terms=whole), result(1, terms=part, remarks=("limit",))])
     assert split.why == "--limit, documents asked"
-    assert split.sides[1].words == "--limit 10, documents asked 10 (limit): m1"
+    assert split.words(split.sides[1]) == ("m1: --limit 10 (not none), documents asked 10 (not 900) [limit]")
+
+
+def test_the_text_of_prompts_is_named_only_where_nothing_else_differs():
+    shown, texts = {"n_shot": 5, "task_hash": "b" * 64}, {"n_shot": 0, "task_hash": "c" * 64}
+    main = {"n_shot": 0, "task_hash": "a" * 64}
+    found = [*(result(i, terms=main) for i in range(3)), result(3, terms=shown), result(4, terms=texts)]
+    (split,) = doctor.splits(found)
+    words = {side.runs[0]: split.words(side) for side in split.sides}
+    assert words["m3"] == "m3: number of shown examples 5 (not 0)"
+    assert words["m4"] == "m4: text of documents or prompts cccccccccccc (not aaaaaaaaaaaa)"
 
 
 def test_true_is_not_1_and_a_missing_term_is_not_none():
@@ -75,7 +85,7 @@ def test_results_stored_before_terms_were_kept():
     (split,) = doctor.splits([loaded, result(1, terms=shots(0))])
     assert split.differing == ()
     assert split.why == "conditions, but what they were was not kept"
-    assert "conditions not kept: m0" in split.sentence
+    assert "m0: conditions not kept" in split.sentence
     joined = result(2, conditions="old", terms=shots(5))
     (split,) = doctor.splits([loaded, joined, result(1, terms=shots(0))])
     assert split.differing == ("n_shot",), "a newer result of the same series knows its terms"
@@ -153,10 +163,10 @@ def test_chance_on_neighbouring_numbers(value: float, fields: dict[str, Any], ne
     [
         (0.9801, {}, True),
         (0.9799, {}, False),
-        (-0.019, {"metric": LL}, True),
-        (-0.021, {"metric": LL}, False),
+        (-0.001, {"metric": LL}, False),  # one end only: noise alone would make it perfect
+        (0.5, {"stderr": 0.3}, False),  # as near to chance as to the best
         (1.0, {"metric": Metric(name="bleu", kind="thresholded")}, False),  # no best value
-        (0.019, {"metric": Metric(name="loss", kind="continuous", direction="lower", lower=0)}, True),
+        (0.019, {"metric": Metric(name="loss", kind="continuous", direction="lower", lower=0, upper=9)}, True),
         # Of 24, in a log that says nothing of noise: 21 right, p = 23/28, 2 se = 0.145; 20 right, 2 se = 0.155.
         (21 / 24, {"stderr": None, "n": 24}, True),
         (20 / 24, {"stderr": 0.0, "n": 24}, False),

@@ -105,18 +105,23 @@ def doctor(
 
 
 def _splits(found: tuple[examination.Split, ...]) -> object:
+    told: dict[tuple[str, ...], list[str]] = {}
+    for s in found:
+        place = (s.family, s.task, s.stage or "–", *(s.words(side) for side in s.sides))
+        told.setdefault(place, []).append(s.metric)
     rows = [
-        (*((s.family, s.task, s.metric, s.stage or "–", s.why) if side is s.sides[0] else ("",) * 5), side.words)
-        for s in found
-        for side in s.sides
+        (*((family, task, stage, ", ".join(metrics)) if first else ("",) * 4), words)
+        for (family, task, stage, *sides), metrics in told.items()
+        for first, words in zip([True] + [False] * len(sides), sides, strict=False)
     ]
-    return table("Split: cannot be compared", ("family", "task", "metric", "stage", "differs in", "series"), rows)
+    return table("Split: cannot be compared", ("family", "task", "stage", "metrics", "series, most runs first"), rows)
 
 
 def _shorts(found: tuple[examination.Short, ...]) -> object:
-    rows = [
-        (s.series, s.family, s.task, s.metric, s.stage or "–", f"{len(s.telling)}/{len(s.runs)}", s.mark or "–", s.why)
-        for s in found
-    ]
-    columns = ("series", "family", "task", "metric", "stage", "telling", "mark", "the other runs")
-    return table(f"Short: fewer than {MIN_RUNGS} rungs that tell something", columns, rows)
+    told: dict[tuple[str, ...], list[str]] = {}
+    for s in found:
+        share = f"{len(s.telling)} of {len(s.runs)}"
+        told.setdefault((s.family, s.task, s.stage or "–", share, s.why, s.mark or "–"), []).append(s.metric)
+    rows = [(*place, ", ".join(dict.fromkeys(metrics))) for place, metrics in told.items()]
+    columns = ("family", "task", "stage", "telling", "the other runs", "mark", "metrics")
+    return table(f"Short: fewer than {MIN_RUNGS} runs that tell something", columns, rows)

@@ -58,7 +58,7 @@ def test_a_ladder_split_by_shots_and_shortened_by_a_limit_and_chance(lab: Lab, l
     assert (main["telling"], main["at_chance"]) == (["m2", "m3"], ["m0", "m1"])
     assert short[split["sides"][2]["series"]]["remarked"] == {"m5": ["limit"]}
     words = run(lab, "series", "doctor")
-    assert "number of shown examples" in words
+    assert "m4: number of shown examples 5 (not 0)" in words
     assert "m0, m1 at chance" in words
 
 
