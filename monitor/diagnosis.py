@@ -31,6 +31,9 @@ are half-way to a threshold). Names not listed come after, in alphabetical order
 THRESHOLDED_ORDER = ("exact_match", "pass@1", "acc", "acc_norm", "accuracy", "multiple_choice_grade", "f1", "em")
 """Which thresholded metric speaks; names not listed come after, in alphabetical order."""
 
+SILENT = frozenset({"expected_calibration_error"})
+"""Thresholded metrics that never speak: they rise and fall without the ability."""
+
 
 @dataclass(frozen=True)
 class _Said:
@@ -79,7 +82,8 @@ def primary(verdicts: Sequence[Verdict], kind: Kind) -> Verdict | None:
         name = bare(v.metric.name)
         return order.index(name) if name in order else len(order), v.metric.name, v.task
 
-    return min((v for v in verdicts if v.metric.kind == kind), key=rank, default=None)
+    speaking = (v for v in verdicts if v.metric.kind == kind and bare(v.metric.name) not in SILENT)
+    return min(speaking, key=rank, default=None)
 
 
 def bare(name: str) -> str:

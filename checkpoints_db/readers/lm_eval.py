@@ -77,6 +77,7 @@ def _of_task(log: Log, task: str, entry: dict[str, Any], notes: list[str]) -> li
         "date": log.date,
         "harness": log.harness,
         "conditions": log.conditions(task),
+        "terms": log.terms(task),
         "remarks": log.remarks(task),
     }
     readings = []

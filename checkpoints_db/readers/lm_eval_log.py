@@ -12,7 +12,7 @@ from typing import Any
 
 from checkpoints_db.errors import UnreadableFile
 from checkpoints_db.readers.strict import count_of, json_of, number_of, object_of, printable, text_of
-from checkpoints_db.records import digest_of
+from checkpoints_db.records import Term, digest_of
 
 Json = dict[str, Any]
 
@@ -136,27 +136,39 @@ class Log:
         return ("limit",) if part else ()
 
     def conditions(self, task: str) -> str:
-        """Digest of all that must agree for two results of `task` to be compared."""
-        return digest_of(
-            {
-                "task": task,
-                "version": self._plain("versions", task),
-                "n_shot": self.config.get("num_fewshot") if self.old else self._plain("n-shot", task),
-                "samples": self.samples(task),
-                "limit": self.limit,
-                "chat_template": self.body.get("chat_template_sha"),
-                "system_instruction": self.body.get("system_instruction_sha"),
-                "fewshot_as_multiturn": bool(self.body.get("fewshot_as_multiturn")),
-                "task_hash": self._plain("task_hashes", task),
-                "harness": ".".join(self.harness.removeprefix("lm_eval ").split(".")[:2]),
-            }
-        )
+        """Digest of all that must agree for two results of `task` to be compared: `terms`."""
+        return digest_of({**self._agreed(task), "samples": self.samples(task)})
 
-    def _plain(self, table: str, task: str) -> str | float | None:
-        value = self.of_task(table, task)
-        if value is None or isinstance(value, str):
-            return value
-        return number_of(value, self.path, f"{table}.{task}")
+    def terms(self, task: str) -> dict[str, Term]:
+        """The conditions in words: what `conditions` is the digest of, without shape."""
+        original, effective = self.samples(task) or (None, None)
+        agreed = {name: _whole(term) for name, term in self._agreed(task).items()}
+        return {**agreed, "samples_original": original, "samples_effective": effective}
+
+    def _agreed(self, task: str) -> dict[str, Term]:
+        return {
+            "task": task,
+            "version": self._plain("versions", task),
+            "n_shot": self._n_shot(task),
+            "limit": self.limit,
+            "chat_template": self._named("chat_template_sha"),
+            "system_instruction": self._named("system_instruction_sha"),
+            "fewshot_as_multiturn": bool(self.body.get("fewshot_as_multiturn")),
+            "task_hash": self._plain("task_hashes", task),
+            "harness": ".".join(self.harness.removeprefix("lm_eval ").split(".")[:2]),
+        }
+
+    def _n_shot(self, task: str) -> Term:
+        shots = self.config.get("num_fewshot")
+        if not self.old:
+            return self._plain("n-shot", task)
+        return shots if isinstance(shots, int) else _term(shots, self.path, "config.num_fewshot")
+
+    def _named(self, key: str) -> Term:
+        return _term(self.body.get(key), self.path, key)
+
+    def _plain(self, table: str, task: str) -> Term:
+        return _term(self.of_task(table, task), self.path, f"{table}.{task}")
 
     def filters(self, task: str) -> set[str]:
         """The filters `task` has results under; they stand after the last comma of a metric's key."""
@@ -189,6 +201,17 @@ class Log:
         if config.get("output_type") != "multiple_choice" or not isinstance(choices, list) or len(choices) < 2:
             return None
         return 1 / len(choices)
+
+
+def _whole(term: Term) -> Term:
+    return int(term) if isinstance(term, float) and term.is_integer() else term
+
+
+def _term(body: Any, path: Path, field: str) -> Term:
+    """Text, a number or nothing. Raises UnreadableFile naming `field` for anything else."""
+    if body is None or isinstance(body, str):
+        return body if body is None else printable(body, path, field)
+    return number_of(body, path, field)
 
 
 def arguments_of(given: Any) -> Json:

@@ -168,7 +168,7 @@ def right_answers(row: Row, requests: list[Request], config: Json, path: Path) -
         target = document.get(name) if isinstance(document, dict) and isinstance(name, str) else None
         target = target if _index(target) is not None or isinstance(target, list) else None
     if isinstance(target, str) and target.strip().startswith("["):
-        target = _listed(target)
+        target = listed_in(target)
     indices = [_index(each) for each in (target if isinstance(target, list) else [target])]
     if None in indices and isinstance(target, str):
         delimiter = str(config.get("target_delimiter", " "))
@@ -192,9 +192,10 @@ def choice_text(request: Request, delimiter: str) -> str:
     return request.continuation.removeprefix(delimiter)
 
 
-def _listed(target: str) -> Any:
+def listed_in(target: str) -> Any:
+    """The list that the harness wrote as text; the text itself where it is none."""
     try:
-        found = ast.literal_eval(target)
+        found = ast.literal_eval(target.strip())
     except (ValueError, SyntaxError, RecursionError, MemoryError):
         return target
     return found if isinstance(found, list) and found else target

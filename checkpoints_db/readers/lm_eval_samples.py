@@ -5,10 +5,13 @@ it is in the results file beside them (`lm_eval_partner`). Continuous metrics pe
 
 | output type | metrics |
 |---|---|
-| multiple_choice | log_likelihood, prob_answer, prob_choice; for one right answer also log_likelihood_per_byte, brier |
-| loglikelihood | log_likelihood, log_likelihood_per_byte, prob_answer |
-| loglikelihood_rolling | log_likelihood, log_likelihood_per_byte |
-| generate_until | none: the log holds text, no likelihood |
+| multiple_choice | log_likelihood, prob_answer, prob_choice, log_prob_choice, margin, expected_calibration_error |
+| the same, one right answer | also log-likelihood per size, brier |
+| loglikelihood | log_likelihood, log-likelihood per size, prob_answer |
+| loglikelihood_rolling | log_likelihood, log-likelihood per size |
+| generate_until | edit_distance_characters, edit_distance_words, pass@k (`lm_eval_generated`): there is no likelihood |
+
+Per size: log_likelihood_per_byte, log_likelihood_per_character, bits_per_byte.
 
 Before anything is derived, acc is recomputed and must equal the row's own acc on every row.
 """
@@ -22,6 +25,7 @@ import numpy as np
 
 from checkpoints_db import samples
 from checkpoints_db.errors import UnreadableFile
+from checkpoints_db.readers.lm_eval_generated import generated
 from checkpoints_db.readers.lm_eval_log import Json
 from checkpoints_db.readers.lm_eval_partner import partner_of
 from checkpoints_db.readers.lm_eval_rows import (
@@ -37,6 +41,8 @@ from checkpoints_db.readers.lm_eval_rows import (
 )
 from checkpoints_db.readers.strict import reading_of
 from checkpoints_db.records import Metric, Reading
+from checkpoints_db.samples.choices import Counts, Marks
+from checkpoints_db.samples.estimate import Floats
 
 METRICS = {
     "log_likelihood": Metric(name="log_likelihood", kind="continuous", upper=0),
@@ -44,6 +50,14 @@ METRICS = {
     # All-or-nothing in disguise: the product of the token probabilities, it jumps as exact match does.
     "prob_answer": Metric(name="prob_answer", kind="thresholded", lower=0, upper=1),
     "prob_choice": Metric(name="prob_choice", kind="continuous", lower=0, upper=1),
+    "log_prob_choice": Metric(name="log_prob_choice", kind="continuous", upper=0),
+    "margin": Metric(name="margin", kind="continuous"),
+    # Half of it is right or wrong, which jumps.
+    "expected_calibration_error": Metric(
+        name="expected_calibration_error", kind="thresholded", direction="lower", lower=0, upper=1
+    ),
+    "log_likelihood_per_character": Metric(name="log_likelihood_per_character", kind="continuous", upper=0),
+    "bits_per_byte": Metric(name="bits_per_byte", kind="continuous", direction="lower", lower=0),
     "brier": Metric(name="brier", kind="continuous", direction="lower", lower=0, upper=2),
 }
 Found = list[tuple[Metric, samples.Estimate]]
@@ -65,10 +79,11 @@ def readings_of(path: Path) -> tuple[tuple[Reading, ...], tuple[str, ...]]:
     log, task = partner_of(path)
     notes: list[str] = []
     counts = log.samples(task)
-    rows = one_filter(rows_of(path, notes), counts and counts[1], log.filters(task), path)
+    every = rows_of(path, notes)
+    rows = one_filter(every, counts and counts[1], log.filters(task), path)
     if counts is None:
         notes.append("the results file does not say how many documents were asked; rows could not be counted")
-    found = _derive(rows, log.config_of(task), path, notes)
+    found = _derive(rows, every, log.config_of(task), path, notes)
     shared = {
         "task": task,
         "model": log.model,
@@ -76,6 +91,7 @@ def readings_of(path: Path) -> tuple[tuple[Reading, ...], tuple[str, ...]]:
         "date": log.date,
         "harness": log.harness,
         "conditions": log.conditions(task),
+        "terms": log.terms(task),
         "remarks": log.remarks(task),
     }
     readings = tuple(
@@ -89,11 +105,11 @@ def readings_of(path: Path) -> tuple[tuple[Reading, ...], tuple[str, ...]]:
     return readings, tuple(f"{task}: {note}" for note in notes)
 
 
-def _derive(rows: list[Row], config: Json, path: Path, notes: list[str]) -> Found:
+def _derive(rows: list[Row], every: list[Row], config: Json, path: Path, notes: list[str]) -> Found:
     sort = config.get("output_type")
     if sort == "generate_until":
         notes.append("a generation task, its samples hold no likelihood; log the answer with a log-likelihood task too")
-        return []
+        return generated(rows, every, config, path, notes)
     if sort == "multiple_choice":
         documents = [_document(row, config, path) for row in rows]
         return _choices(documents, config, path, notes)
@@ -106,7 +122,7 @@ def _derive(rows: list[Row], config: Json, path: Path, notes: list[str]) -> Foun
 def _answers(rows: list[Row], config: Json, path: Path, notes: list[str]) -> Found:
     """One request a document: a target text, or a whole text (rolling)."""
     rolling, custom = config["output_type"] == "loglikelihood_rolling", bool(config.get("process_results"))
-    lls, sizes, delimiter = [], [], str(config.get("target_delimiter", " "))
+    lls, texts, delimiter = [], [], str(config.get("target_delimiter", " "))
     for row in rows:
         requests = requests_of(row, path)
         if len(requests) != 1:
@@ -116,8 +132,8 @@ def _answers(rows: list[Row], config: Json, path: Path, notes: list[str]) -> Fou
         if not rolling and not custom and acc is not None and acc != float(request.greedy):
             raise UnreadableFile(str(path), row.where, f"acc is {acc:g}, but is_greedy is {request.greedy}")
         lls.append(request.ll)
-        sizes.append(_bytes(request.context if rolling else choice_text(request, delimiter), row, path))
-    found = [(METRICS["log_likelihood"], samples.mean(lls)), *_per_byte(lls, sizes, notes)]
+        texts.append((row, request.context if rolling else choice_text(request, delimiter)))
+    found = [(METRICS["log_likelihood"], samples.mean(lls)), *_per_size(lls, texts, path, notes)]
     return found if rolling else [*found, (METRICS["prob_answer"], samples.mean(np.exp(lls)))]
 
 
@@ -190,22 +206,51 @@ def _continuous(documents: list[Document], config: Json, path: Path, notes: list
         (METRICS["log_likelihood"], samples.mean(answer)),
         (METRICS["prob_answer"], samples.mean(np.exp(answer))),
         (guess, samples.mean(samples.prob_choice(ll, starts, right))),
+        (METRICS["log_prob_choice"], samples.mean(samples.log_prob_choice(ll, starts, right))),
+        (METRICS["expected_calibration_error"], _calibration(ll, starts, right)),
     ]
-    if int(right.sum()) > len(documents):
-        notes.append("documents with several right answers: log_likelihood_per_byte and brier are not defined for them")
-        return found
     delimiter = str(config.get("target_delimiter", " "))
-    sizes = [_bytes(choice_text(d.requests[d.right[0]], delimiter), d.row, path) for d in documents if d.right]
-    found += _per_byte(answer.tolist(), sizes, notes)
+    widths = [len(choice_text(request, delimiter)) for d in documents for request in d.requests]
+    found += _margin(ll, starts, right, widths, notes)
+    if int(right.sum()) > len(documents):
+        notes.append(
+            "documents with several right answers: log-likelihood per byte or character, bits_per_byte and brier are "
+            "not defined for them"
+        )
+        return found
+    texts = [(d.row, choice_text(d.requests[d.right[0]], delimiter)) for d in documents if d.right]
+    found += _per_size(answer.tolist(), texts, path, notes)
     found.append((METRICS["brier"], samples.mean(samples.brier(ll, starts, right))))
     return found
 
 
-def _per_byte(lls: list[float], sizes: list[int], notes: list[str]) -> Found:
-    if not sum(sizes):
-        notes.append("the answers are empty texts; no log_likelihood_per_byte")
+def _calibration(ll: Floats, starts: Counts, right: Marks) -> samples.Estimate:
+    """Of the choice the model makes: the probability it gives that choice against whether it is right."""
+    chosen = samples.best(ll, starts)
+    return samples.calibration_error(np.minimum(samples.shares(ll, starts)[chosen], 1.0), right[chosen])
+
+
+def _margin(ll: Floats, starts: Counts, right: Marks, widths: list[int], notes: list[str]) -> Found:
+    try:
+        return [(METRICS["margin"], samples.mean(samples.margin(ll, starts, right, widths)))]
+    except ValueError as error:
+        notes.append(f"no margin: {error}")
         return []
-    return [(METRICS["log_likelihood_per_byte"], samples.ratio(lls, sizes))]
+
+
+def _per_size(lls: list[float], texts: list[tuple[Row, str]], path: Path, notes: list[str]) -> Found:
+    sizes = [_bytes(text, row, path) for row, text in texts]
+    if not sum(sizes):
+        notes.append("the answers are empty texts; no log-likelihood per byte or character, no bits_per_byte")
+        return []
+    return [
+        (METRICS["log_likelihood_per_byte"], samples.ratio(lls, sizes)),
+        (
+            METRICS["log_likelihood_per_character"],
+            samples.log_likelihood_per_character(lls, [len(text) for _, text in texts]),
+        ),
+        (METRICS["bits_per_byte"], samples.bits_per_byte(lls, sizes)),
+    ]
 
 
 def _bytes(text: str, row: Row, path: Path) -> int:

@@ -18,7 +18,18 @@ from checkpoints_db.records.action import (
     Waiver,
 )
 from checkpoints_db.records.base import Instant, Record, canonical, digest_of
-from checkpoints_db.records.evidence import Axis, Checkpoint, Direction, Kind, Metric, Point, Reading, Result, Series
+from checkpoints_db.records.evidence import (
+    Axis,
+    Checkpoint,
+    Direction,
+    Kind,
+    Metric,
+    Point,
+    Reading,
+    Result,
+    Series,
+    Term,
+)
 from checkpoints_db.records.judgement import (
     Diagnosis,
     DiagnosisName,
@@ -67,6 +78,7 @@ __all__ = [
     "Result",
     "Sealed",
     "Series",
+    "Term",
     "TrackRecord",
     "Verdict",
     "Waiver",

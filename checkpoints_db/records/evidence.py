@@ -13,6 +13,8 @@ Direction = Literal["higher", "lower"]
 Axis = Literal["flop", "params", "tokens"]
 Positive = Annotated[float, Field(gt=0)]
 Name = Annotated[str, Field(min_length=1, max_length=500)]
+Term = bool | int | float | Annotated[str, Field(max_length=500)] | None
+"""One part of the conditions of an evaluation, as the log has it."""
 
 
 class Metric(Record):
@@ -62,6 +64,8 @@ class Measured(Record):
     """Program that evaluated, and its version: `lm_eval 0.4.13`."""
     conditions: str = ""
     """Digest of what must agree for two results to be compared; empty where the source says nothing."""
+    terms: dict[Name, Term] = Field(default_factory=dict)
+    """The parts behind `conditions`, so that it can be said in words what differs; empty where nobody kept them."""
     remarks: tuple[str, ...] = ()
     """Reasons to keep this value out of forecasts (`limit`, `invalidated`, ...); empty for a plain result."""
 

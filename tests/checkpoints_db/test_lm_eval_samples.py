@@ -16,6 +16,12 @@ from checkpoints_db.readers import Readout, read
 
 DATA = Path(__file__).parents[1] / "data" / "readers"
 TIME = "2026-01-01T00-00-00.000000"
+# Each right choice over its best rival, each divided by its characters: red/blue, blé/wheat, sea/fire.
+PLAIN_MARGINS = (
+    math.log(0.5) / 3 - math.log(0.25) / 4,
+    math.log(0.1) / 3 - math.log(0.3) / 5,
+    math.log(0.4) / 3 - math.log(0.2) / 4,
+)
 Rows = list[dict[str, Any]]
 NEW, OLD = "lm_eval_0_4_13", "lm_eval_0_4_2"
 PLAIN = DATA / NEW / f"samples_colors_{TIME}.jsonl"
@@ -58,13 +64,19 @@ def test_multiple_choice_worked_out_on_paper(path: Path):
             "prob_answer": 1 / 3,
             "prob_choice": 17 / 36,
             "brier": (2 / 9 + 9 / 8 + 3 / 8) / 3,
+            "log_prob_choice": math.log(2 / 3 * 1 / 4 * 1 / 2) / 3,
+            "margin": (PLAIN_MARGINS[0] + PLAIN_MARGINS[1] + PLAIN_MARGINS[2]) / 3,
+            # Choices made with 2/3 (right), 3/4 (wrong) and 1/2 (right), each in a bin of its own.
+            "expected_calibration_error": (1 / 3 + 3 / 4 + 1 / 2) / 3,
+            "log_likelihood_per_character": math.log(0.5 * 0.1 * 0.4) / 9,
+            "bits_per_byte": -math.log2(0.5 * 0.1 * 0.4) / 10,
         },
         abs=1e-12,
     )
     by_name = {reading.metric.name: reading for reading in out.readings}
     assert {reading.n for reading in out.readings} == {3}
     thresholded = {name for name, reading in by_name.items() if reading.metric.kind == "thresholded"}
-    assert thresholded == {"prob_answer"}, "a product of token probabilities jumps as exact match does"
+    assert thresholded == {"prob_answer", "expected_calibration_error"}, "products and right-or-wrong jump"
     assert by_name["prob_choice"].metric.chance == pytest.approx(4 / 9)
     assert by_name["prob_answer"].metric.chance is None
     assert by_name["prob_answer"].stderr == pytest.approx(math.sqrt((1 / 36 + 49 / 900 + 1 / 225) / 2 / 3))
@@ -77,7 +89,13 @@ def test_loglikelihood_worked_out_on_paper():
     out = read(DATA / NEW / f"samples_repeat_{TIME}.jsonl")
     per_byte = math.log(0.5 * 0.25) / 8
     assert values(out) == pytest.approx(
-        {"log_likelihood": math.log(0.125) / 2, "log_likelihood_per_byte": per_byte, "prob_answer": 0.375}
+        {
+            "log_likelihood": math.log(0.125) / 2,
+            "log_likelihood_per_byte": per_byte,
+            "log_likelihood_per_character": math.log(0.5 * 0.25) / 7,
+            "bits_per_byte": 3 / 8,
+            "prob_answer": 0.375,
+        }
     )
     residuals = [math.log(0.5) - 6 * per_byte, math.log(0.25) - 2 * per_byte]
     stderr = math.sqrt(2 * sum(r * r for r in residuals)) / 8
@@ -88,13 +106,9 @@ def test_rolling_gives_nats_per_byte():
     assert values(read(DATA / NEW / f"samples_prose_{TIME}.jsonl")) == {
         "log_likelihood": -1.5,
         "log_likelihood_per_byte": -0.25,
+        "log_likelihood_per_character": -0.25,
+        "bits_per_byte": pytest.approx(0.25 / math.log(2)),
     }
-
-
-def test_generation_gives_nothing_and_says_so():
-    out = read(DATA / NEW / f"samples_sums_{TIME}.jsonl")
-    assert out.readings == ()
-    assert "no likelihood" in out.notes[0]
 
 
 def test_samples_wait_for_their_results_file(tmp_path: Path):
@@ -103,13 +117,13 @@ def test_samples_wait_for_their_results_file(tmp_path: Path):
     with pytest.raises(IncompleteResult, match=f"results_{TIME}.json beside it names the model"):
         read(path)
     (path.parent / "results_2026-01-01T00-00-01.000000.json").rename(path.parent / f"results_{TIME}.json")
-    assert len(read(path).readings) == 5
+    assert len(read(path).readings) == 10
 
 
 def test_the_results_file_may_have_another_stem(tmp_path: Path):
     path = run_folder(tmp_path) / f"samples_colors_{TIME}.jsonl"
     (path.parent / f"results_{TIME}.json").rename(path.parent / f"night-run_{TIME}.json")
-    assert len(read(path).readings) == 5
+    assert len(read(path).readings) == 10
     shutil.copy(path.parent / f"night-run_{TIME}.json", path.parent / f"day-run_{TIME}.json")
     with pytest.raises(UnreadableFile, match="2 results files share its time"):
         read(path)
@@ -215,7 +229,7 @@ def test_blank_lines_crlf_and_line_separators_inside_strings(tmp_path: Path):
     path = run_folder(tmp_path) / f"samples_colors_{TIME}.jsonl"
     text = path.read_text("utf-8").replace("Question 0:", "Question\u2028 0:")
     path.write_bytes(text.replace("\n", "\r\n\r\n").encode("utf-8"))
-    assert len(read(path).readings) == 5
+    assert len(read(path).readings) == 10
 
 
 def test_a_text_target_is_the_choice_of_that_name(tmp_path: Path):
@@ -228,7 +242,8 @@ def test_a_text_target_is_the_choice_of_that_name(tmp_path: Path):
 
 def test_several_right_answers_add_up(tmp_path: Path):
     out = read(changed(tmp_path, lambda rows: rows[2].update(target="[1, 2]")))
-    assert set(values(out)) == {"log_likelihood", "prob_answer", "prob_choice"}
+    whole = {"log_likelihood", "prob_answer", "prob_choice"}
+    assert set(values(out)) == {*whole, "log_prob_choice", "margin", "expected_calibration_error"}
     assert values(out)["prob_answer"] == pytest.approx((0.5 + 0.1 + 0.6) / 3)
     assert values(out)["prob_choice"] == pytest.approx((2 / 3 + 1 / 4 + 3 / 4) / 3)
     assert any("several right answers" in note for note in out.notes)
@@ -301,3 +316,37 @@ def test_a_task_with_its_own_acc_is_not_trusted_and_not_refused(tmp_path: Path):
     out = read(configured(path, process_results="def process_results(doc, results): ..."))
     assert out.readings == ()
     assert "computes its own acc" in out.notes[0]
+
+
+def test_a_choice_of_no_characters_has_no_margin(tmp_path: Path):
+    out = read(changed(tmp_path, lambda rows: rows[0]["arguments"]["gen_args_1"].update(arg_1="")))
+    assert "margin" not in values(out)
+    assert any("no margin" in note for note in out.notes)
+
+
+def test_both_files_of_a_run_carry_the_same_terms():
+    """Terms tell in words what the digest of the conditions only compares."""
+    samples, results = read(PLAIN), read(PLAIN.parent / f"results_{TIME}.json")
+    terms = samples.readings[0].terms
+    assert {reading.task: reading.terms for reading in results.readings}["colors"] == terms
+    assert (terms["task"], terms["n_shot"], terms["samples_effective"], terms["limit"]) == ("colors", 0, 3, None)
+    assert terms["harness"] == "0.4"
+
+
+def test_terms_differ_exactly_where_conditions_do(tmp_path: Path):
+    path = run_folder(tmp_path) / f"results_{TIME}.json"
+    before = read(path).readings[0]
+    body = json.loads(path.read_text("utf-8"))
+    path.write_text(json.dumps({**body, "chat_template_sha": "abc"}), "utf-8")
+    after = read(path).readings[0]
+    assert after.conditions != before.conditions
+    assert {**before.terms, "chat_template": "abc"} == after.terms
+
+
+@pytest.mark.parametrize("sha", [["a"], {"a": 1}, "a\u202eb", "x" * 501])
+def test_a_term_that_is_no_plain_value_is_refused(sha: object, tmp_path: Path):
+    path = run_folder(tmp_path) / f"results_{TIME}.json"
+    body = json.loads(path.read_text("utf-8"))
+    path.write_text(json.dumps({**body, "chat_template_sha": sha}), "utf-8")
+    with pytest.raises(UnreadableFile, match="chat_template"):
+        read(path)

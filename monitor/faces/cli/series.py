@@ -6,8 +6,10 @@ from typing import Annotated
 
 import typer
 
+from checkpoints_db import doctor as examination
 from monitor.faces.cli import shell
 from monitor.faces.render import number, scale, table
+from monitor.forecasting import MIN_RUNGS
 
 app = typer.Typer(no_args_is_help=True, help="Series: one metric of one task along the sizes of one family.")
 
@@ -77,3 +79,49 @@ def show(
         observed = next((p for p in series.points if newest and p.result == newest.result), None)
         drawn = charts.series_chart(series, used.forecast if used else None, newest, observed)
         shell.draw([drawn], chart, quiet=json)
+
+
+@app.command()
+def doctor(
+    family: Annotated[str | None, typer.Option(help="Only this family.")] = None,
+    config: shell.Config = shell.DEFAULT,
+    json: shell.Json = False,
+) -> None:
+    """Why ladders are short: what split a metric into several series, and rungs that tell nothing."""
+    with shell.opened(config) as (_, store):
+        results = [seen.result for seen in store.evidence.results(family=family) if seen.counts]
+    split, short = examination.splits(results), examination.shorts(results, MIN_RUNGS)
+    value = {
+        "split": [{**each.body(), "sentence": each.sentence} for each in split],
+        "short": [{**each.body(), "mark": each.mark, "sentence": each.sentence} for each in short],
+    }
+    if not json and not split and not short:
+        shell.say("No series is split, and none is short because of its rungs.")
+        return
+    if json or split:
+        shell.show(value, _splits(split), json=json)
+    if short and not json:
+        shell.say(_shorts(short))
+
+
+def _splits(found: tuple[examination.Split, ...]) -> object:
+    told: dict[tuple[str, ...], list[str]] = {}
+    for s in found:
+        place = (s.family, s.task, s.stage or "–", *(s.words(side) for side in s.sides))
+        told.setdefault(place, []).append(s.metric)
+    rows = [
+        (*((family, task, stage, ", ".join(metrics)) if first else ("",) * 4), words)
+        for (family, task, stage, *sides), metrics in told.items()
+        for first, words in zip([True] + [False] * len(sides), sides, strict=False)
+    ]
+    return table("Split: cannot be compared", ("family", "task", "stage", "metrics", "series, most runs first"), rows)
+
+
+def _shorts(found: tuple[examination.Short, ...]) -> object:
+    told: dict[tuple[str, ...], list[str]] = {}
+    for s in found:
+        share = f"{len(s.telling)} of {len(s.runs)}"
+        told.setdefault((s.family, s.task, s.stage or "–", share, s.why, s.mark or "–"), []).append(s.metric)
+    rows = [(*place, ", ".join(dict.fromkeys(metrics))) for place, metrics in told.items()]
+    columns = ("family", "task", "stage", "telling", "the other runs", "mark", "metrics")
+    return table(f"Short: fewer than {MIN_RUNGS} runs that tell something", columns, rows)

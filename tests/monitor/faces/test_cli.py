@@ -103,6 +103,7 @@ def test_acknowledge_and_waive_by_command(paused: Lab) -> None:
         ("checkpoint", "list"),
         ("file", "list"),
         ("series", "list"),
+        ("series", "doctor"),
         ("series", "show", "lab/sums/nll"),
         ("forecast", "list"),
         ("forecast", "show", "lab/sums/nll"),

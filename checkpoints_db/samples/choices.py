@@ -1,4 +1,4 @@
-"""Per-sample logs -> continuous metrics. Pure numpy: arrays in, numbers out.
+"""Documents with choices: likelihood, probability, Brier score, margin and calibration of each.
 
 A document has K >= 1 choices with log-likelihoods l_i in nats. The choices of all documents lie one after another
 in one flat array `ll`; `starts[d]` is where document d begins, and `right` marks the right answers (several are
@@ -7,61 +7,13 @@ allowed).
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Floats = NDArray[np.float64]
+from checkpoints_db.samples.estimate import Estimate, Floats, mean
+
 Counts = NDArray[np.intp]
 Marks = NDArray[np.bool_]
-
-
-class Estimate(NamedTuple):
-    """A value with its standard error (None where n = 1) and the number of documents behind it."""
-
-    value: float
-    stderr: float | None
-    n: int
-
-
-def mean(values: ArrayLike) -> Estimate:
-    """Mean over documents with its standard error s / sqrt(n), s the sample standard deviation (n - 1).
-
-    `values`: shape (n,), n >= 1. Raises ValueError when it is empty.
-
-    >>> mean([1.0, 2.0, 3.0, 4.0])
-    Estimate(value=2.5, stderr=0.6454972243679028, n=4)
-    >>> mean([0.25])
-    Estimate(value=0.25, stderr=None, n=1)
-    """
-    x = np.asarray(values, dtype=float)
-    if x.size == 0:
-        raise ValueError("a mean needs at least one document")
-    stderr = float(x.std(ddof=1) / np.sqrt(x.size)) if x.size > 1 else None
-    return Estimate(float(x.mean()), stderr, int(x.size))
-
-
-def ratio(totals: ArrayLike, sizes: ArrayLike) -> Estimate:
-    """Ratio of sums R = sum t / sum b, with its standard error by the delta method.
-
-    se = sqrt(n / (n - 1) * sum (t_d - R b_d)^2) / sum b (Cochran, Sampling Techniques, 1977, section 6.4).
-    `totals` (nats) and `sizes` (bytes): shape (n,). The ratio of sums, not the mean of ratios: a two-letter answer must
-    not weigh as much as a sentence. Raises ValueError when the sizes sum to nothing.
-
-    >>> ratio([-2.0, -4.0], [1, 3])
-    Estimate(value=-1.5, stderr=0.25, n=2)
-    >>> ratio([-2.0, -4.0], [2, 4])
-    Estimate(value=-1.0, stderr=0.0, n=2)
-    """
-    t, b = np.asarray(totals, dtype=float), np.asarray(sizes, dtype=float)
-    whole = float(b.sum())
-    if whole <= 0:
-        raise ValueError("a ratio needs a positive total size")
-    value = float(t.sum()) / whole
-    n = int(t.size)
-    stderr = float(np.sqrt(n / (n - 1) * np.sum((t - value * b) ** 2)) / whole) if n > 1 else None
-    return Estimate(value, stderr, n)
 
 
 def _spread(per_document: Floats, starts: Counts, size: int) -> Floats:
@@ -142,3 +94,60 @@ def chance(starts: Counts, right: Marks) -> float:
     """
     lengths = np.diff(np.append(starts, right.size))
     return float(np.mean(np.add.reduceat(right.astype(float), starts) / lengths))
+
+
+def log_prob_choice(ll: Floats, starts: Counts, right: Marks) -> Floats:
+    """Log of the probability of the right answers among the choices of each document, in nats: log sum_{g in G} p_g.
+
+    l_G - log sum_j exp(l_j), never through the probability itself, which is 0 long before its logarithm is -inf
+    (Schaeffer et al. 2024: the choices the model did not make are part of what it knows). At most 0.
+
+    >>> log_prob_choice(np.array([-800.0, 0.0]), np.array([0]), np.array([True, False])).tolist()
+    [-800.0]
+    """
+    everything = log_likelihood(ll, starts, np.ones(ll.size, dtype=bool))
+    return np.minimum(log_likelihood(ll, starts, right) - everything, 0.0)
+
+
+def margin(ll: Floats, starts: Counts, right: Marks, characters: ArrayLike) -> Floats:
+    """Normalised likelihood margin of each document, nats a character: l_g / c_g - max_{j wrong} l_j / c_j.
+
+    Positive exactly where the harness's `acc_norm` is right (ties aside), and continuous where that jumps; c is the
+    number of characters of a choice (Brown et al. 2020, section 2.4, divide by tokens; the harness by characters). Of
+    several right answers the best one. `characters`: shape (m,), at least 1. Raises ValueError for an empty choice, or
+    a document whose choices are all right or all wrong.
+
+    >>> margin(np.array([-2.0, -6.0, -4.0]), np.array([0]), np.array([True, False, False]), [2, 3, 1]).tolist()
+    [1.0]
+    """
+    sizes = np.asarray(characters, dtype=float)
+    if np.any(sizes < 1):
+        raise ValueError("a margin for each character needs choices of at least one character")
+    each = ll / sizes
+    top = np.maximum.reduceat(np.where(right, each, -np.inf), starts)
+    rival = np.maximum.reduceat(np.where(right, -np.inf, each), starts)
+    if not np.all(np.isfinite(top) & np.isfinite(rival)):
+        raise ValueError("a margin needs a right and a wrong choice in every document")
+    return np.asarray(top - rival, dtype=float)
+
+
+def calibration_error(
+    confidence: ArrayLike, correct: ArrayLike, clusters: ArrayLike | None = None, *, bins: int = 10
+) -> Estimate:
+    """Expected calibration error: sum_b |sum_{d in b} (confidence_d - correct_d)| / n over `bins` bins of equal width.
+
+    Bins are (0, 1/B], (1/B, 2/B] ... (Naeini et al. 2015; Guo et al. 2017, equation 3, B = 10 here). `confidence`: the
+    probability of the choice made, 0..1; `correct`: 1 where it was right, 0 where not; shape (n,). 0..1, lower is
+    better, biased upward by about sqrt(2 p (1 - p) / (pi n_b)) a bin where the model is calibrated. The standard error
+    is the delta method's with the signs of the bins held fixed: `mean` of sign_b * (confidence - correct), in clusters.
+
+    >>> value, stderr, n = calibration_error([0.95, 0.95, 0.55, 0.55], [1, 0, 1, 0])
+    >>> round(value, 6), round(stderr, 6), n
+    (0.25, 0.310913, 4)
+    """
+    sure, hit = np.asarray(confidence, dtype=float), np.asarray(correct, dtype=float)
+    if bins < 1 or sure.shape != hit.shape or not np.all((sure >= 0) & (sure <= 1) & (hit >= 0) & (hit <= 1)):
+        raise ValueError("a calibration error needs confidences and outcomes in 0..1, as many of each, and a bin")
+    place = np.clip(np.ceil(sure * bins).astype(int) - 1, 0, bins - 1)
+    sign = np.sign(np.bincount(place, weights=sure - hit, minlength=bins))
+    return mean(sign[place] * (sure - hit), clusters)

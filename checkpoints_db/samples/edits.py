@@ -1,0 +1,46 @@
+"""How far a generated answer is from the right one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, get_args
+
+from rapidfuzz.distance import Levenshtein
+
+Tokens = Literal["characters", "whitespace"]
+"""How a text is cut: Unicode code points, or words between white space. Never a model's own tokens: they differ."""
+
+LARGEST = 400_000_000
+"""Largest product of the lengths of two texts, in tokens, that are compared: the work grows with it."""
+
+
+def tokens(text: str, by: Tokens) -> Sequence[str]:
+    """The tokens of `text`. Raises ValueError for a way of cutting that has no name here.
+
+    >>> tokens("a  b", "whitespace"), list(tokens("a b", "characters"))
+    (['a', 'b'], ['a', ' ', 'b'])
+    """
+    if by not in get_args(Tokens):
+        raise ValueError(f"{by!r} is no way to cut a text; known are {', '.join(get_args(Tokens))}")
+    return text.split() if by == "whitespace" else text
+
+
+def edit_distance(answer: str, targets: Sequence[str], by: Tokens) -> int:
+    """Levenshtein distance of `answer` to the nearest of `targets`: fewest tokens put in, taken out or replaced.
+
+    Levenshtein 1966; as a continuous stand-in for exact match: Schaeffer et al. 2023, section 2 ("token edit
+    distance"). Counted, not divided by a length. Raises ValueError without a target and for texts longer than LARGEST
+    allows.
+
+    >>> edit_distance("kitten", ["sitting"], "characters")
+    3
+    >>> edit_distance("the red cat", ["a red cat", "dog"], "whitespace")
+    1
+    """
+    if not targets:
+        raise ValueError("an edit distance needs a target")
+    given, wanted = tokens(answer, by), [tokens(target, by) for target in targets]
+    longest = max(len(each) for each in wanted)
+    if len(given) * longest > LARGEST:
+        raise ValueError(f"an answer of {len(given)} and a target of {longest} {by} are too long to compare")
+    return min(Levenshtein.distance(given, each) for each in wanted)
