@@ -20,7 +20,7 @@ from checkpoints_db.errors import IncompleteResult, UnreadableFile
 from checkpoints_db.readers.archive import MIB, Archive, DamagedEntry
 from checkpoints_db.readers.inspect_header import Header, going_on
 from checkpoints_db.readers.inspect_samples import Sample, once, sample_of
-from checkpoints_db.readers.strict import json_of, object_of, text_of
+from checkpoints_db.readers.strict import head_of, json_of, object_of, text_of
 
 ZIP = b"PK\x03\x04"
 MAX_JSON = 128 * MIB
@@ -51,9 +51,7 @@ def is_ours(name: str) -> bool:
 
 def opened(path: Path) -> Container:
     """Read a log, whatever its name. Raises UnreadableFile, or IncompleteResult where it is cut off or goes on."""
-    with path.open("rb") as file:
-        zipped = file.read(len(ZIP)) == ZIP
-    return _from_zip(path) if zipped else _from_json(path)
+    return _from_zip(path) if head_of(path, len(ZIP)) == ZIP else _from_json(path)
 
 
 def _from_json(path: Path) -> Container:

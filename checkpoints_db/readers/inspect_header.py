@@ -14,6 +14,7 @@ from checkpoints_db.records import canonical, digest_of
 Json = dict[str, Any]
 NEWEST = 2
 """The newest version of the log we know; the chunked shape of samples has it too."""
+_LONG = 200
 _STATES = ("success", "cancelled", "error")
 _TURNING = (
     "temperature",
@@ -41,7 +42,7 @@ class Header:
 
     path: Path
     body: Json
-    eval: Json
+    about: Json
     config: Json
     results: Json | None
     notes: list[str] = field(default_factory=list)
@@ -62,7 +63,8 @@ class Header:
             raise going_on(path, "its status is still `started`")
         if status not in _STATES:
             known = ", ".join(_STATES)
-            raise UnreadableFile(str(path), "status", f"{str(status)[:40]!a} is none of started, {known}")
+            said = status[:40] if isinstance(status, str) else "what it says"
+            raise UnreadableFile(str(path), "status", f"{said!a} is none of started, {known}")
         about = object_of(body["eval"], path, "eval")
         config = object_of(about.get("config") or {}, path, "eval.config")
         results = None if body.get("results") is None else object_of(body["results"], path, "results")
@@ -71,7 +73,7 @@ class Header:
     @property
     def task(self) -> str:
         """Name of the task."""
-        task = self.eval.get("task")
+        task = self.about.get("task")
         if not isinstance(task, str) or not task:
             raise UnreadableFile(str(self.path), "eval.task", "the log does not say which task was asked")
         return printable(task, self.path, "eval.task")
@@ -79,7 +81,7 @@ class Header:
     @property
     def model(self) -> str:
         """`eval.model`; the `model_path` where that only says that it is local; `@revision` where there is one."""
-        name, given = self.eval.get("model"), self._object("model_args")
+        name, given = self.about.get("model"), self._object("model_args")
         if isinstance(name, str) and name.endswith("/local") and isinstance(given.get("model_path"), str):
             name = given["model_path"]
         if not isinstance(name, str) or not name:
@@ -100,14 +102,14 @@ class Header:
     @property
     def date(self) -> datetime | None:
         """When the run began, in UTC; a time without zone is UTC."""
-        text = self.eval.get("created")
+        text = self.about.get("created")
         if text is None:
             return None
         try:
             at = datetime.fromisoformat(text)
             return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
         except (TypeError, ValueError, OverflowError) as error:
-            raise UnreadableFile(str(self.path), "eval.created", f"{str(text)[:40]!a} is no time") from error
+            raise UnreadableFile(str(self.path), "eval.created", "no time as in 2026-11-23T09:00:00+00:00") from error
 
     @property
     def scale(self) -> dict[str, float | int | None]:
@@ -152,41 +154,53 @@ class Header:
 
     def conditions(self, score: Json) -> str:
         """Digest of all that must agree for two results of this score to be compared."""
+        return digest_of(self.terms(score))
+
+    def terms(self, score: Json) -> dict[str, str | int | float | bool | None]:
+        """What must agree, by name; whatever is not a plain value stands here as its digest."""
         dataset, plan = self._object("dataset"), object_of(self.body.get("plan") or {}, self.path, "plan")
-        ids = dataset.get("sample_ids")
         drawn = {
             **self._object("model_generate_config"),
             **object_of(plan.get("config") or {}, self.path, "plan.config"),
         }
         version = self.harness.removeprefix("inspect_ai").strip()
-        return self._digest(
-            {
-                "task": self.task,
-                "task_version": self.eval.get("task_version"),
-                "task_args": self.eval.get("task_args"),
-                "dataset": dataset.get("name"),
-                "samples": dataset.get("samples"),
-                "sample_ids": sorted(map(canonical_or_text, ids)) if isinstance(ids, list) else None,
-                "scorer": score.get("scorer"),
-                "scorer_params": score.get("params") or {},
-                "solvers": _solvers(plan.get("steps")),
-                "generate": {key: drawn[key] for key in _TURNING if drawn.get(key) is not None},
-                "limits": {key: self.config[key] for key in _LIMITS if self.config.get(key) is not None},
-                "epochs": self.config.get("epochs") or 1,
-                "limit": self.config.get("limit"),
-                "sample_id": self.config.get("sample_id"),
-                "harness": ".".join(version.split(".")[:2]),
-            }
-        )
+        found = {
+            "task": self.task,
+            "task_version": self.about.get("task_version"),
+            "task_args": self.about.get("task_args") or None,
+            "dataset": dataset.get("name"),
+            "samples": dataset.get("samples"),
+            "sample_ids": self._ids(dataset.get("sample_ids")),
+            "scorer": score["scorer"],
+            "scorer_params": score.get("params") or None,
+            "solvers": _solvers(plan.get("steps")) or None,
+            **{key: drawn.get(key) for key in _TURNING},
+            **{key: self.config.get(key) for key in _LIMITS},
+            "epochs": self.config.get("epochs") or 1,
+            "limit": self.config.get("limit"),
+            "sample_id": self.config.get("sample_id"),
+            "harness": ".".join(version.split(".")[:2]),
+        }
+        return {key: self._plain(key, value) for key, value in found.items()}
 
-    def _digest(self, body: Json) -> str:
+    def _plain(self, key: str, value: Any) -> str | int | float | bool | None:
         try:
-            return digest_of(body)
+            body = canonical(value)
         except (ValueError, RecursionError) as error:
-            raise UnreadableFile(str(self.path), "eval", "a setting is NaN or infinite") from error
+            raise UnreadableFile(str(self.path), key, "a setting that is NaN, infinite or bottomless") from error
+        plain = value is None or isinstance(value, str | int | float | bool)
+        return value if plain and len(body) <= _LONG else digest_of(value)[:12]
+
+    def _ids(self, ids: Any) -> list[str] | None:
+        """The sample ids in one order: a shuffled data set is the same data set."""
+        if not isinstance(ids, list):
+            return None
+        if not all(isinstance(key, str | int) for key in ids):
+            raise UnreadableFile(str(self.path), "eval.dataset.sample_ids", "neither numbers nor texts")
+        return sorted(map(canonical, ids))
 
     def _object(self, key: str) -> Json:
-        return object_of(self.eval.get(key) or {}, self.path, f"eval.{key}")
+        return object_of(self.about.get(key) or {}, self.path, f"eval.{key}")
 
     def _count(self, key: str) -> int | None:
         value = None if self.results is None else self.results.get(key)
@@ -196,11 +210,6 @@ class Header:
 def going_on(path: Path, why: str) -> IncompleteResult:
     """What is said of the log of a run that has not ended; a killed run never ends, `inspect eval-retry` ends it."""
     return IncompleteResult(str(path), f"{why}: the run goes on, or was killed", waits_for="the end of the run")
-
-
-def canonical_or_text(key: Any) -> str:
-    """One spelling of a sample id; 1 and "1" are two."""
-    return canonical(key) if isinstance(key, str | int) else repr(key)
 
 
 def _solvers(steps: Any) -> list[Any]:

@@ -29,21 +29,23 @@ from checkpoints_db.readers.inspect_container import ZIP, Container, is_ours, op
 from checkpoints_db.readers.inspect_metrics import (
     LOG_LIKELIHOOD,
     NOT_METRICS,
+    SHARE,
     metric_name,
     place_of,
     shape_of,
     shaped,
-    share,
 )
 from checkpoints_db.readers.inspect_samples import Scored, likelihoods, pass_at, scored
 from checkpoints_db.readers.inspect_support import Support, supported
-from checkpoints_db.readers.strict import head_of, in_range, number_of, object_of, printable, reading_of, refused
+from checkpoints_db.readers.strict import in_range, number_of, object_of, printable, reading_of, refused
 from checkpoints_db.records import Metric, Reading
 
 Json = dict[str, Any]
 _FIRST = re.compile(r'\s*\{\s*"version"\s*:\s*\d+\s*,\s*"status"\s*:')
 _LOOSE = re.compile(r'"(eval_id|task_id)"\s*:')
 _EVERY_K = 8
+MAX_METRICS = 5000
+"""Each looks at every sample, so their number must be bounded too."""
 
 
 class InspectLog:
@@ -57,14 +59,12 @@ class InspectLog:
             size = int.from_bytes(head[26:28], "little")
             return is_ours(head[30 : 30 + size].decode("utf-8", "replace"))
         text = head.decode("utf-8-sig", "replace")
-        if _FIRST.match(text):
-            return '"eval"' in text or len(text) < len('{"version": 2, "status": "cancelled", "eval"')
-        parts = all(f'"{key}"' in text for key in ("version", "status", "eval"))
-        return text.lstrip().startswith("{") and parts and _LOOSE.search(text) is not None
+        if not text.lstrip().startswith("{") or not all(f'"{key}"' in text for key in ("version", "status", "eval")):
+            return False
+        return _FIRST.match(text) is not None or _LOOSE.search(text) is not None
 
     def read(self, path: Path) -> Readout:
         """Every reading of the log. Raises UnreadableFile and IncompleteResult."""
-        head_of(path, 1)
         readings, notes = _Reader(opened(path)).all()
         return Readout(reader=self.name, readings=readings, notes=notes)
 
@@ -104,7 +104,11 @@ class _Reader:
             found = [{**scorer, "metrics": results["metrics"]}]
         if found is not None and not isinstance(found, list):
             raise UnreadableFile(str(self.path), "results.scores", "not a list")
-        return [self._score(index, body) for index, body in enumerate(found or [])]
+        scores = [self._score(index, body) for index, body in enumerate(found or [])]
+        if (count := sum(1 + len(score["metrics"]) for score in scores)) > MAX_METRICS:
+            why = f"{count} scores and metrics are more than the limit of {MAX_METRICS}"
+            raise UnreadableFile(str(self.path), "results.scores", why)
+        return scores
 
     def _score(self, index: int, body: Any) -> Json:
         place = f"results.scores[{index}]"
@@ -176,8 +180,9 @@ class _Reader:
                 left = len(given.values) - len(found)
                 self.notes.append(f"{name}: {left} samples have fewer than {k} scored epochs and were left out")
             estimate = samples.mean(found)
-            value = min(max(estimate.value, 0.0), 1.0)
-            yield self._reading(score, share(name), value, Support(estimate.stderr, estimate.n), name)
+            yield self._reading(
+                score, self._metric(name, SHARE, name), estimate.value, Support(estimate.stderr, estimate.n), name
+            )
 
     def _unscored(self, score: Json, place: str) -> None:
         given = scored(self.log.samples, score["name"], score["scorer"], lambda sample: True)

@@ -13,17 +13,17 @@ NOT_METRICS = frozenset({"stderr", "bootstrap_stderr", "std", "var", "ci_lower",
 """What describes the spread of a metric and is none itself."""
 
 Shape = tuple[Kind, Direction, float | None, float | None]
-_SHARE: Shape = ("thresholded", "higher", 0, 1)
+SHARE: Shape = ("thresholded", "higher", 0, 1)
 _UNKNOWN: Shape = ("thresholded", "higher", None, None)
 _STATED: dict[str, Shape] = {
-    "accuracy": _SHARE,
+    "accuracy": SHARE,
     "perplexity_per_token": ("continuous", "lower", 1, None),
     "perplexity_per_seq": ("continuous", "lower", 1, None),
     "perplexity": ("continuous", "lower", 1, None),
 }
 _OF_SCORE: dict[str, Shape] = {
-    **dict.fromkeys(("match", "includes", "exact", "pattern", "answer", "choice", "f1", "math"), _SHARE),
-    **dict.fromkeys(("model_graded_qa", "model_graded_fact"), _SHARE),
+    **dict.fromkeys(("match", "includes", "exact", "pattern", "answer", "choice", "f1", "math"), SHARE),
+    **dict.fromkeys(("model_graded_qa", "model_graded_fact"), SHARE),
     **dict.fromkeys(("target_perplexity", "perplexity"), ("continuous", "lower", 0, None)),
 }
 """Scorers that come with Inspect: what a mean over their scores is."""
@@ -82,8 +82,3 @@ def shape_of(metric: str, score: str) -> tuple[Shape, bool]:
     if metric in _LOCATIONS and score in _OF_SCORE:
         return _OF_SCORE[score], True
     return (_BY_NAME.get(score, _UNKNOWN) if metric in _LOCATIONS else _UNKNOWN), False
-
-
-def share(name: str) -> Metric:
-    """A pass@k: thresholded, 0 to 1."""
-    return shaped(name, _SHARE)

@@ -21,8 +21,11 @@ from checkpoints_db.readers.strict import count_of, number_of, object_of
 from checkpoints_db.records import canonical
 
 Json = dict[str, Any]
+_MOST_TOKENS = 10**12
 _LETTERS = {"C": 1.0, "I": 0.0, "P": 0.5, "N": 0.0}
 _WORDS = {"yes": 1.0, "true": 1.0, "no": 0.0, "false": 0.0}
+LARGEST = 1e150
+"""Larger numbers are no scores, and their squares no numbers."""
 _COUNTED = re.compile(r"(pass_at|at_least)_(\d{1,6})", re.ASCII)
 
 
@@ -97,7 +100,7 @@ def scored(samples: tuple[Sample, ...], name: str, scorer: str, keep: Callable[[
         if value is None:
             continue
         number = number_from(value)
-        if number is None:
+        if number is None or LARGEST < abs(number) < math.inf:
             found.unclear += 1
         elif not math.isfinite(number):
             found.unscored += 1
@@ -137,11 +140,13 @@ def number_from(value: Any) -> float | None:
 def pass_at(k: int, values: list[float]) -> float:
     """Unbiased pass@k of one sample: 1 - C(n - c, k) / C(n, k) with c of n epochs right (Chen et al. 2021).
 
+    As a product, which neither overflows nor cancels.
+
     >>> round(pass_at(2, [1.0, 0.0, 0.0, 0.0]), 6), pass_at(2, [1.0, 1.0, 1.0, 0.0])
     (0.5, 1.0)
     """
     n, wrong = len(values), sum(value < 1 for value in values)
-    return 1.0 - math.comb(wrong, k) / math.comb(n, k)
+    return 1.0 if wrong < k else 1.0 - math.prod(1.0 - k / i for i in range(wrong + 1, n + 1))
 
 
 def reducer_of(name: str) -> Callable[[list[float]], float] | None:
@@ -200,6 +205,8 @@ def _likelihood(metadata: Any, path: Path, where: str) -> tuple[float, float] | 
         return None
     total = number_of(metadata["sum_log_probs"], path, f"{where}.sum_log_probs")
     tokens = count_of(metadata["num_tokens"], path, f"{where}.num_tokens", least=0)
-    if total > 0:
-        raise UnreadableFile(str(path), f"{where}.sum_log_probs", f"{total:g} is a log-probability above 0")
+    if not -LARGEST < total <= 0:
+        raise UnreadableFile(str(path), f"{where}.sum_log_probs", f"{total:g} is no log-probability")
+    if tokens > _MOST_TOKENS:
+        raise UnreadableFile(str(path), f"{where}.num_tokens", f"{tokens:.3g} tokens are no target")
     return total, float(tokens)

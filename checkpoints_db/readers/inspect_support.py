@@ -96,9 +96,12 @@ def _every(_sample: Sample) -> bool:
 def _group(log: Container, params: Json, key: str) -> Callable[[Sample], bool]:
     """Which samples a group holds: those whose metadata says so; all of them for a key that nobody has."""
     field = str(params.get("group_key"))
-    if not any(str(sample.metadata.get(field)) == key for sample in log.samples):
-        return _every
-    return lambda sample: str(sample.metadata.get(field)) == key
+
+    def belongs(sample: Sample) -> bool:
+        said = sample.metadata.get(field)
+        return isinstance(said, str | int | float) and str(said) == key
+
+    return belongs if any(map(belongs, log.samples)) else _every
 
 
 def _clustered(log: Container, score: Json) -> float | None:
