@@ -38,5 +38,5 @@ def read(path: Path) -> Readout:
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise UnreadableFile(str(path), "encoding", "UTF-16; write the file as UTF-8")
     if b"\0" in head or head.startswith(b"PK\x03\x04"):
-        raise UnreadableFile(str(path), "", "binary content; result files are UTF-8 text (JSON, JSON lines, CSV)")
+        raise UnreadableFile(str(path), "", "binary content; known are UTF-8 text (JSON, JSON lines, CSV) and `.eval`")
     raise UnknownFormat(str(path))

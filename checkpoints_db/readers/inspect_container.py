@@ -25,6 +25,8 @@ from checkpoints_db.readers.strict import head_of, json_of, object_of, text_of
 ZIP = b"PK\x03\x04"
 MAX_JSON = 128 * MIB
 """What a header, the summaries, or one sample may hold."""
+MAX_VALUES = 16_000_000
+"""How many values one JSON text may hold; commas and brackets inside of its texts count too."""
 _OURS = re.compile(r"(header|summaries|reductions)\.json|_journal/[^\\]+|samples/.+", re.DOTALL)
 _SAMPLE = re.compile(r"samples/.+_epoch_\d+(\.json|/sample\.json)", re.ASCII | re.DOTALL)
 
@@ -55,7 +57,9 @@ def opened(path: Path) -> Container:
 
 
 def _from_json(path: Path) -> Container:
-    body = object_of(json_of(text_of(path), path, gaps=True), path, "")
+    text = text_of(path)
+    _few_enough(text, path, "")
+    body = object_of(json_of(text, path, gaps=True), path, "")
     header = Header.of({key: value for key, value in body.items() if key != "samples"}, path)
     found = _samples(body.get("samples"), path, "samples")
     return Container(header, found, *_gaps(header, found, stored=len(found), damaged=[]))
@@ -81,11 +85,20 @@ def _from_zip(path: Path) -> Container:
 def _json(archive: Archive, name: str) -> Any:
     raw = archive.read(name, MAX_JSON)
     try:
-        return json_of(raw.decode("utf-8"), archive.path, name, gaps=True)
+        text = raw.decode("utf-8")
+        _few_enough(text, archive.path, name)
+        return json_of(text, archive.path, name, gaps=True)
     except UnicodeDecodeError as error:
         raise UnreadableFile(str(archive.path), name, "not UTF-8") from error
     except IncompleteResult as error:  # the zip is whole, so it will not grow
         raise UnreadableFile(str(archive.path), name, "the JSON ends too early; copy the file again") from error
+
+
+def _few_enough(text: str, path: Path, where: str) -> None:
+    """Refuse what is small as text and enormous as values: an empty list is two characters and 64 bytes of memory."""
+    if text.count(",") + text.count("[") + text.count("{") > MAX_VALUES:
+        why = f"more than the limit of {MAX_VALUES} values; write a log this large as .eval"
+        raise UnreadableFile(str(path), where, why)
 
 
 def _sample(archive: Archive, name: str) -> Sample:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from inspect_logs import DEFLATE, STORED, ZSTD, Entry, as_eval, entries, log
 
 from checkpoints_db.errors import EvidenceError, IncompleteResult, UnreadableFile
-from checkpoints_db.readers import archive, read
+from checkpoints_db.readers import archive, inspect_container, read
 from checkpoints_db.readers.archive import Archive, DamagedEntry
 
 MIB = 1024 * 1024
@@ -105,6 +105,14 @@ def test_a_bomb_costs_no_memory(tmp_path: Path):
 def test_what_is_refused_names_its_entry(entry: Entry, why: str, tmp_path: Path):
     with pytest.raises(UnreadableFile, match=why):
         read(as_eval(tmp_path, [START, entry]))
+
+
+def test_a_small_text_of_too_many_values_is_refused(tmp_path: Path):
+    many = b"[" + b"[]," * (inspect_container.MAX_VALUES // 2) + b"[]]"
+    found = [entry for entry in entries(log()) if entry.name != "summaries.json"]
+    made = as_eval(tmp_path, [*found, Entry("summaries.json", many, STORED)])
+    with pytest.raises(UnreadableFile, match=r"summaries.json: more than the limit of 16000000 values"):
+        read(made)
 
 
 def test_names_that_climb_are_left_alone(tmp_path: Path):
