@@ -6,12 +6,13 @@ from pathlib import Path
 
 from checkpoints_db.errors import IncompleteResult, UnknownFormat, UnreadableFile
 from checkpoints_db.readers.base import HEAD_BYTES, MAX_BYTES, Reader, Readout
+from checkpoints_db.readers.inspect_log import InspectLog
 from checkpoints_db.readers.lm_eval import LmEval
 from checkpoints_db.readers.strict import head_of
 from checkpoints_db.readers.table import Table
 from checkpoints_db.registry import Registry
 
-READERS: Registry[Reader] = Registry("reader", (LmEval(), Table()), lambda reader: reader.name)
+READERS: Registry[Reader] = Registry("reader", (LmEval(), InspectLog(), Table()), lambda reader: reader.name)
 
 __all__ = ["HEAD_BYTES", "MAX_BYTES", "READERS", "Reader", "Readout", "read"]
 
@@ -37,5 +38,5 @@ def read(path: Path) -> Readout:
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise UnreadableFile(str(path), "encoding", "UTF-16; write the file as UTF-8")
     if b"\0" in head or head.startswith(b"PK\x03\x04"):
-        raise UnreadableFile(str(path), "", "binary content; result files are UTF-8 text (JSON, JSON lines, CSV)")
+        raise UnreadableFile(str(path), "", "binary content; known are UTF-8 text (JSON, JSON lines, CSV) and `.eval`")
     raise UnknownFormat(str(path))

@@ -45,6 +45,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 _STRICT = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse, parse_float=_finite)
+_GAPS = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=float, parse_float=_finite)
 _LOOSE = json.JSONDecoder()
 
 
@@ -77,15 +78,16 @@ def text_of(path: Path) -> str:
         raise UnreadableFile(str(path), f"line {line}", why) from error
 
 
-def json_of(text: str, path: Path, where: str = "") -> Any:
-    """One JSON value. `where` names the line, for files of JSON lines.
+def json_of(text: str, path: Path, where: str = "", *, gaps: bool = False) -> Any:
+    """One JSON value. `where` names the line, for files of JSON lines. `gaps` lets NaN and Infinity pass as floats,
+    for harnesses that write them on purpose; the reader then has to treat them as missing.
 
     Raises IncompleteResult when the text ends too early, UnreadableFile for NaN, infinity, a doubled key, a number of
     more than 4300 digits, or nesting that no harness writes.
     """
     text = text.strip()
     try:
-        return _STRICT.decode(text)
+        return (_GAPS if gaps else _STRICT).decode(text)
     except json.JSONDecodeError as error:
         place = where or f"line {error.lineno}, column {error.colno}"
         if text and (error.pos >= len(text) or not text.endswith(_CLOSING.get(text[0], text[-1]))):

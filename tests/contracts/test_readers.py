@@ -12,10 +12,12 @@ from checkpoints_db.readers import HEAD_BYTES, READERS, Readout, read
 from checkpoints_db.records import Reading
 
 DATA = Path(__file__).parents[1] / "data" / "readers"
-OWN = {"lm_eval": ("lm_eval_0_4_13", "lm_eval_0_4_2", "lm_eval_0_3"), "table": ("table",)}
+OWN = {"lm_eval": ("lm_eval_0_4_13", "lm_eval_0_4_2", "lm_eval_0_3"), "inspect": ("inspect",), "table": ("table",)}
 EXAMPLES = [
     (name, path) for name, folders in OWN.items() for folder in folders for path in sorted((DATA / folder).iterdir())
 ]
+TEXTS = [(name, path) for name, path in EXAMPLES if path.suffix != ".eval"]
+each_text = pytest.mark.parametrize(("name", "path"), TEXTS, ids=lambda x: x.name if isinstance(x, Path) else x)
 each_example = pytest.mark.parametrize(("name", "path"), EXAMPLES, ids=lambda x: x.name if isinstance(x, Path) else x)
 
 
@@ -46,7 +48,7 @@ def test_it_reads_and_reads_the_same_again(name: str, path: Path):
     assert first.readings or first.notes
 
 
-@each_example
+@each_text
 def test_a_byte_order_mark_changes_nothing(name: str, path: Path, tmp_path: Path):
     here = copied(path, tmp_path)
     here.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
@@ -74,7 +76,7 @@ def test_cut_off_anywhere_it_is_refused_or_whole_rows_remain(name: str, path: Pa
 
 
 @each_example
-def test_a_cut_json_says_incomplete(name: str, path: Path, tmp_path: Path):
+def test_a_cut_file_says_incomplete(name: str, path: Path, tmp_path: Path):
     if path.suffix == ".csv":
         return
     here = copied(path, tmp_path)
@@ -83,7 +85,7 @@ def test_a_cut_json_says_incomplete(name: str, path: Path, tmp_path: Path):
         read(here)
 
 
-@each_example
+@each_text
 def test_what_is_no_utf8_is_refused_with_its_line(name: str, path: Path, tmp_path: Path):
     here = copied(path, tmp_path)
     raw = path.read_bytes()
@@ -101,7 +103,7 @@ def test_a_file_that_is_gone_has_a_name(name: str, tmp_path: Path):
 @pytest.mark.parametrize(
     "foreign",
     [
-        b'{"version": 2, "status": "success", "eval": {"task": "x", "model": "y"}, "results": {"scores": []}}',
+        b'{"version": 2, "status": "success", "checks": {"task": "x", "model": "y"}}',
         b"hello\n",
         b"# Results\n\nacc is 0.3\n",
         b'{"a": 1}',
