@@ -2,8 +2,8 @@
 
     python benchmarks/rescan.py [--files 100000] [--json rescan.json]
 
-It makes its own files in a temporary folder (and needs about four kilobytes of disk for each), takes them in once, marks
-them as read, and scans again. One table; with --json the same as one file.
+It makes its own files in a temporary folder (about four kilobytes of disk for each), takes them in once, marks them as
+read, and scans again. One table; with --json the same as one file.
 """
 
 from __future__ import annotations

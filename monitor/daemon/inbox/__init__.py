@@ -60,12 +60,12 @@ def arrivals(
             for name, (_, look) in fresh.items():
                 store.evidence.sight(name, *look, clock.now())
         clock.sleep(settle.total_seconds())
-        steady = {name: (place, look) for name, (place, look) in fresh.items() if place.look(name) == look}
-        kept = {name: place.keep(name, look) for name, (place, look) in steady.items()}
+        taken = {name: place.keep(name, look) for name, (place, look) in _steady(fresh).items()}
+        kept = {name: one for name, one in taken.items() if one is not None}
+        whole = _steady({name: fresh[name] for name in kept})
         with store.transaction():
-            for name, one in kept.items():
-                if one is not None:
-                    _note(store, name, fresh[name][1], one, clock.now(), baseline=baseline)
+            for name, (_, look) in whole.items():
+                _note(store, name, look, kept[name], clock.now(), baseline=baseline)
     return store.evidence.files("arrived", "waiting")
 
 
@@ -78,6 +78,15 @@ def _fresh(store: Store, places: Iterable[Place]) -> Fresh:
             if known.get(name) != look:
                 fresh.setdefault(name, (place, look))
     return fresh
+
+
+def _steady(fresh: Fresh) -> Fresh:
+    """What still looks as it did."""
+    asked: dict[Place, set[str]] = {}
+    for name, (place, _) in fresh.items():
+        asked.setdefault(place, set()).add(name)
+    now = {place: place.looks(names) for place, names in asked.items()}
+    return {name: (place, look) for name, (place, look) in fresh.items() if now[place].get(name) == look}
 
 
 def _note(store: Store, name: str, look: Look, kept: Kept, at: datetime, *, baseline: bool) -> None:

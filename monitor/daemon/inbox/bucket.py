@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -38,50 +38,52 @@ class Bucket:
     """What lies under a URL. Names are whole URLs."""
 
     def __init__(self, url: str, pattern: str, spool: Spool, limit: int = LIMIT) -> None:
-        self.url, self.spool, self.limit, self._wanted = url, spool, limit, matcher(pattern)
+        self.url, self.spool, self.limit, self._wanted = url.rstrip("/"), spool, limit, matcher(pattern)
         with self._asked():
             self._fs, root = url_to_fs(url, use_listings_cache=False)
             self._root = str(root).rstrip("/")
 
-    def looks(self) -> dict[str, Look]:
-        """Objects below the URL, sorted."""
+    def looks(self, names: Collection[str] | None = None) -> dict[str, Look]:
+        """Objects below the URL, sorted. Every look is a listing: of a single object stores tell other things."""
         with self._asked():
             self._fs.invalidate_cache()
             listed: dict[str, dict[str, Any]] = self._fs.find(self._root, detail=True)
         found = {}
         for key, info in sorted(listed.items()):
-            below = key.removeprefix(self._root).lstrip("/")
-            if info.get("type") != "file" or not below or below.endswith("/") or passed_over(below.split("/")):
+            if key == self._root and info.get("type") == "file":
+                raise Unreachable(self.url, "it is one object; give the URL of its folder, and its name as the pattern")
+            below = key.removeprefix(f"{self._root}/")
+            name = f"{self.url}/{below}"
+            # Some stores list `run2/x` under `run`, and folders as objects of no size.
+            if below == key or info.get("type") != "file" or below.endswith("/") or passed_over(below.split("/")):
                 continue
-            if self._wanted.match(below):
-                if info.get("size") is None:
-                    raise Unreachable(str(self._fs.unstrip_protocol(key)), "the store does not say how large it is")
-                found[str(self._fs.unstrip_protocol(key))] = _look_of(info)
+            if self._wanted.match(below) and (names is None or name in names):
+                found[name] = self._look(name, info)
         return found
 
-    def look(self, name: str) -> Look | None:
-        """How an object looks now."""
-        with self._asked(name):
-            self._fs.invalidate_cache()
-            try:
-                return _look_of(self._fs.info(self._fs._strip_protocol(name)))
-            except FileNotFoundError:
-                return None
+    @staticmethod
+    def _look(name: str, info: dict[str, Any]) -> Look:
+        if info.get("size") is None:
+            raise Unreachable(name, "the store does not say how large it is")
+        told = [[key, str(info[key])] for key in TELLING if info.get(key) is not None]
+        size = int(info["size"])
+        made = hashlib.sha256(json.dumps([size, told]).encode()).digest()
+        return Look(size, int.from_bytes(made[:8], "big") >> 1)  # SQLite counts to 2**63 - 1
 
     def keep(self, name: str, look: Look) -> Kept | None:
         """Fetch an object whole into the spool. One that is too large is known by its name, and the walk refuses it."""
-        if look.size > self.limit:
-            return Kept(hashlib.sha256(json.dumps([name, *look]).encode()).hexdigest(), self.path(name))
         path = self.path(name)
+        if look.size > self.limit:
+            return Kept(hashlib.sha256(json.dumps([name, *look]).encode()).hexdigest(), path)
         with self._asked(name):
             try:
                 digest = self.spool.write(path, self._chunks(name), look.size, name)
             except (FileNotFoundError, UnreadableFile):  # gone, or grown since
                 return None
-        return Kept(digest, path) if path.stat().st_size == look.size and self.look(name) == look else None
+        return Kept(digest, path) if path.stat().st_size == look.size else None
 
     def _chunks(self, name: str) -> Iterator[bytes]:
-        with self._fs.open(self._fs._strip_protocol(name), "rb") as stream:
+        with self._fs.open(self._root + name.removeprefix(self.url), "rb") as stream:
             while chunk := stream.read(CHUNK):
                 yield chunk
 
@@ -96,10 +98,3 @@ class Bucket:
             yield
         except (OSError, ImportError, ValueError) as error:  # no network, no access, no driver, no such protocol
             raise Unreachable(name or self.url, f"{type(error).__name__}: {error}") from error
-
-
-def _look_of(info: dict[str, Any]) -> Look:
-    told = [[key, str(info[key])] for key in TELLING if info.get(key) is not None]
-    size = int(info.get("size") or 0)
-    made = hashlib.sha256(json.dumps([size, told]).encode()).digest()
-    return Look(size, int.from_bytes(made[:8], "big") >> 1)  # SQLite counts to 2**63 - 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -30,8 +30,13 @@ class Folder:
     def __init__(self, root: Path, pattern: str) -> None:
         self.root, self.pattern = root.resolve(), pattern
 
-    def looks(self) -> dict[str, Look]:
-        """Regular files, sorted by path. One directory entry is asked once: a scan of many must stay cheap."""
+    def looks(self, names: Collection[str] | None = None) -> dict[str, Look]:
+        """Regular files, sorted by path. One directory entry is asked once: a scan of many must stay cheap.
+
+        What is gone between two looks is not there, and will be new if it comes back.
+        """
+        if names is not None:
+            return {name: look for name in names if (look := _stat(name)) is not None}
         wanted = None if self.pattern == "**/*" else matcher(self.pattern)
         cut = len(str(self.root).rstrip("/")) + 1
         found = [
@@ -70,7 +75,7 @@ class Folder:
     def _look(self, entry: os.DirEntry[str]) -> Look | None:
         if entry.is_symlink():
             linked = Path(entry.path)
-            return self.look(entry.path) if linked.is_file() and self._inside(entry.path) else None
+            return _stat(entry.path) if linked.is_file() and self._inside(entry.path) else None
         try:
             stat = entry.stat(follow_symlinks=False) if entry.is_file() else None
         except OSError:
@@ -80,22 +85,23 @@ class Folder:
     def _inside(self, path: str) -> bool:
         return Path(path).resolve().is_relative_to(self.root)
 
-    def look(self, name: str) -> Look | None:
-        """Size and time of a file now; gone between two looks is not there, and will be new if it comes back."""
-        try:
-            stat = Path(name).stat()
-        except OSError:
-            return None
-        return Look(stat.st_size, stat.st_mtime_ns)
-
     def keep(self, name: str, look: Look) -> Kept | None:
         """The digest of a file, which is read where it lies."""
+        del look
         try:
             digest = sha256_of(Path(name))
         except OSError as error:
             raise Unreachable(name, error.strerror or str(error)) from error
-        return Kept(digest, Path(name)) if digest and self.look(name) == look else None
+        return Kept(digest, Path(name)) if digest else None
 
     def path(self, name: str) -> Path:
         """The file itself."""
         return Path(name)
+
+
+def _stat(name: str) -> Look | None:
+    try:
+        stat = Path(name).stat()
+    except OSError:
+        return None
+    return Look(stat.st_size, stat.st_mtime_ns)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -30,16 +31,15 @@ class Kept(NamedTuple):
 class Place(Protocol):
     """Somewhere files land: a folder, or a prefix of an object store."""
 
-    def looks(self) -> dict[str, Look]:
-        """Everything there that a harness may have finished, by name, in order. Raises Unreachable."""
-        ...
+    def looks(self, names: Collection[str] | None = None) -> dict[str, Look]:
+        """Everything there that a harness may have finished, by name, in order; or how these names look now.
 
-    def look(self, name: str) -> Look | None:
-        """How one of them looks now; None where it is gone."""
+        Raises Unreachable.
+        """
         ...
 
     def keep(self, name: str, look: Look) -> Kept | None:
-        """Its content, whole; None where it is gone or no longer looks like `look`."""
+        """Its content, whole; None where it is gone or has grown. Look again afterwards: only then it is known."""
         ...
 
     def path(self, name: str) -> Path:

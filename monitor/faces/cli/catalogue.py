@@ -54,13 +54,20 @@ def _counted(seen: list[Seen]) -> list[Counted]:
 
 
 def _today(known: Catalogue, seen: Seen) -> Placement:
-    """What the catalogue of today says of a model that was placed before, by what its log may have said."""
+    """What the catalogue of today says of a model that was placed before.
+
+    What the log itself had said is not kept apart from what the catalogue added, so as little as possible is taken
+    from the checkpoint: first its step and parameters, then every scale, then its family and run.
+    """
     checkpoint = seen.result.checkpoint
-    told = known.explain(_reading(seen, step=checkpoint.step, params=checkpoint.params))
-    if told.by != "nothing":
-        return told
-    scales = {name: getattr(checkpoint, name) for name in ("step", "params", "tokens", "flop")}
-    return known.explain(_reading(seen, family=checkpoint.family, run=checkpoint.run, **scales))
+    few = {"step": checkpoint.step, "params": checkpoint.params}
+    every = {**few, "tokens": checkpoint.tokens, "flop": checkpoint.flop}
+    told = known.explain(_reading(seen, **few))
+    if told.checkpoint is None:
+        told = known.explain(_reading(seen, **every))
+    if told.by == "nothing":
+        told = known.explain(_reading(seen, **every, family=checkpoint.family, run=checkpoint.run))
+    return told
 
 
 def _reading(seen: Seen, **said: Any) -> Reading:
@@ -78,7 +85,7 @@ def _row(one: Counted, today: Placement) -> dict[str, Any]:
         )
     if today.checkpoint is None:
         warnings.append(f"{checkpoint.id}: the catalogue would not place it now: {today.reason}")
-    elif _place(today.checkpoint) != _place(checkpoint):
+    elif _moved(today.checkpoint, checkpoint):
         warnings.append(f"{checkpoint.id}: the catalogue would now place it otherwise, {_spelled(today.checkpoint)}")
     return {
         "model": checkpoint.model,
@@ -94,9 +101,12 @@ def _row(one: Counted, today: Placement) -> dict[str, Any]:
     }
 
 
-def _place(checkpoint: Checkpoint) -> tuple[object, ...]:
-    scales = [None if x is None else float(f"{x:.9g}") for x in (checkpoint.params, checkpoint.tokens, checkpoint.flop)]
-    return (checkpoint.id, checkpoint.stage, *scales)
+def _moved(now: Checkpoint, then: Checkpoint) -> bool:
+    """Whether the catalogue contradicts a placement; a scale it does not state came from the log and stands."""
+    scales = [(getattr(now, name), getattr(then, name)) for name in ("params", "tokens", "flop")]
+    differ = any(a is not None and (b is None or abs(a - b) > 1e-9 * b) for a, b in scales)
+    place = (now.family, now.run, now.step, now.stage) != (then.family, then.run, then.step, then.stage)
+    return place or differ
 
 
 def _spelled(checkpoint: Checkpoint) -> str:
