@@ -114,6 +114,32 @@ def test_a_push_cut_short_before_its_walk_is_taken_in_by_the_next_scan(
     assert ladder.ask("s6").answer == Answer.GO
 
 
+def test_history_cut_short_is_not_taken_for_news(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("monitor.daemon.inbox.arrivals", killed)
+    words = ["ingest", "-", "--baseline", "--config", str(lab.config)]
+    CliRunner().invoke(app, words, input=lines(rung(1)))
+    monkeypatch.undo()
+    assert len(list((lab.root / "spool").rglob("*.jsonl"))) == 1
+    assert lab.cycle("scan")
+    with lab.store() as store:
+        assert store.evidence.files() == []
+
+
+def test_what_was_refused_once_is_read_when_it_is_pushed_again(ladder: Lab) -> None:
+    """A reader may have been repaired since."""
+    with pytest.MonkeyPatch.context() as broken:
+        broken.setattr("checkpoints_db.readers.table.Table.read", lambda *_: {}["bug"])
+        answer = push(ladder, lines(rung(6)), code=1)
+    assert "please report this" in answer["refused"][0]
+    assert len(push(ladder, lines(rung(6)))["new"]) == 2
+    with ladder.store() as store:
+        assert store.evidence.files("quarantined") == []
+        assert {a.state for a in store.actions.alerts() if a.rule == "quarantine"} == {"closed"}
+
+
 @pytest.mark.parametrize(
     ("body", "told"),
     [
