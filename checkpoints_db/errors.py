@@ -1,7 +1,8 @@
 """Every error of the house.
 
 HoldpointError
-+- EvidenceError     UnknownFormat · UnreadableFile · ConflictingResult · IncompleteResult · Incomparable · Unplaced
++- EvidenceError     UnknownFormat · UnreadableFile · ConflictingResult · IncompleteResult · Incomparable · Unplaced ·
+|                    Unreachable
 +- ForecastError     TooFewPoints · FitFailed · SealedTooLate
 +- PolicyError       BadPolicy · UnknownName · BadWaiver · BadRelease
 +- StoreError        NoStore · StoreUnreadable · SchemaTooNew · LedgerBroken · LeadershipLost
@@ -80,6 +81,16 @@ class Unplaced(EvidenceError):
         super().__init__(
             f"model {model!r} has no place: {why}. Add a [[run]] pattern to the catalogue that matches it; "
             "nothing was dropped, it is placed at the next scan."
+        )
+
+
+class Unreachable(EvidenceError):
+    """A source that cannot be looked through: whatever lies there, nobody has seen it."""
+
+    def __init__(self, source: str, why: str) -> None:
+        super().__init__(
+            f"{source}: cannot be reached: {why}. Check path or URL, network and permissions; until it answers, "
+            "no scan is complete and gates hold."
         )
 
 

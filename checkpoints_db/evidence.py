@@ -34,11 +34,12 @@ class File(Record):
 
 
 class Sighting(Record):
-    """A path as it looked when it was last looked at."""
+    """A path or URL as it looked when it was last looked at."""
 
     path: str
     size: int
     mtime_ns: int
+    """Time of the last change; of an object behind a URL, a number made of its etag and its times."""
     seen_at: Instant
     seen_after: int
     sha256: str = ""
@@ -91,6 +92,15 @@ class Evidence:
             return Sighting.model_validate(row)
         return None
 
+    def looks(self) -> dict[str, tuple[int, int]]:
+        """Size and time, by path, of everything whose content is known: one query for a whole scan."""
+        rows = self._tables.rows("sightings", "sha256 <> ''")
+        return {row["path"]: (row["size"], row["mtime_ns"]) for row in rows}
+
+    def origins(self, sha256: str) -> list[str]:
+        """Paths and URLs that had this content when they were last looked at."""
+        return [row["path"] for row in self._tables.rows("sightings", "sha256 = ?", [sha256], order_by="path")]
+
     def sight(self, path: str, size: int, mtime_ns: int, at: datetime, sha256: str = "") -> Sighting:
         """Remember that `path` was seen, keeping the moment it was first seen with its present content or growth."""
         old = self.sighting(path)
@@ -106,10 +116,10 @@ class Evidence:
             return _file(row)
         return None
 
-    def files(self, status: FileStatus | None = None) -> list[File]:
-        """Files in the order they were first seen."""
-        where, args = ("status = ?", [status]) if status else (None, [])
-        return [_file(row) for row in self._tables.rows("files", where, args, order_by="seen_at, path")]
+    def files(self, *statuses: FileStatus) -> list[File]:
+        """Files in the order they were first seen; those of some statuses, where any is named."""
+        where = f"status in ({', '.join('?' * len(statuses))})" if statuses else None
+        return [_file(row) for row in self._tables.rows("files", where, statuses, order_by="seen_at, path")]
 
     def put_file(self, file: File, at: datetime) -> None:
         """Write down a file's state; the change goes into the ledger."""
@@ -179,6 +189,12 @@ class Evidence:
     def counting(self, key: str) -> Seen | None:
         """The result that counts for a key, or None."""
         for row in self._tables.rows("results", "key = ? and counts = 1", [key]):
+            return _seen(row)
+        return None
+
+    def kept(self, identity: str) -> Seen | None:
+        """The result that says exactly this, counting or not, or None."""
+        for row in self._tables.rows("results", "identity = ?", [identity]):
             return _seen(row)
         return None
 

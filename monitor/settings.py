@@ -9,9 +9,9 @@ import difflib
 import tomllib
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from checkpoints_db.errors import SettingsError
@@ -22,11 +22,33 @@ FILE = "holdpoint.toml"
 
 
 class Source(Record):
-    """A folder that harnesses write to."""
+    """A folder that harnesses write to, or a prefix of an object store."""
 
-    path: Path
+    path: Path | None = None
+    """A folder, relative to the settings file."""
+    url: str = ""
+    """Instead of a path: anything fsspec lists, `s3://bucket/prefix`, `gs://bucket/prefix`; credentials come from
+    the environment."""
     pattern: str = "**/*"
     """Which files below the folder are looked at."""
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if (self.path is None) == (not self.url):
+            raise ValueError("give path, or url, and not both")
+        parts = self.pattern.split("/")
+        if not all(parts) or any("**" in part and part != "**" for part in parts):
+            raise ValueError(f"pattern {self.pattern!r} is not a path below the source; write **/*.json, or runs/*/*")
+        if not self.url:
+            return self
+        scheme, mark, rest = self.url.partition("://")
+        if not (mark and rest) or "::" in self.url:
+            raise ValueError(f"{self.url!r} is not one URL such as s3://bucket/prefix")
+        if scheme in ("file", "local"):
+            raise ValueError(f"{self.url!r} is a folder of this machine; write it as path")
+        if "@" in rest.partition("/")[0]:
+            raise ValueError("url holds credentials; keep them in the environment, everybody sees the URL")
+        return self
 
 
 class Timetable(Record):
@@ -83,6 +105,8 @@ class Settings(BaseSettings):
     policy: str = "policy.toml"
     """A path, or the name of a policy on the shelf: default, strict, shadow."""
     quarantine: Path = Path("quarantine")
+    spool: Path = Path("spool")
+    """Where what came from a URL or from standard input lies, whole, to be read."""
     source: tuple[Source, ...] = Field(default=(Source(path=Path("inbox")),))
     daemon: Timetable = Timetable()
     gate: GateTerms = GateTerms()

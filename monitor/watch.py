@@ -15,8 +15,15 @@ from pathlib import Path
 
 from checkpoints_db import File, Recorded, Store, UnplacedReading
 from checkpoints_db.catalogue import Catalogue
-from checkpoints_db.errors import ConflictingResult, EvidenceError, ForecastError, IncompleteResult, Unplaced
-from checkpoints_db.readers import read
+from checkpoints_db.errors import (
+    ConflictingResult,
+    EvidenceError,
+    ForecastError,
+    IncompleteResult,
+    Unplaced,
+    UnreadableFile,
+)
+from checkpoints_db.readers import MAX_BYTES, read
 from checkpoints_db.records import Answer, Checkpoint, Decision, Forecast, Reading, Record, Result, Series
 from monitor import alerts, gate
 from monitor.clock import Clock
@@ -116,6 +123,9 @@ def _place(store: Store, rules: Rules, run: tuple[str, str], found: Sequence[tup
 
 def open_file(catalogue: Catalogue, file: File) -> Opened:
     """Read one file and place what it says. Errors of evidence are told, never raised."""
+    if file.size > MAX_BYTES:  # what lies behind a URL was not even fetched
+        why = f"{file.size} bytes are more than the limit of {MAX_BYTES}; split the file"
+        return Opened(file=file, refused=str(UnreadableFile(file.path, "size", why)))
     try:
         readout = read(Path(file.path))
     except IncompleteResult as error:
@@ -212,6 +222,8 @@ def _tell(store: Store, rules: Rules, one: Opened, recorded: Recorded, at: datet
 def _set_aside(store: Store, rules: Rules, one: Opened) -> Walked:
     """Quarantine a file, or leave it waiting for its other half."""
     file, at, told = one.file, rules.clock.now(), rules.policy.notify
+    if fetched := [origin for origin in store.evidence.origins(file.sha256) if "://" in origin]:
+        one = one.model_copy(update={"refused": f"{one.refused} (fetched from {', '.join(fetched)})"})
     if one.waits and at - file.seen_at <= rules.settings.daemon.patience:
         if (file.status, file.reason) != ("waiting", one.refused):
             store.evidence.put_file(file.model_copy(update={"status": "waiting", "reason": one.refused}), at)
@@ -228,13 +240,17 @@ def _set_aside(store: Store, rules: Rules, one: Opened) -> Walked:
 
 def keep_copy(settings: Settings, file: File, reason: str) -> None:
     """Copy an unreadable file to the quarantine, with its reason beside it; the original stays where it is."""
-    place = settings.at(settings.quarantine)
-    place.mkdir(parents=True, exist_ok=True)
-    name = "".join(c if c.isalnum() or c in "._-" else "_" for c in Path(file.path).name)[:100]
-    target = place / f"{file.sha256[:12]}-{name}"
+    target = copy_of(settings, file)
+    target.parent.mkdir(parents=True, exist_ok=True)
     if file.size <= COPY_LIMIT and not target.exists() and Path(file.path).is_file():
         shutil.copyfile(file.path, target)
     target.with_name(target.name + ".reason.txt").write_text(reason + "\n", encoding="utf-8")
+
+
+def copy_of(settings: Settings, file: File) -> Path:
+    """Where the quarantine keeps its copy of a file."""
+    name = "".join(c if c.isalnum() or c in "._-" else "_" for c in Path(file.path).name)[:100]
+    return settings.at(settings.quarantine) / f"{file.sha256[:12]}-{name}"
 
 
 def _settle(store: Store, rules: Rules, news: Iterable[Checkpoint]) -> tuple[Decision, ...]:

@@ -5,6 +5,7 @@
 name = "tiny-skills"
 axis = "flop"                # optional: flop, params or tokens; what the rungs are ordered by
 compare_at = "step"          # "step" (default): rungs are compared at equal step; "any": every checkpoint in one series
+flop_counts = "6 * non-embedding params * tokens"    # optional, in words: what FLOP count in this family
 
 [[run]]
 family = "tiny-skills"
@@ -37,11 +38,12 @@ from pydantic import ValidationError
 
 from checkpoints_db.catalogue.entries import FORMULA, Family, Run, Together
 from checkpoints_db.catalogue.pattern import AmbiguousError, amount, captures, fill
+from checkpoints_db.catalogue.placement import Placement
 from checkpoints_db.catalogue.toml_file import entries_of
 from checkpoints_db.errors import Unplaced
 from checkpoints_db.records import Axis, Checkpoint, Reading, Record
 
-__all__ = ["Catalogue", "Family", "Run", "Together"]
+__all__ = ["Catalogue", "Family", "Placement", "Run", "Together"]
 
 TOLERANCE = 0.01
 """How far a source and the catalogue may differ in a scale they both state."""
@@ -97,6 +99,19 @@ class Catalogue(Record):
         except ValidationError as error:
             first = error.errors()[0]
             raise Unplaced(reading.model, f"{first['loc'][0]}: {first['msg']}") from error
+
+    def explain(self, reading: Reading) -> Placement:
+        """Where a reading goes and which entry says so; or why it has no place. What `place` refuses is told here."""
+        told: dict[str, Any] = {"model": reading.model}
+        try:
+            entry, _ = self._match(reading.model)
+            if entry is not None:
+                told.update(by="table" if entry.match is None else "pattern", entry=entry.label)
+                told.update(file=entry.file, line=entry.line)
+            checkpoint = self.place(reading)
+        except Unplaced as error:
+            return Placement(**told, reason=str(error))
+        return Placement(**{"by": "source", **told}, checkpoint=checkpoint)
 
     @cached_property
     def _declared(self) -> dict[str, Family]:

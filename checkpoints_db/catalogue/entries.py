@@ -29,6 +29,8 @@ class Family(Entry):
     """What the rungs are ordered by; None leaves the choice to the series."""
     compare_at: Literal["step", "any"] = "step"
     """`step`: rungs are compared at equal step; `any`: all checkpoints in one series."""
+    flop_counts: str = Field(default="", max_length=200)
+    """What the FLOP of this family count, in words: `6 * non-embedding params * tokens`. Shown, never computed with."""
 
 
 class Run(Entry):
@@ -48,6 +50,10 @@ class Run(Entry):
     tokens_per_step: Positive | None = None
     source: str = ""
     """Where it stands, for messages: `skills-models.csv, line 5`."""
+    file: str = ""
+    """The file it stands in: the catalogue, or a table beside it."""
+    line: int | None = None
+    """The line of its [[run]], or of its row."""
 
     @model_validator(mode="before")
     @classmethod

@@ -115,7 +115,9 @@ class _File:
     def runs(self, index: int, body: dict[str, Any]) -> list[Run]:
         """One run, or the runs of a table."""
         if "table" not in body:
-            return [self.entry(Run, "run", index, body)]
+            run = self.entry(Run, "run", index, body)
+            line = self.line_of(("run", index), "")
+            return [run.model_copy(update={"file": str(self.path), "line": line})]
         for key in body:
             if key not in _RUN_KEYS:
                 self.unknown(key, _RUN_KEYS, ("run", index))
@@ -190,7 +192,7 @@ def _run_of(path: Path, line: int, row: dict[str, str], shared: dict[str, Any]) 
         if name == "tokens":
             body.pop("tokens_per_step", None)
     try:
-        return Run.model_validate({**body, "source": f"{path.name}, line {line}"})
+        return Run.model_validate({**body, "source": f"{path.name}, line {line}", "file": str(path), "line": line})
     except ValidationError as error:
         first = error.errors()[0]
         what = ".".join(str(part) for part in first["loc"])

@@ -75,7 +75,12 @@ class Jobs:
         with self._open() as store:
             rules = self._rules()
             files = inbox.arrivals(
-                store, self.settings.source, self.settings.base, self.clock, self.settings.daemon.settling
+                store,
+                inbox.sources_of(self.settings),
+                self.settings.base,
+                self.clock,
+                self.settings.daemon.settling,
+                spool=self.settings.at(self.settings.spool),
             )
             walked = watch.consider(store, rules, files) if files else watch.Walked()
             placed = watch.reconsider(store, rules)

@@ -280,7 +280,7 @@ def test_a_file_in_quarantine_is_read_again_when_asked(ladder: Lab) -> None:
         (file,) = [f for f in store.evidence.files() if f.path == str(path)]
         with store.transaction():
             store.evidence.put_file(file.model_copy(update={"status": "quarantined"}), ladder.clock.now())
-    done = CliRunner().invoke(app, ["file", "retry", file.sha256[:12], "--config", str(ladder.config)])
+    done = CliRunner().invoke(app, ["quarantine", "retry", file.sha256[:12], "--config", str(ladder.config)])
     assert done.exit_code == 0
     ladder.cycle("scan")
     with ladder.store() as store:

@@ -14,6 +14,7 @@ import typer
 from checkpoints_db.errors import HoldpointError
 from monitor.faces.cli import (
     alert,
+    catalogue,
     checkpoint,
     daemon,
     file,
@@ -23,6 +24,7 @@ from monitor.faces.cli import (
     init,
     ledger,
     policy,
+    quarantine,
     series,
     verdict,
     waiver,
@@ -39,7 +41,21 @@ app = typer.Typer(
 )
 app.command("init")(init.init)
 app.command("ingest")(ingest.ingest)
-for noun in (daemon, checkpoint, file, series, forecast, verdict, alert, gate, waiver, policy, ledger):
+for noun in (
+    daemon,
+    catalogue,
+    checkpoint,
+    file,
+    quarantine,
+    series,
+    forecast,
+    verdict,
+    alert,
+    gate,
+    waiver,
+    policy,
+    ledger,
+):
     app.add_typer(noun.app, name=noun.__name__.rpartition(".")[2])
 
 

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import ValidationError
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from checkpoints_db import File, Store
-from checkpoints_db.errors import SettingsError
+from checkpoints_db.errors import LeadershipLost, SettingsError
 from monitor import watch
 from monitor.daemon import inbox
 from monitor.daemon.jobs import load_rules
-from monitor.faces.cli import shell
+from monitor.faces.cli import push, shell
 from monitor.faces.render import as_json, console, table
 from monitor.settings import Source
 
@@ -25,7 +28,14 @@ BATCH = 50
 
 
 def ingest(
-    paths: Annotated[list[Path], typer.Argument(help="Result files, or folders of them.")],
+    paths: Annotated[
+        list[str],
+        typer.Argument(
+            help="Result files, folders or URLs of them; or `-`: rows of the plain table, as JSON lines, from standard "
+            "input.",
+            metavar="PATHS",
+        ),
+    ],
     baseline: Annotated[
         bool, typer.Option("--baseline", help="History: it trains forecasts and is never judged as news.")
     ] = False,
@@ -33,29 +43,66 @@ def ingest(
     json: shell.Json = False,
 ) -> None:
     """Read result files into the store, judge them (unless --baseline), and seal the next forecasts."""
-    for path in paths:
-        if not path.exists():
-            raise SettingsError(f"{path}: no such file or folder")
-    with shell.opened(config) as (settings, store):
-        holder = f"{platform.node()}:{os.getpid()}"
-        store.lead(holder, shell.now(), shell.now() + timedelta(minutes=10))
-        try:
-            rules = load_rules(settings, shell.CLOCK)
-            sources = [_source(path) for path in paths]
-            found = inbox.arrivals(store, sources, Path.cwd(), shell.CLOCK, settings.daemon.settle, baseline=baseline)
-            wanted = {str(path) for path in inbox.paths_of(sources, Path.cwd())}
-            walked = _walk(store, rules, [file for file in found if file.path in wanted], quiet=json)
-            with store.transaction():
-                store.note("cycle", rules.policy.digest, shell.now())
-        finally:
-            store.resign(holder)
+    if "-" in paths:
+        if len(paths) > 1:
+            raise typer.BadParameter("standard input comes alone; give `-`, or paths")
+        _push(config, baseline=baseline, json=json)
+        return
+    sources = [_source(path) for path in paths]
+    with shell.opened(config) as (settings, store), _leading(store):
+        rules, spool, here = load_rules(settings, shell.CLOCK), settings.at(settings.spool), Path.cwd()
+        found = inbox.arrivals(
+            store, sources, here, shell.CLOCK, settings.daemon.settle, spool=spool, baseline=baseline
+        )
+        wanted = inbox.names_of(sources, here, spool)
+        walked = _walk(store, rules, [file for file in found if file.path in wanted], quiet=json)
+        with store.transaction():
+            store.note("cycle", rules.policy.digest, shell.now())
     _report(walked, baseline=baseline, json=json)
     if walked.quarantined:
         raise typer.Exit(1)
 
 
-def _source(path: Path) -> Source:
-    whole = path.resolve()
+@contextmanager
+def _leading(store: Store) -> Iterator[None]:
+    holder = f"{platform.node()}:{os.getpid()}"
+    store.lead(holder, shell.now(), shell.now() + timedelta(minutes=10))
+    try:
+        yield
+    finally:
+        store.resign(holder)
+
+
+def _push(config: Path, *, baseline: bool, json: bool) -> None:
+    """Standard input: written whole into the spool first, then walked as any file."""
+    body = push.taken(sys.stdin.buffer)
+    with shell.opened(config) as (settings, store):
+        rules = load_rules(settings, shell.CLOCK)
+        try:
+            with _leading(store):
+                file, known = push.arrived(store, settings, body, baseline=baseline)
+                walked = _walk(store, rules, [file] if file.status in ("arrived", "waiting") else [], quiet=json)
+                with store.transaction():
+                    store.note("cycle", rules.policy.digest, shell.now())
+                answer = push.answered(store, rules, file, walked, known=known)
+        except LeadershipLost as lost:
+            if baseline:  # the daemon would judge it as news
+                raise
+            answer = push.left(settings, body, lost.holder)
+    push.show(answer, json=json)
+    if answer.refused:
+        raise typer.Exit(1)
+
+
+def _source(path: str) -> Source:
+    if "://" in path:
+        try:
+            return Source(url=path)
+        except ValidationError as error:
+            raise SettingsError(f"{path}: {error.errors()[0]['msg'].removeprefix('Value error, ')}") from error
+    if not Path(path).exists():
+        raise SettingsError(f"{path}: no such file or folder")
+    whole = Path(path).resolve()
     return Source(path=whole) if whole.is_dir() else Source(path=whole.parent, pattern=_literal(whole.name))
 
 

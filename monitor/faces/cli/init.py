@@ -21,10 +21,14 @@ store = "holdpoint.db"          # everything observed, expected and decided; one
 catalogue = "catalogue.toml"    # which model is which run of which family, and how large
 policy = "policy.toml"          # or a name from the shelf: "default", "strict", "shadow"
 quarantine = "quarantine"       # copies of files that could not be read, each with its reason
+spool = "spool"                 # copies of what came from a URL or from standard input
 
 [[source]]                      # a folder that harnesses write to; repeat for more folders
 path = "inbox"
 pattern = "**/*"
+
+# [[source]]                    # an object store, by fsspec; s3:// needs holdpoint[s3], gs:// holdpoint[gcs]
+# url = "s3://bucket/prefix"
 
 [daemon]
 scan = "10s"                    # a file that lands in a source is judged within this time
