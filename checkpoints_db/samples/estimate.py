@@ -38,6 +38,8 @@ def mean(values: ArrayLike, clusters: ArrayLike | None = None) -> Estimate:
     if x.size == 0:
         raise ValueError("a mean needs at least one document")
     value = float(x.mean())
+    if clusters is None:  # to the last bit as ever: a result is known by its numbers, and a new rounding is a conflict
+        return Estimate(value, float(x.std(ddof=1) / np.sqrt(x.size)) if x.size > 1 else None, int(x.size))
     return Estimate(value, *_spread(x - value, x.size, clusters))
 
 

@@ -142,3 +142,18 @@ def test_answers_that_are_none_are_named(answers: Any, target: Any, why: str, tm
 def test_halves_of_surrogates_and_bottomless_lists_are_only_text(tmp_path: Path):
     out = read(folder(tmp_path, [[["\ud800", "a"]], [["1", "1"]]], ["[" * 3000, "2"], [0.0, 0.0]))
     assert values(out)["pass@2"] == 0
+
+
+def test_a_document_that_only_one_filter_has_gives_no_pass_at_k(tmp_path: Path):
+    """Without a count of documents (0.4.2) filters cannot be checked against it."""
+    path = folder(tmp_path, [[["6", "6"]], [["1", "1"]]], ["6", "2"], [1.0, 0.0])
+    results = path.parent / f"results_{TIME}.json"
+    body = json.loads(results.read_text("utf-8"))
+    del body["n-samples"]
+    results.write_text(json.dumps(body), "utf-8")
+    rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    first = [{**row, "filter": "a-first"} for row in rows]
+    path.write_text("".join(json.dumps(row) + "\n" for row in [*first, *rows, {**rows[0], "doc_id": 2}]), "utf-8")
+    out = read(path)
+    assert set(values(out)) == {"edit_distance_characters"}
+    assert any("document 2 is not there under every filter" in note for note in out.notes)

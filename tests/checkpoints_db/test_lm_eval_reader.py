@@ -257,3 +257,16 @@ def test_the_readers_leave_the_files_alone(tmp_path: Path):
     for path in sorted((tmp_path / "run").iterdir()):
         read(path)
     assert {p.name: p.read_bytes() for p in (tmp_path / "run").iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    ("file", "digest"),
+    [
+        ("lm_eval_0_3/70m_step1000.json", "f3dff70f645cc39c"),
+        ("lm_eval_0_4_2/results.json", "661c724e817cef0a"),
+        (f"lm_eval_0_4_13/results_{TIME}.json", "9aee1e20b61e04f0"),
+    ],
+)
+def test_conditions_are_what_stored_results_have(file: str, digest: str):
+    """Another digest for the same conditions would split every ladder that is already in a store."""
+    assert read(DATA / file).readings[0].conditions.startswith(digest)

@@ -216,3 +216,11 @@ def test_a_way_of_cutting_without_a_name_is_refused():
         samples.tokens("a", "bpe")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="needs a target"):
         samples.edit_distance("a", [], "characters")
+
+
+def test_the_plain_error_is_the_same_to_the_last_bit():
+    """A result is known by its numbers: another rounding of them would be a conflict with what is stored."""
+    rng = np.random.default_rng(5)
+    for size in range(2, 200):
+        x = rng.normal(size=size)
+        assert samples.mean(x) == (float(x.mean()), float(x.std(ddof=1) / np.sqrt(size)), size)
