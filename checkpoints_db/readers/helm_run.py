@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 
 from checkpoints_db import samples
 from checkpoints_db.readers.base import HEAD_BYTES
-from checkpoints_db.readers.stated import conditions_of, list_of, name_of, neighbour_of, second_of
-from checkpoints_db.readers.strict import count_of, head_of, number_of, object_of
+from checkpoints_db.readers.stated import conditions_of, list_of, measured_of, name_of, neighbour_of, second_of
+from checkpoints_db.readers.strict import count_of, head_of, object_of
 
 Json = dict[str, Any]
 SPEC, STATS, INSTANCES, STATE = "run_spec.json", "stats.json", "per_instance_stats.json", "scenario_state.json"
@@ -47,7 +47,7 @@ def mean_of(stat: Json, path: Path, field: str) -> float | None:
     """`mean` of one statistic; None where nothing was counted."""
     if count_of(stat.get("count"), path, f"{field}.count", least=0) == 0:
         return None
-    return number_of(stat.get("mean"), path, f"{field}.mean")
+    return measured_of(stat.get("mean"), path, f"{field}.mean")
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ class Instances:
     def ratio(self, key: Key, total: str, size: str) -> samples.Estimate | None:
         """Ratio of two statistics summed over the instances of `key`'s split; None where either is not there."""
         totals, sizes = (self.of(key._replace(name=name)) for name in (total, size))
-        if not totals or totals.keys() != sizes.keys() or sum(sizes.values()) <= 0:
+        if not totals or totals.keys() != sizes.keys() or min(sizes.values()) < 0 or sum(sizes.values()) < 1:
             return None
         return samples.ratio([totals[instance] for instance in totals], [sizes[instance] for instance in totals])
 

@@ -24,7 +24,7 @@ from checkpoints_db.readers.likelihoods import Asked, continuous, nats_of
 from checkpoints_db.readers.lm_eval_samples import Found
 from checkpoints_db.readers.olmes_log import METRICS_END, PREDICTIONS_END, Log
 from checkpoints_db.readers.olmes_metrics import all_or_nothing
-from checkpoints_db.readers.stated import agrees, list_of, name_of, neighbour_of
+from checkpoints_db.readers.stated import agrees, list_of, measured_of, name_of, neighbour_of
 from checkpoints_db.readers.strict import count_of, number_of, object_of, reading_of
 from checkpoints_db.records import Metric, Reading
 
@@ -112,7 +112,7 @@ def _verified(predictions: list[Prediction], log: Log, path: Path) -> None:
         values = [each.metrics.get(name) for each in predictions]
         if not all_or_nothing(name) or stated is None or any(value is None for value in values):
             continue
-        mean = sum(number_of(value, path, name) for value in values) / len(values)
+        mean = sum(measured_of(value, path, name) for value in values) / len(values)
         if not agrees(mean, number_of(stated, log.path, f"metrics.{name}")):
             why = f"{mean:g} over the documents, {stated:g} in {log.path.name}; do both belong to one run?"
             raise UnreadableFile(str(path), name, why)
@@ -132,7 +132,7 @@ def _found(predictions: list[Prediction], lines: list[Line], path: Path, notes: 
         else:
             notes.append(f"not every right answer has its size; no {metric.name}")
     bits = [
-        number_of(each.metrics["bits_per_byte_corr"], path, f"{line.where}, metrics.bits_per_byte_corr")
+        measured_of(each.metrics["bits_per_byte_corr"], path, f"{line.where}, metrics.bits_per_byte_corr")
         for each, line in zip(predictions, lines, strict=True)
         if each.metrics.get("bits_per_byte_corr") is not None
     ]

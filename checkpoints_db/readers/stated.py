@@ -13,6 +13,9 @@ from checkpoints_db.records import digest_of
 ROUNDING = 1e-6
 """How far a number recomputed from single answers may lie from the log's own."""
 
+LARGEST = 1e15
+"""No single answer is worth more; squares of such numbers still add up."""
+
 
 def list_of(body: Any, path: Path, field: str) -> list[Any]:
     """`body` as a JSON list. Raises UnreadableFile naming `field`."""
@@ -26,6 +29,14 @@ def name_of(body: Any, path: Path, field: str) -> str:
     if not isinstance(body, str) or not body.strip():
         raise UnreadableFile(str(path), field, "missing; a name is expected")
     return printable(body, path, field)
+
+
+def measured_of(body: Any, path: Path, field: str) -> float:
+    """What one answer measured. Raises UnreadableFile naming `field` for what is no number, or too large to be real."""
+    number = number_of(body, path, field)
+    if abs(number) > LARGEST:
+        raise UnreadableFile(str(path), field, f"{number:g} is too large to be real")
+    return number
 
 
 def agrees(one: float, other: float) -> bool:
