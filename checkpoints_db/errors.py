@@ -29,7 +29,7 @@ class UnknownFormat(EvidenceError):
 
     def __init__(self, path: str, why: str = "no reader recognises its content") -> None:
         super().__init__(
-            f"{path}: {why}; known are lm-eval results and samples, and the plain table (CSV, JSONL). "
+            f"{path}: {why}; known are lm-eval, Inspect, HELM, OpenAI evals, BIG-bench, OLMES and the plain table. "
             "If a harness wrote it, write or install a reader for it."
         )
 

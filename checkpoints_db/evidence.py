@@ -139,7 +139,11 @@ class Evidence:
     def record(
         self, results: Sequence[Result], *, baseline: bool, seen_at: datetime, seen_after: int, at: datetime
     ) -> Recorded:
-        """Keep `results`: new ones, known ones (nothing happens), and conflicting ones (kept beside the first)."""
+        """Keep `results`: new ones, known ones (nothing happens), and conflicting ones (kept beside the first).
+
+        A remark (a limit, a cancelled or invalidated evaluation) gives way: a whole result takes the place of a
+        remarked one, and a remarked one beside a whole one is kept and contradicts nothing.
+        """
         new: list[Result] = []
         conflicting: list[tuple[Result, Result]] = []
         same = 0
@@ -148,12 +152,23 @@ class Evidence:
                 same += 1
                 continue
             first = self.counting(result.key)
-            self._insert(result, counts=first is None, baseline=baseline, seen_at=seen_at, seen_after=seen_after, at=at)
-            if first is None:
+            gives_way = first is not None and bool(first.result.remarks) and not result.remarks
+            if first is not None and gives_way:
+                self._set_aside(first.result.identity)
+            counts = first is None or gives_way
+            self._insert(result, counts=counts, baseline=baseline, seen_at=seen_at, seen_after=seen_after, at=at)
+            if first is None or counts:
                 new.append(result)
+            elif result.remarks and not first.result.remarks:
+                same += 1
             else:
                 conflicting.append((first.result, result))
         return Recorded(new=tuple(new), same=same, conflicting=tuple(conflicting))
+
+    def _set_aside(self, identity: str) -> None:
+        """Let a remarked result count no longer; what the ledger says of its arrival stays."""
+        for row in self._tables.rows("results", "identity = ?", [identity]):
+            self._tables.upsert("results", {**row, "counts": 0})
 
     def _insert(
         self, result: Result, *, counts: bool, baseline: bool, seen_at: datetime, seen_after: int, at: datetime

@@ -142,7 +142,7 @@ def _absent(
 def _conflicts(here: Sequence[Seen]) -> Iterable[str]:
     counting = {seen.result.key: seen.result for seen in here if seen.counts}
     for seen in here:
-        if not seen.counts:
+        if not seen.counts and not seen.result.remarks:
             first, late = counting.get(seen.result.key), seen.result
             was = f"{first.value:g}" if first else "another value"
             what = f"{late.checkpoint.id}: {late.task} · {late.metric.name}"

@@ -6,13 +6,19 @@ from pathlib import Path
 
 from checkpoints_db.errors import IncompleteResult, UnknownFormat, UnreadableFile
 from checkpoints_db.readers.base import HEAD_BYTES, MAX_BYTES, Reader, Readout
+from checkpoints_db.readers.bigbench import BigBench
+from checkpoints_db.readers.helm import Helm
 from checkpoints_db.readers.inspect_log import InspectLog
 from checkpoints_db.readers.lm_eval import LmEval
+from checkpoints_db.readers.olmes import Olmes
+from checkpoints_db.readers.openai_evals import OpenaiEvals
 from checkpoints_db.readers.strict import head_of
 from checkpoints_db.readers.table import Table
 from checkpoints_db.registry import Registry
 
-READERS: Registry[Reader] = Registry("reader", (LmEval(), InspectLog(), Table()), lambda reader: reader.name)
+READERS: Registry[Reader] = Registry(
+    "reader", (LmEval(), InspectLog(), Helm(), OpenaiEvals(), BigBench(), Olmes(), Table()), lambda reader: reader.name
+)
 
 __all__ = ["HEAD_BYTES", "MAX_BYTES", "READERS", "Reader", "Readout", "read"]
 

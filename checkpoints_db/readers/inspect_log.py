@@ -213,6 +213,7 @@ class _Reader:
             "stderr": support.stderr,
             "n": support.n,
             "conditions": self.header.conditions(score),
+            "terms": self.header.terms(score),
             "remarks": tuple(dict.fromkeys((*self.log.remarks, *support.remarks))),
         }
         return reading_of(self.path, field, fields)

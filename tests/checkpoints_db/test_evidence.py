@@ -74,3 +74,12 @@ def test_a_file_that_grows_keeps_the_moment_it_was_first_seen(store: Store) -> N
         rewritten = store.evidence.sight("f", 30, 3, AT)
     assert (first.seen_after, grown.seen_after) == (0, 0)
     assert rewritten.seen_after == 1
+
+
+def test_a_whole_result_takes_the_place_of_a_remarked_one_and_is_not_contradicted_by_another(store: Store) -> None:
+    """A cancelled evaluation and its clean repeat are not two opinions."""
+    assert record(store, result("a", 1e18, 0.9, remarks=("cancelled",))) == (1, 0, 0)
+    assert record(store, result("a", 1e18, 0.5)) == (1, 0, 0)
+    assert record(store, result("a", 1e18, 0.7, remarks=("limit",))) == (0, 1, 0)
+    assert [(s.result.value, s.counts) for s in store.evidence.results()] == [(0.9, False), (0.5, True), (0.7, False)]
+    assert record(store, result("a", 1e18, 0.6)) == (0, 0, 1)

@@ -12,7 +12,15 @@ from checkpoints_db.readers import HEAD_BYTES, READERS, Readout, read
 from checkpoints_db.records import Reading
 
 DATA = Path(__file__).parents[1] / "data" / "readers"
-OWN = {"lm_eval": ("lm_eval_0_4_13", "lm_eval_0_4_2", "lm_eval_0_3"), "inspect": ("inspect",), "table": ("table",)}
+OWN = {
+    "lm_eval": ("lm_eval_0_4_13", "lm_eval_0_4_2", "lm_eval_0_3"),
+    "inspect": ("inspect",),
+    "helm": ("helm_mc", "helm_lm"),
+    "openai_evals": ("openai_evals",),
+    "bigbench": ("bigbench",),
+    "olmes": ("olmes",),
+    "table": ("table",),
+}
 EXAMPLES = [
     (name, path) for name, folders in OWN.items() for folder in folders for path in sorted((DATA / folder).iterdir())
 ]
