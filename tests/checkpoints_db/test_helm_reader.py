@@ -185,3 +185,49 @@ def test_the_likelihood_of_text_the_model_wrote_is_left_out(tmp_path: Path):
     out = read(tmp_path / "run" / "stats.json")
     assert not out.readings
     assert any("left out" in note for note in out.notes)
+
+
+def state_changed(folder: Path, how: Change) -> dict[str, float]:
+    change(folder, "scenario_state.json", how)
+    return values(read(folder / "stats.json"))
+
+
+def tokens_of(state: Any, request: int) -> Any:
+    return state["request_states"][request]["result"]["completions"][0]["tokens"]
+
+
+def test_a_choice_without_a_space_before_it_counts_its_own_tokens(folder: Path):
+    found = state_changed(folder, lambda state: tokens_of(state, 0)[1].update(text="\n"))
+    assert found["log_likelihood"] == pytest.approx((-0.75 - 2.5 - 1) / 3)
+
+
+def test_parts_of_a_letter_are_sure_only_behind_a_space(folder: Path):
+    found = state_changed(folder, lambda state: tokens_of(state, 2)[1].update(text="\n"))
+    assert set(found) == {"exact_match"}
+
+
+def test_requests_that_calibrate_are_no_second_answer(folder: Path):
+    def calibrated(state: Any) -> None:
+        state["request_states"] += [{**each, "request_mode": "calibration"} for each in state["request_states"]]
+
+    before = values(read(folder / "stats.json"))
+    assert state_changed(folder, calibrated) == before
+
+
+def test_several_train_trials_give_no_likelihood(folder: Path):
+    change(folder, "run_spec.json", lambda spec: spec["adapter_spec"].update(num_train_trials=2))
+    found = state_changed(folder, lambda state: state["adapter_spec"].update(num_train_trials=2))
+    assert set(found) == {"exact_match"}
+
+
+def test_requests_of_other_instances_are_refused(folder: Path):
+    with pytest.raises(UnreadableFile, match="its instances are not those"):
+        state_changed(folder, lambda state: state.update(request_states=state["request_states"][2:]))
+
+
+def test_a_perturbed_instance_does_not_count(folder: Path):
+    def again(rows: Any) -> None:
+        rows.append({**rows[0], "instance_id": "id9", "perturbation": {"name": "typos"}})
+
+    change(folder, "per_instance_stats.json", again)
+    assert {reading.n for reading in read(folder / "stats.json").readings} == {3}
