@@ -80,7 +80,7 @@ def taken(stream: BinaryIO, limit: int = LIMIT) -> bytes:
 def _spooled(settings: Settings, body: bytes, folder: str) -> tuple[Path, str]:
     digest = hashlib.sha256(body).hexdigest()
     spool = Spool(settings.at(settings.spool))
-    path = (spool.root / folder / f"{digest}.jsonl").resolve()
+    path = (spool.root / folder / f"{digest[:16]}.jsonl").resolve()
     spool.write(path, [body], len(body), NAME)
     return path, digest
 
