@@ -68,6 +68,7 @@ def test_identity_of_the_task():
 
 def test_metrics_and_predictions_never_state_the_same_metric(folder: Path):
     one, other = found(read(folder / METRICS)), found(read(folder / PREDICTIONS))
+    assert one.keys() == {"acc_raw", "acc_per_token"}
     assert not one.keys() & other.keys()
     (folder / PREDICTIONS).rename(folder / "elsewhere.jsonl")
     alone = found(read(folder / METRICS))
@@ -117,6 +118,20 @@ def test_predictions_wait_for_their_metrics(folder: Path):
 def test_missing_documents_are_incomplete(folder: Path):
     with pytest.raises(IncompleteResult, match="3 of 4 documents"):
         read(write(rows_of(folder)[:3], folder))
+
+
+def test_more_documents_than_were_asked_are_refused(folder: Path):
+    change(folder, num_instances=3)
+    with pytest.raises(UnreadableFile, match=r"4 documents where task-000-colors-metrics\.json says 3"):
+        read(folder / PREDICTIONS)
+
+
+def test_a_line_cut_off_in_the_middle_is_damage_and_not_the_end(folder: Path):
+    lines = (folder / PREDICTIONS).read_text(encoding="utf-8").splitlines()
+    lines[1] = lines[1][:-5]
+    (folder / PREDICTIONS).write_text("\n".join(lines), encoding="utf-8")
+    with pytest.raises(UnreadableFile, match="line 2: not JSON: the line ends too early"):
+        read(folder / PREDICTIONS)
 
 
 def test_a_document_twice_is_refused(folder: Path):

@@ -146,3 +146,29 @@ def test_other_numbers_of_the_report_are_passed_on_without_error(tmp_path: Path)
     found = {r.metric.name: r for r in read(written(rows, tmp_path)).readings}
     assert found.keys() == {"accuracy", "f1_score"}
     assert found["f1_score"].stderr is None
+
+
+def test_a_sample_that_failed_needs_no_match(tmp_path: Path):
+    rows = rows_of(SUMS)
+    lost = next(row for row in rows if row.get("type") == "match" and row["sample_id"] == "sums.dev.2")
+    lost.update(type="error", data={"message": "timeout"})
+    rows[1]["final_report"]["accuracy"] = 2 / 3
+    (reading,) = read(written(rows, tmp_path)).readings
+    assert (reading.n, reading.remarks) == (3, ("errors",))
+
+
+def test_two_likelihoods_of_one_answer_are_refused(tmp_path: Path):
+    rows = rows_of(PICK)
+    first = next(row for row in rows if row.get("type") == "cond_logp")
+    rows.append({**first, "event_id": 12, "data": {**first["data"], "logp": -7.0}})
+    with pytest.raises(UnreadableFile, match="another log-likelihood"):
+        read(written(rows, tmp_path))
+
+
+def test_without_every_option_there_is_no_share_among_them(tmp_path: Path):
+    rows = rows_of(PICK)
+    for row in rows:
+        if row.get("type") == "match":
+            row["data"]["options"] = ["oui", "non", "si"]
+    found = {reading.metric.name for reading in read(written(rows, tmp_path)).readings}
+    assert found == {"accuracy", "log_likelihood", "log_likelihood_per_byte", "prob_answer"}
