@@ -220,22 +220,24 @@ class Evidence:
         run: str | None = None,
         series: str | None = None,
         checkpoint: str | None = None,
+        stage: str | None = None,
     ) -> list[Seen]:
         """Every result kept, counting or not, oldest first."""
-        named = {"family": family, "run": run, "series": series, "checkpoint": checkpoint}
+        named = {"family": family, "run": run, "series": series, "checkpoint": checkpoint, "stage": stage}
         tests = {column: value for column, value in named.items() if value is not None}
         where = " and ".join(f"{column} = ?" for column in tests) or None
         return [_seen(row) for row in self._tables.rows("results", where, list(tests.values()), order_by="seq")]
 
     def runs(self) -> list[tuple[str, str]]:
         """Every (family, run) that has a result, in order of first arrival."""
-        found = self._tables.rows("results", order_by="seq")
+        found = self._tables.rows("results", order_by="seq", select="family, run")
         return list(dict.fromkeys((row["family"], row["run"]) for row in found))
 
     def series_ids(self, family: str | None = None) -> list[str]:
         """Ids of the series, in order of first arrival."""
         where, args = ("family = ?", [family]) if family is not None else (None, [])
-        return list(dict.fromkeys(row["series"] for row in self._tables.rows("results", where, args, order_by="seq")))
+        found = self._tables.rows("results", where, args, order_by="seq", select="series")
+        return list(dict.fromkeys(row["series"] for row in found))
 
     def series(self, series: str, axis: Axis | None = None) -> Series:
         """The series `series` from the results that count and carry no remark, along `axis` or the best axis known."""

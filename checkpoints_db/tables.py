@@ -100,10 +100,11 @@ class Tables:
         *,
         order_by: str | None = None,
         limit: int | None = None,
+        select: str = "*",
     ) -> list[dict[str, Any]]:
-        """Rows of a table as dictionaries."""
+        """Rows of a table as dictionaries, whole or only the columns named in `select`."""
         with translated(self.path):
-            found = self._db.table(table).rows_where(where, list(args), order_by=order_by, limit=limit)
+            found = self._db.table(table).rows_where(where, list(args), order_by=order_by, limit=limit, select=select)
             return list(found)
 
     def insert(self, table: str, row: dict[str, Any]) -> None:

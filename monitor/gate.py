@@ -54,11 +54,11 @@ def case_of(
     latch = store.actions.latch(family, run)
     if not news:
         return Case(family=family, run=run, judged=False, latch=latch)
-    newest = max((seen.result.checkpoint for seen in news), key=progress)
-    here = [seen for seen in news if seen.result.checkpoint.id == newest.id]
-    ladder = _ladder(store, newest, catalogue.axis(family))
+    latest = newest(news)
+    here = [seen for seen in news if seen.result.checkpoint.id == latest.id]
+    ladder = _ladder(store, latest, catalogue.axis(family))
     verdicts = tuple(_verdict(store, policy, ladder, seen) for seen in here if seen.counts)
-    missing, incomparable = _absent(ladder, newest, here)
+    missing, incomparable = _absent(ladder, latest, here)
     return Case(
         family=family,
         run=run,
@@ -79,12 +79,16 @@ def progress(checkpoint: Checkpoint) -> tuple[int, float]:
     return checkpoint.step or 0, checkpoint.tokens or 0.0
 
 
+def newest(results: Iterable[Seen]) -> Checkpoint:
+    """The furthest checkpoint that has news. Raises ValueError where none has."""
+    return max((seen.result.checkpoint for seen in results if not seen.baseline), key=progress)
+
+
 def _ladder(store: Store, checkpoint: Checkpoint, axis: Axis | None) -> dict[str, Series]:
     """Series id -> the rungs below `checkpoint`, for every series of its family and stage."""
     found: dict[str, list[Seen]] = {}
-    for seen in store.evidence.results(family=checkpoint.family):
-        if seen.result.checkpoint.stage == checkpoint.stage:
-            found.setdefault(seen.result.series, []).append(seen)
+    for seen in store.evidence.results(family=checkpoint.family, stage=checkpoint.stage):
+        found.setdefault(seen.result.series, []).append(seen)
     ladder = {}
     for name, everything in found.items():
         series = make_series([seen.result for seen in everything if seen.counts], axis)

@@ -192,8 +192,8 @@ def _one_group(store: Store, rules: Rules, group: Sequence[Opened]) -> Walked:
         )
         store.evidence.put_file(file.model_copy(update={"status": "read", "reason": ""}), at)
         _tell(store, rules, one, recorded, at)
-        if not file.baseline and (recorded.new or recorded.conflicting):
-            news += [result.checkpoint for result in one.results]
+        if not file.baseline:
+            news += [result.checkpoint for result in (*recorded.new, *(late for _, late in recorded.conflicting))]
         walked = added(
             walked,
             Walked(
@@ -264,18 +264,16 @@ def _settle(store: Store, rules: Rules, news: Iterable[Checkpoint]) -> tuple[Dec
         runs.setdefault((checkpoint.family, checkpoint.run), {})[checkpoint.id] = checkpoint
     decisions = []
     for (family, run), touched in sorted(runs.items()):
+        newest = gate.newest(store.evidence.results(family=family, run=run))
         for checkpoint in sorted(touched.values(), key=gate.progress):
-            _settle_earlier(store, rules, checkpoint)
+            if checkpoint.id != newest.id:
+                _settle_earlier(store, rules, checkpoint)
         decisions.append(settle(store, rules, family, run))
     return tuple(decisions)
 
 
 def _settle_earlier(store: Store, rules: Rules, checkpoint: Checkpoint) -> None:
     family, run, at = checkpoint.family, checkpoint.run, rules.clock.now()
-    known = store.evidence.results(family=family, run=run)
-    newest = max((seen.result.checkpoint for seen in known if not seen.baseline), key=gate.progress)
-    if checkpoint.id == newest.id:
-        return
     decision = gate.settle(store, rules.catalogue, rules.policy, family, run, at, checkpoint=checkpoint.id)
     if decision.answer == Answer.PAUSE:
         alerts.raise_for(store, decision, rules.policy.notify, at)

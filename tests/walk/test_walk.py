@@ -343,3 +343,10 @@ def test_a_late_earlier_checkpoint_is_judged_and_the_gate_goes_on_speaking_of_th
     assert lab.ask("s6").answer == Answer.GO
     with lab.store() as store:
         assert {v.outcome for _, v in store.judgements.verdicts() if v.checkpoint == "steps/s6@1000"} >= {"below"}
+
+
+def test_a_news_file_that_repeats_history_beside_a_new_rung_judges_only_the_new_one(ladder: Lab) -> None:
+    ladder.arrive(rung(5) + rung(6), "both.csv")
+    assert ladder.cycle()
+    assert ladder.ask("s6").answer == Answer.GO
+    assert ladder.ask("s5").reason == Reason.unregistered
