@@ -210,12 +210,9 @@ def judge(house: House) -> dict[str, Any]:
     )
     for run in ARRIVING:
         family, name = run.split("/")
-        diagnoses = {}
-        for d in said["diagnoses"]:
-            if (d["family"], d["run"]) == (family, name):
-                for verdict in (d["continuous"], d["thresholded"]):
-                    if verdict:
-                        diagnoses[verdict["task"]] = d["name"]
+        # The catalogue reads a task and its likelihood twin together, under the name of the first.
+        named = {d["question"]: d["name"] for d in said["diagnoses"] if (d["family"], d["run"]) == (family, name)}
+        diagnoses = {**{f"{question}_ll": found for question, found in named.items()}, **named}
         verdicts = [v for v in said["verdicts"] if (v["family"], v["run"]) == (family, name)]
         verdicts.sort(key=lambda v: (diagnoses.get(v["task"], ""), v["task"]))
         rows = [_row(v, diagnoses.get(v["task"], "")) for v in verdicts]
