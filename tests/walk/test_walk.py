@@ -1,4 +1,4 @@
-"""The walk, step by step, as DESIGN lists it: what each step does, and what happens when it cannot."""
+"""The walk, step by step: what each step does, and what happens when it cannot."""
 
 from __future__ import annotations
 
