@@ -39,7 +39,7 @@ def raise_for(store: Store, decision: Decision, receivers: Sequence[str], at: da
         for rule, findings in speaking.items()
         for alert in _raise_rule(store, decision, rule, findings, receivers, at)
     ]
-    for alert in store.actions.alerts(decision.family, decision.run):
+    for alert in there:
         latched = paused and alert.answer == Answer.PAUSE
         about_evidence = alert.rule in EVIDENCE_RULES and not decision.released
         if alert.rule in speaking or alert.state == "closed" or about_evidence or latched:

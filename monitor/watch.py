@@ -25,6 +25,7 @@ from checkpoints_db.errors import (
 )
 from checkpoints_db.readers import MAX_BYTES, read
 from checkpoints_db.records import Answer, Checkpoint, Decision, Forecast, Reading, Record, Result, Series
+from checkpoints_db.series import make_series
 from monitor import alerts, gate
 from monitor.clock import Clock
 from monitor.forecasting import CODE_VERSION, JUDGEMENT_VERSION, data_digest, forecast
@@ -306,10 +307,8 @@ def seal_missing(store: Store, rules: Rules, tick: Callable[[], object] = lambda
     for name in store.evidence.series_ids():
         tick()
         newest = store.judgements.sealed(name)
-        series = store.evidence.series(name)
-        axis = rules.catalogue.axis(series.family)
-        if axis:
-            series = store.evidence.series(name, axis)
+        counting = [seen.result for seen in store.evidence.results(series=name) if seen.counts]
+        series = make_series(counting, rules.catalogue.axis(counting[0].checkpoint.family))
         if newest is not None and _knows(newest.forecast, series):
             continue
         try:
