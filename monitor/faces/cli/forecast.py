@@ -85,8 +85,9 @@ def show(
     """What one sealed forecast says at larger scales: median, intervals, and the smallest break it could see."""
     with shell.opened(config) as (_, store):
         sealed = store.judgements.forecast(name)
-        series = store.evidence.series(sealed.forecast.series) if sealed else shell.find_series(store, name)
-        sealed = sealed or store.judgements.sealed(series.id)
+        found = sealed.forecast.series if sealed else shell.find_series(store, name).id
+        sealed = sealed or store.judgements.sealed(found)
+        series = shell.beside(store, found, sealed)
     if sealed is None:
         raise EvidenceError(f"series {series.id}: no forecast is sealed; it has {len(series.points)} rungs")
     forecast = sealed.forecast

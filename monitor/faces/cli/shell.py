@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from checkpoints_db import Store
-from checkpoints_db.records import Series
+from checkpoints_db.records import Sealed, Series
 from checkpoints_db.records.duration import parse_duration
 from monitor.clock import SystemClock
 from monitor.faces.render import as_json, console
@@ -80,6 +80,11 @@ def draw(drawn: Sequence[Any], chart: Path | None, *, quiet: bool) -> None:
     charts.write(drawn[0], chart)
     if not quiet:
         say(f"chart: {chart}")
+
+
+def beside(store: Store, series: str, sealed: Sealed | None) -> Series:
+    """A series along the axis of the forecast it is shown with, which the catalogue may have declared."""
+    return store.evidence.series(series, sealed.forecast.axis if sealed else None)
 
 
 def find_series(store: Store, name: str) -> Series:

@@ -119,8 +119,8 @@ def picture(store: Store, diagnosis: Diagnosis) -> Any:
 
     drawn = []
     for verdict in _read(diagnosis):
-        series = store.evidence.series(verdict.series)
         sealed = store.judgements.forecast(verdict.forecast) if verdict.forecast else None
+        series = shell.beside(store, verdict.series, sealed)
         observed = next((p for p in series.points if p.result == verdict.result), None)
         drawn.append(charts.series_chart(series, sealed.forecast if sealed else None, verdict, observed))
     return charts.question_chart(drawn) if len(drawn) > 1 else drawn[0]

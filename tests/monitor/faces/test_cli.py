@@ -136,6 +136,15 @@ def test_show_draws_a_chart(paused: Lab, words: tuple[str, ...], tmp_path: Path)
     assert (tmp_path / "chart.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_a_series_is_shown_along_the_axis_its_forecast_was_made_on(lab: Lab) -> None:
+    (lab.root / "catalogue.toml").write_text('[[family]]\nname = "lab"\naxis = "params"\ncompare_at = "any"\n')
+    history = write_table(lab.root / "history.csv", [row for i in range(6) for row in rung(i)])
+    assert answer(lab, "ingest", "--baseline", str(history))["sealed"] == 2
+    assert answer(lab, "forecast", "show", "lab/sums/nll")["forecast"]["axis"] == "params"
+    shown = answer(lab, "series", "show", "lab/sums/nll")
+    assert (shown["axis"], shown["points"][-1]["x"]) == ("params", 32e6)
+
+
 def test_an_alert_draws_what_its_worst_finding_speaks_of(paused: Lab, tmp_path: Path) -> None:
     alert = answer(paused, "alert", "list")[0]
     answer(paused, "alert", "show", alert["id"], "--chart", str(tmp_path / "alert.html"))
