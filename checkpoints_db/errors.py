@@ -30,7 +30,7 @@ class UnknownFormat(EvidenceError):
     def __init__(self, path: str, why: str = "no reader recognises its content") -> None:
         super().__init__(
             f"{path}: {why}; known are lm-eval, Inspect, HELM, OpenAI evals, BIG-bench, OLMES and the plain table. "
-            "If a harness wrote it, write or install a reader for it."
+            "If a harness wrote it, write or install a reader for it, and name that under `readers` in the settings."
         )
 
 
@@ -141,6 +141,7 @@ class UnknownName(PolicyError):
     """A name nobody registered."""
 
     def __init__(self, what: str, name: str, known: list[str], nearest: str | None = None) -> None:
+        self.name = name
         hint = f"; did you mean {nearest!r}?" if nearest else ""
         super().__init__(f"unknown {what} {name!r}{hint} (known: {', '.join(sorted(known))})")
 

@@ -35,9 +35,18 @@ class Registry(Generic[T]):
         """Built-in names in order of registration."""
         return list(self._built_in)
 
+    def installed(self) -> list[str]:
+        """Names that other distributions offer; listing them imports nothing."""
+        return sorted({point.name for point in entry_points(group=self.group)})
+
+    @property
+    def group(self) -> str:
+        """The entry-point group other distributions name their objects in."""
+        return f"holdpoint.{self.kind}s"
+
     def get(self, name: str) -> T:
         """The object called `name`. Raises UnknownName, with the nearest known name, when there is none."""
-        found = entry_points(group=f"holdpoint.{self.kind}s", name=name)
+        found = entry_points(group=self.group, name=name)
         if name in self._built_in:
             if found:
                 raise PolicyError(f"{self.kind} {name!r} is built in and also installed by {next(iter(found)).value}")

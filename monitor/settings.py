@@ -107,6 +107,8 @@ class Settings(BaseSettings):
     quarantine: Path = Path("quarantine")
     spool: Path = Path("spool")
     """Where what came from a URL or from standard input lies, whole, to be read."""
+    readers: tuple[str, ...] = ()
+    """Readers of other installed packages (entry points of group `holdpoint.readers`); nothing else of them is run."""
     source: tuple[Source, ...] = Field(default=(Source(path=Path("inbox")),))
     daemon: Timetable = Timetable()
     gate: GateTerms = GateTerms()

@@ -23,7 +23,7 @@ from checkpoints_db.errors import (
     Unplaced,
     UnreadableFile,
 )
-from checkpoints_db.readers import MAX_BYTES, read
+from checkpoints_db.readers import MAX_BYTES, READERS, Reader, read
 from checkpoints_db.records import Answer, Checkpoint, Decision, Forecast, Reading, Record, Result, Series
 from checkpoints_db.series import make_series
 from monitor import alerts, gate
@@ -40,10 +40,18 @@ COPY_LIMIT = 64 << 20
 
 
 class Rules:
-    """What the walk goes by: settings, catalogue, policy, clock."""
+    """What the walk goes by: settings, catalogue, policy, clock, and the readers that are asked."""
 
-    def __init__(self, settings: Settings, catalogue: Catalogue, policy: Policy, clock: Clock) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        catalogue: Catalogue,
+        policy: Policy,
+        clock: Clock,
+        readers: Sequence[Reader] = tuple(READERS),
+    ) -> None:
         self.settings, self.catalogue, self.policy, self.clock = settings, catalogue, policy, clock
+        self.readers = readers
 
 
 class Opened(Record):
@@ -83,7 +91,7 @@ def consider(store: Store, rules: Rules, files: Sequence[File]) -> Walked:
 
 def take_in(store: Store, rules: Rules, files: Sequence[File]) -> Walked:
     """The walk without the sealing at its end: read, place, record, judge, decide, alert; smaller scales first."""
-    opened = [open_file(rules.catalogue, file) for file in files]
+    opened = [open_file(rules, file) for file in files]
     walked = Walked(files=len(files))
     for group in groups(opened):
         with store.transaction():
@@ -122,13 +130,13 @@ def _place(store: Store, rules: Rules, run: tuple[str, str], found: Sequence[tup
     )
 
 
-def open_file(catalogue: Catalogue, file: File) -> Opened:
+def open_file(rules: Rules, file: File) -> Opened:
     """Read one file and place what it says. Errors of evidence are told, never raised."""
     if file.size > MAX_BYTES:  # what lies behind a URL was not even fetched
         why = f"{file.size} bytes are more than the limit of {MAX_BYTES}; split the file"
         return Opened(file=file, refused=str(UnreadableFile(file.path, "size", why)))
     try:
-        readout = read(Path(file.path))
+        readout = read(Path(file.path), rules.readers)
     except IncompleteResult as error:
         return Opened(file=file, refused=str(error), waits=bool(error.waits_for))
     except EvidenceError as error:
@@ -139,7 +147,7 @@ def open_file(catalogue: Catalogue, file: File) -> Opened:
     results, unplaced = [], []
     for reading in readout.readings:
         try:
-            results.append(_result(reading, catalogue.place(reading), file.sha256))
+            results.append(_result(reading, rules.catalogue.place(reading), file.sha256))
         except Unplaced as error:
             unplaced.append((reading, str(error)))
     known = file.model_copy(update={"reader": readout.reader, "notes": readout.notes})

@@ -1,10 +1,15 @@
-"""FRONT DOOR: one file per harness. Readers sniff; they are not configured."""
+"""FRONT DOOR: one file per harness. Readers sniff; they are not configured.
+
+A reader of another distribution is asked only where the settings name it: nothing runs in a safety gate that no
+reviewed file mentions.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from checkpoints_db.errors import IncompleteResult, UnknownFormat, UnreadableFile
+from checkpoints_db.errors import IncompleteResult, PolicyError, UnknownFormat, UnreadableFile
 from checkpoints_db.readers.base import HEAD_BYTES, MAX_BYTES, Reader, Readout
 from checkpoints_db.readers.bigbench import BigBench
 from checkpoints_db.readers.helm import Helm
@@ -20,10 +25,36 @@ READERS: Registry[Reader] = Registry(
     "reader", (LmEval(), InspectLog(), Helm(), OpenaiEvals(), BigBench(), Olmes(), Table()), lambda reader: reader.name
 )
 
-__all__ = ["HEAD_BYTES", "MAX_BYTES", "READERS", "Reader", "Readout", "read"]
+__all__ = ["HEAD_BYTES", "MAX_BYTES", "READERS", "Reader", "Readout", "read", "readers_from"]
 
 
-def read(path: Path) -> Readout:
+def readers_from(names: Iterable[str]) -> tuple[Reader, ...]:
+    """The built-in readers, and those of other distributions that are named.
+
+    Raises UnknownName where no installed distribution offers one, PolicyError where what it offers cannot be loaded or
+    is no reader.
+    """
+    built_in = READERS.names()
+    asked = {name: _outside(name) for name in names}
+    return (*READERS, *(reader for name, reader in asked.items() if name not in built_in))
+
+
+def _outside(name: str) -> Reader:
+    try:
+        found = READERS.get(name)
+    except (ImportError, AttributeError, SyntaxError) as error:
+        why = f"{type(error).__name__}: {error}"
+        raise PolicyError(f"reader {name!r} is installed and cannot be imported ({why}); repair its package") from error
+    reader = found() if isinstance(found, type) else found
+    if not isinstance(reader, Reader) or reader.name != name:
+        raise PolicyError(
+            f"what is installed as reader {name!r} is none: it needs `name = {name!r}`, `recognises` and `read`; "
+            "checkpoints_db/README.md shows one"
+        )
+    return reader
+
+
+def read(path: Path, readers: Sequence[Reader] = tuple(READERS)) -> Readout:
     """Everything one result file says, by the reader that recognises it.
 
     Raises UnknownFormat when no reader or more than one does, UnreadableFile when the file is damaged (the message
@@ -35,7 +66,7 @@ def read(path: Path) -> Readout:
         raise UnreadableFile(str(path), "size", f"{size} bytes are more than the limit of {MAX_BYTES}; split the file")
     if not head.lstrip(b"\xef\xbb\xbf \t\r\n"):
         raise IncompleteResult(str(path), "the file is empty")
-    ours = [reader for reader in READERS if reader.recognises(path, head)]
+    ours = [reader for reader in readers if reader.recognises(path, head)]
     if len(ours) > 1:
         names = " and ".join(reader.name for reader in ours)
         raise UnknownFormat(str(path), f"{names} both recognise its content")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from checkpoints_db.records import Reading, Record
 
@@ -23,6 +23,7 @@ class Readout(Record):
     """What the log could not give, said instead of made up."""
 
 
+@runtime_checkable
 class Reader(Protocol):
     """Reads the files of one harness. One file, one line in `readers/__init__.py`, no configuration."""
 

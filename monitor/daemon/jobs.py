@@ -8,7 +8,16 @@ from pathlib import Path
 
 from checkpoints_db import Store
 from checkpoints_db.catalogue import Catalogue
-from checkpoints_db.errors import HoldpointError, LeadershipLost, LedgerBroken, SchemaTooNew
+from checkpoints_db.errors import (
+    HoldpointError,
+    LeadershipLost,
+    LedgerBroken,
+    PolicyError,
+    SchemaTooNew,
+    SettingsError,
+    UnknownName,
+)
+from checkpoints_db.readers import READERS, Reader, readers_from
 from checkpoints_db.records.duration import Duration
 from monitor import alerts, notify, watch
 from monitor.clock import Clock
@@ -149,8 +158,23 @@ class Jobs:
         return load_rules(self.settings, self.clock)
 
 
+def readers_of(settings: Settings) -> tuple[Reader, ...]:
+    """The built-in readers and those the settings name. Raises SettingsError where one cannot be had."""
+    try:
+        return readers_from(settings.readers)
+    except UnknownName as error:
+        there = ", ".join(READERS.installed()) or "none"
+        raise SettingsError(
+            f"settings in {settings.base}: readers: no installed package offers the reader {error.name!r}; `pip "
+            f"install` the one that does beside holdpoint (entry-point group {READERS.group}), or take the name out "
+            f"(installed now: {there})"
+        ) from error
+    except PolicyError as error:
+        raise SettingsError(f"settings in {settings.base}: readers: {error}") from error
+
+
 def load_rules(settings: Settings, clock: Clock) -> watch.Rules:
-    """Policy and catalogue as they are on disk now. Raises BadPolicy or SettingsError."""
+    """Policy, catalogue and readers as they are on disk now. Raises BadPolicy or SettingsError."""
     policy = find(settings.policy, settings.base)
     catalogue = Catalogue.from_toml(settings.at(Path(settings.catalogue)))
-    return watch.Rules(settings, catalogue, policy, clock)
+    return watch.Rules(settings, catalogue, policy, clock, readers_of(settings))

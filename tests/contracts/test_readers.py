@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from acme import LOG, with_acme
 
+from checkpoints_db import readers as front
 from checkpoints_db.errors import EvidenceError, IncompleteResult, UnknownFormat, UnreadableFile
-from checkpoints_db.readers import HEAD_BYTES, READERS, Readout, read
+from checkpoints_db.readers import HEAD_BYTES, READERS, Reader, Readout
 from checkpoints_db.records import Reading
 
 DATA = Path(__file__).parents[1] / "data" / "readers"
@@ -23,10 +26,19 @@ OWN = {
 }
 EXAMPLES = [
     (name, path) for name, folders in OWN.items() for folder in folders for path in sorted((DATA / folder).iterdir())
-]
+] + [("acme", LOG)]
 TEXTS = [(name, path) for name, path in EXAMPLES if path.suffix != ".eval"]
 each_text = pytest.mark.parametrize(("name", "path"), TEXTS, ids=lambda x: x.name if isinstance(x, Path) else x)
 each_example = pytest.mark.parametrize(("name", "path"), EXAMPLES, ids=lambda x: x.name if isinstance(x, Path) else x)
+
+
+with TemporaryDirectory() as site:
+    ASKED: dict[str, Reader] = {reader.name: reader for reader in with_acme(Path(site))}
+
+
+def read(path: Path) -> Readout:
+    """With the built-in readers and the one of the example package."""
+    return front.read(path, tuple(ASKED.values()))
 
 
 def test_every_registered_reader_has_an_example():
@@ -36,14 +48,14 @@ def test_every_registered_reader_has_an_example():
 @each_example
 def test_its_own_reader_recognises_it_and_nobody_else(name: str, path: Path):
     head = path.read_bytes()[:HEAD_BYTES]
-    assert [reader.name for reader in READERS if reader.recognises(path, head)] == [name]
+    assert [reader.name for reader in ASKED.values() if reader.recognises(path, head)] == [name]
 
 
 @each_example
 def test_content_decides_and_not_the_name(name: str, path: Path):
     head = path.read_bytes()[:HEAD_BYTES]
     renamed = Path("upload.bin")
-    assert READERS.get(name).recognises(renamed, head)
+    assert ASKED[name].recognises(renamed, head)
 
 
 @each_example
@@ -102,10 +114,10 @@ def test_what_is_no_utf8_is_refused_with_its_line(name: str, path: Path, tmp_pat
         read(here)
 
 
-@pytest.mark.parametrize("name", READERS.names())
+@pytest.mark.parametrize("name", ASKED)
 def test_a_file_that_is_gone_has_a_name(name: str, tmp_path: Path):
     with pytest.raises(UnreadableFile, match="no file here"):
-        READERS.get(name).read(tmp_path / "gone.json")
+        ASKED[name].read(tmp_path / "gone.json")
 
 
 @pytest.mark.parametrize(

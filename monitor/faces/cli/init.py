@@ -22,6 +22,7 @@ catalogue = "catalogue.toml"    # which model is which run of which family, and 
 policy = "policy.toml"          # or a name from the shelf: "default", "strict", "shadow"
 quarantine = "quarantine"       # copies of files that could not be read, each with its reason
 spool = "spool"                 # copies of what came from a URL or from standard input
+# readers = ["acme"]            # readers of other installed packages; none is imported that is not named here
 
 [[source]]                      # a folder that harnesses write to; repeat for more folders
 path = "inbox"
