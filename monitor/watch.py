@@ -61,6 +61,8 @@ class Opened(Record):
     results: tuple[Result, ...] = ()
     unplaced: tuple[tuple[Reading, str], ...] = ()
     refused: str = ""
+    field: str = ""
+    """Where in the file the reason to refuse it lies, where a reader could say."""
     waits: bool = False
 
     @property
@@ -134,11 +136,13 @@ def open_file(rules: Rules, file: File) -> Opened:
     """Read one file and place what it says. Errors of evidence are told, never raised."""
     if file.size > MAX_BYTES:  # what lies behind a URL was not even fetched
         why = f"{file.size} bytes are more than the limit of {MAX_BYTES}; split the file"
-        return Opened(file=file, refused=str(UnreadableFile(file.path, "size", why)))
+        return Opened(file=file, refused=str(UnreadableFile(file.path, "size", why)), field="size")
     try:
         readout = read(Path(file.path), rules.readers)
     except IncompleteResult as error:
         return Opened(file=file, refused=str(error), waits=bool(error.waits_for))
+    except UnreadableFile as error:
+        return Opened(file=file, refused=str(error), field=error.field)
     except EvidenceError as error:
         return Opened(file=file, refused=str(error))
     except MALFORMED as error:

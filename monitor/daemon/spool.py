@@ -4,17 +4,29 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
+import tempfile
 from collections.abc import Iterable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from checkpoints_db.errors import UnreadableFile
+from checkpoints_db.records import Record, digest_of
 
 PUSHED = "pushed"
-"""Folder of what came through standard input as news; every scan of the daemon looks there too."""
+"""Folder of what was pushed, over HTTP or through standard input, as news; every scan of the daemon looks there too."""
 HISTORY = "history"
 """Folder of what came through standard input as baseline; no scan looks there, or history would be judged as news."""
 LONGEST = 200
 """Longer names, in bytes, are replaced by their digest."""
+
+
+class Held(Record):
+    """A file of a push, whole in the spool."""
+
+    name: str
+    """What it was called by whoever pushed it."""
+    path: str
+    sha256: str
 
 
 class Spool:
@@ -55,6 +67,39 @@ class Spool:
         finally:
             growing.unlink(missing_ok=True)
         return found.hexdigest()
+
+    def hold(self, folder: str, files: Iterable[tuple[PurePosixPath, Iterable[bytes]]], limit: int) -> tuple[Held, ...]:
+        """Write the files of one push below `folder`: all of them, or none, in a folder that no other push shares.
+
+        That folder is known by its content, so the same push lies there once. Until it is whole it is hidden, and no
+        scan reads half of it. Raises UnreadableFile for a file of more than `limit` bytes, OSError for a full disk.
+        """
+        top = (self.root / folder).resolve()
+        top.mkdir(parents=True, exist_ok=True)
+        growing = Path(tempfile.mkdtemp(prefix=".", dir=top))
+        growing.chmod(0o755)
+        try:
+            found = {name: self.write(growing / name, chunks, limit, str(name)) for name, chunks in files}
+            whole = top / digest_of(sorted((str(name), digest) for name, digest in found.items()))[:16]
+            if whole.is_dir():
+                for name in found:  # it may have been damaged since
+                    (whole / name).parent.mkdir(parents=True, exist_ok=True)
+                    (growing / name).replace(whole / name)
+            else:
+                growing.rename(whole)
+            _sync(top)
+        finally:
+            shutil.rmtree(growing, ignore_errors=True)
+        return tuple(Held(name=str(name), path=str(whole / name), sha256=digest) for name, digest in found.items())
+
+
+def _sync(folder: Path) -> None:
+    """Make the names in a folder survive a power cut."""
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
 
 
 def _bytes(text: str) -> bytes:

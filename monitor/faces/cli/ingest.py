@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +21,8 @@ from checkpoints_db.errors import LeadershipLost, SettingsError
 from monitor import watch
 from monitor.daemon import inbox
 from monitor.daemon.jobs import load_rules
+from monitor.daemon.push import Answer, settled
+from monitor.daemon.spool import HISTORY, PUSHED
 from monitor.faces.cli import push, shell
 from monitor.faces.render import as_json, console, table
 from monitor.settings import Source
@@ -80,15 +83,14 @@ def _push(config: Path, *, baseline: bool, json: bool) -> None:
         rules = load_rules(settings, shell.CLOCK)
         try:
             with _leading(store):
-                file, known = push.arrived(store, settings, body, baseline=baseline)
-                walked = _walk(store, rules, [file] if file.status in ("arrived", "waiting") else [], quiet=json)
+                held = push.spooled(settings, body, HISTORY if baseline else PUSHED)
+                answer = settled(store, rules, held, baseline=baseline, consider=partial(_walk, quiet=json))
                 with store.transaction():
                     store.note("cycle", rules.policy.digest, shell.now())
-                answer = push.answered(store, rules, file, walked, known=known)
         except LeadershipLost as lost:
             if baseline:  # the daemon would judge it as news
                 raise
-            answer = push.left(settings, body, lost.holder)
+            answer = Answer(files=push.spooled(settings, body, PUSHED), left=lost.holder)
     push.show(answer, json=json)
     if answer.refused:
         raise typer.Exit(1)

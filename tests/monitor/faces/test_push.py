@@ -59,14 +59,15 @@ def test_pushed_rows_are_new_then_the_same_then_conflicting(ladder: Lab) -> None
 def test_a_bad_row_refuses_the_push_and_says_which(ladder: Lab) -> None:
     bad = [*rung(6), {**rung(7)[0], "value": "high"}]
     answer = push(ladder, lines(bad), code=1)
-    assert "line 3, column value" in answer["refused"][0]
+    assert "line 3, column value" in answer["refused"][0]["reason"]
+    assert answer["refused"][0]["field"] == "line 3, column value"
     assert answer["new"] == []
     with ladder.store() as store:
         (file,) = store.evidence.files("quarantined")
         assert store.evidence.runs()[-1] == ("lab", "s5")
     again = push(ladder, lines(bad), code=1)  # pushed again is read again, not silently known
     assert again["refused"] == answer["refused"]
-    assert file.path == answer["path"]
+    assert file.path == answer["files"][0]["path"]
 
 
 def test_what_has_no_place_is_listed_and_kept(ladder: Lab) -> None:
@@ -133,7 +134,7 @@ def test_what_was_refused_once_is_read_when_it_is_pushed_again(ladder: Lab) -> N
     with pytest.MonkeyPatch.context() as broken:
         broken.setattr("checkpoints_db.readers.table.Table.read", lambda *_: {}["bug"])
         answer = push(ladder, lines(rung(6)), code=1)
-    assert "please report this" in answer["refused"][0]
+    assert "please report this" in answer["refused"][0]["reason"]
     assert len(push(ladder, lines(rung(6)))["new"]) == 2
     with ladder.store() as store:
         assert store.evidence.files("quarantined") == []
