@@ -9,9 +9,9 @@ import difflib
 import tomllib
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from checkpoints_db.errors import SettingsError
@@ -84,6 +84,35 @@ class GateTerms(Record):
     """A GO is only given while the last complete cycle is younger than this."""
 
 
+class Web(Record):
+    """The door over HTTP, for clusters that cannot share a folder. Served while this table is there."""
+
+    listen: str = "127.0.0.1:8470"
+    """Address and port; loopback unless told otherwise. It speaks plain HTTP: put TLS before it where others listen."""
+    token_file: Path | None = None
+    """File with the token that whoever pushes must show; or the token itself as HOLDPOINT_WEB__TOKEN."""
+    token: SecretStr | None = None
+    """Only from the environment."""
+    limit: Annotated[int, Field(gt=0)] = 512 << 20
+    """Larger requests are refused, in bytes."""
+    patience: Duration = parse_duration("30s")
+    """How long a push waits for its turn before it is left to the next scan."""
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port of `listen`."""
+        host, _, port = self.listen.rpartition(":")
+        return host.removeprefix("[").removesuffix("]"), int(port)
+
+    @field_validator("listen")
+    @classmethod
+    def _an_address(cls, listen: str) -> str:
+        host, _, port = listen.rpartition(":")
+        if not (host and port.isdecimal() and port.isascii() and int(port) < 1 << 16):
+            raise ValueError(f"{listen!r} is not an address and a port; write 127.0.0.1:8470")
+        return listen
+
+
 class Receiver(Record):
     """Someone to tell."""
 
@@ -112,6 +141,7 @@ class Settings(BaseSettings):
     source: tuple[Source, ...] = Field(default=(Source(path=Path("inbox")),))
     daemon: Timetable = Timetable()
     gate: GateTerms = GateTerms()
+    web: Web | None = None
     receivers: dict[str, Receiver] = Field(default={"log": Receiver(kind="log")})
     base: Path = Field(default=Path(), exclude=True)
     """Folder of the settings file; set by `load`."""
@@ -137,6 +167,11 @@ class Settings(BaseSettings):
             given = tomllib.loads(path.read_text("utf-8"))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
             raise SettingsError(f"{path}: {error}") from error
+        if isinstance(given.get("web"), dict) and "token" in given["web"]:
+            raise SettingsError(
+                f"{path}: web.token: a token does not belong here, everybody reads this file; put it into a file only "
+                "holdpoint reads and name that as token_file, or set HOLDPOINT_WEB__TOKEN"
+            )
         try:
             return cls(**{**given, "base": path.resolve().parent})
         except ValidationError as error:
@@ -160,5 +195,5 @@ def _explain(error: ValidationError) -> str:
 
 
 def _keys() -> list[str]:
-    models: tuple[Any, ...] = (Settings, Source, Timetable, GateTerms, Receiver)
+    models: tuple[Any, ...] = (Settings, Source, Timetable, GateTerms, Web, Receiver)
     return sorted({name for model in models for name in model.model_fields})

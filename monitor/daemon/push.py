@@ -65,7 +65,7 @@ class Waiting(Record):
     next: str
 
 
-class Answer(Record):
+class Pushed(Record):
     """What became of a push. Every result is in one of `new`, `same`, `conflicting`, `unplaced`, or its file in
     `refused` or `waiting`."""
 
@@ -128,7 +128,7 @@ def settled(
     *,
     baseline: bool = False,
     consider: Consider = watch.consider,
-) -> Answer:
+) -> Pushed:
     """Walk a push that lies in the spool to the end, and say what became of it. Wants leadership."""
     known = known_of(store, held)
     files = arrived(store, rules, held, baseline=baseline)
@@ -170,7 +170,7 @@ def _folder(one: Held) -> Path:
 
 def answered(
     store: Store, rules: watch.Rules, held: Sequence[Held], walked: watch.Walked, *, known: frozenset[str]
-) -> Answer:
+) -> Pushed:
     """What became of each row, by what the store says now."""
     rows: dict[str, list[Row]] = {"new": [], "same": [], "conflicting": []}
     unplaced: list[Homeless] = []
@@ -194,7 +194,7 @@ def answered(
         elif opened.refused:
             refused.append(Refused(file=one.name, field=opened.field, reason=opened.refused, next=REPAIR))
         notes += opened.file.notes
-    return Answer(
+    return Pushed(
         files=tuple(held),
         new=tuple(rows["new"]),
         same=tuple(rows["same"]),

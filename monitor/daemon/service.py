@@ -8,6 +8,7 @@ import platform
 import signal
 import threading
 from types import FrameType
+from typing import Protocol
 
 from apscheduler.events import EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED, JobExecutionEvent
 from apscheduler.executors.pool import ThreadPoolExecutor
@@ -22,6 +23,18 @@ from monitor.settings import Settings
 logger = logging.getLogger("holdpoint.daemon")
 
 
+class Beside(Protocol):
+    """Something that runs while the daemon leads."""
+
+    def start(self) -> None:
+        """Begin, without waiting."""
+        ...
+
+    def stop(self) -> None:
+        """End what is in hand."""
+        ...
+
+
 class Service:
     """One daemon over one store. `run` gives the exit code: 0 stopped cleanly, 3 by an error about ourselves."""
 
@@ -29,6 +42,8 @@ class Service:
         self.settings, self.clock = settings, clock
         self.holder = f"{platform.node()}:{os.getpid()}"
         self.jobs = Jobs(settings, clock, self.holder)
+        self.turn = threading.Lock()
+        """Held by whoever walks: a job, or a push beside it."""
         self._stop = threading.Event()
         self._fatal: HoldpointError | None = None
 
@@ -41,11 +56,13 @@ class Service:
         finally:
             self._resign()
 
-    def run(self) -> int:
-        """Sweep overdue work, then keep the timetable until SIGTERM or SIGINT."""
+    def run(self, beside: Beside | None = None) -> int:
+        """Sweep overdue work, then keep the timetable until SIGTERM or SIGINT; `beside` runs as long."""
         self.prepare()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._asked_to_stop)
+        if beside is not None:
+            beside.start()
         for name, _, _ in self.jobs.timetable():
             self._run(name)
         # One worker: two jobs never write at once. No misfire time: a late job runs late, it is never dropped.
@@ -61,6 +78,8 @@ class Service:
         logger.info("holdpoint daemon runs as %s on %s", self.holder, self.settings.at(self.settings.store))
         self._stop.wait()
         scheduler.shutdown(wait=True)
+        if beside is not None:
+            beside.stop()
         self._resign()
         if self._fatal is not None:
             logger.error("stopped: %s", self._fatal)
@@ -89,7 +108,8 @@ class Service:
     def _run(self, name: str) -> bool:
         body = {job: body for job, _, body in self.jobs.timetable()}[name]
         try:
-            return self.jobs.run(name, body)
+            with self.turn:
+                return self.jobs.run(name, body)
         except FATAL as error:
             self._fatal = error
             self._stop.set()

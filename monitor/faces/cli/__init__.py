@@ -26,6 +26,7 @@ from monitor.faces.cli import (
     policy,
     quarantine,
     series,
+    serve,
     verdict,
     waiver,
 )
@@ -41,6 +42,7 @@ app = typer.Typer(
 )
 app.command("init")(init.init)
 app.command("ingest")(ingest.ingest)
+app.command("serve")(serve.serve)
 for noun in (
     daemon,
     catalogue,

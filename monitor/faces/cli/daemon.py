@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from monitor.clock import SystemClock
+from monitor.daemon.door import Door
 from monitor.daemon.service import Service
 from monitor.faces.cli import shell
 from monitor.faces.render import as_json
@@ -24,10 +25,16 @@ def run(
 ) -> None:
     """Run until SIGTERM. Exit code 0 after a clean stop, 1 when a job of --once failed, 3 when it stopped itself."""
     shell.log_to_console(verbose=verbose)
-    service = Service(Settings.load(config), SystemClock())
+    settings, clock = Settings.load(config), SystemClock()
+    service = Service(settings, clock)
     if once:
         succeeded = service.once()
         if json:
             as_json({"cycle": "complete" if succeeded else "failed"})
         raise typer.Exit(0 if succeeded else 1)
-    raise typer.Exit(service.run())
+    if settings.web is None:
+        raise typer.Exit(service.run())
+    from monitor.faces.web.server import Server  # noqa: PLC0415 - the web framework takes half a second to import
+
+    server = Server(Door(settings, clock, holder=service.holder, turn=service.turn))
+    raise typer.Exit(service.run(server))

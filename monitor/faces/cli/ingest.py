@@ -21,7 +21,7 @@ from checkpoints_db.errors import LeadershipLost, SettingsError
 from monitor import watch
 from monitor.daemon import inbox
 from monitor.daemon.jobs import load_rules
-from monitor.daemon.push import Answer, settled
+from monitor.daemon.push import Pushed, settled
 from monitor.daemon.spool import HISTORY, PUSHED
 from monitor.faces.cli import push, shell
 from monitor.faces.render import as_json, console, table
@@ -90,7 +90,7 @@ def _push(config: Path, *, baseline: bool, json: bool) -> None:
         except LeadershipLost as lost:
             if baseline:  # the daemon would judge it as news
                 raise
-            answer = Answer(files=push.spooled(settings, body, PUSHED), left=lost.holder)
+            answer = Pushed(files=push.spooled(settings, body, PUSHED), left=lost.holder)
     push.show(answer, json=json)
     if answer.refused:
         raise typer.Exit(1)

@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 from checkpoints_db.errors import UnreadableFile
 from checkpoints_db.readers.table import Table
-from monitor.daemon.push import Answer
+from monitor.daemon.push import Pushed
 from monitor.daemon.spool import Held, Spool
 from monitor.faces.cli import shell
 from monitor.faces.render import as_json, number, table
@@ -41,7 +41,7 @@ def spooled(settings: Settings, body: bytes, folder: str) -> tuple[Held, ...]:
     return Spool(settings.at(settings.spool)).hold(folder, [(ROWS, [body])], len(body))
 
 
-def show(answer: Answer, *, json: bool) -> None:
+def show(answer: Pushed, *, json: bool) -> None:
     """The answer, as JSON or as a table."""
     if json:
         as_json(answer.body())

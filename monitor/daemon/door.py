@@ -1,0 +1,84 @@
+"""The door that pushes come through: one walk at a time, whoever keeps the store besides it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import threading
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import PurePosixPath
+
+from checkpoints_db import Store
+from checkpoints_db.errors import LeadershipLost, StoreError
+from monitor import watch
+from monitor.clock import Clock
+from monitor.daemon import push
+from monitor.daemon.jobs import load_rules
+from monitor.daemon.spool import PUSHED, Held, Spool
+from monitor.settings import Settings, Web
+
+LONGEST_WALK = timedelta(minutes=10)
+"""How long leadership is taken for a push where no daemon leads; given back when the push is done."""
+GLANCE = 0.2
+"""Seconds between two looks at whether the daemon has taken a push in."""
+
+
+class Door:
+    """Takes pushes in. `turn` is the lock of a daemon in this process, which leads as `holder`; alone there is none."""
+
+    def __init__(
+        self, settings: Settings, clock: Clock, *, holder: str = "", turn: threading.Lock | None = None
+    ) -> None:
+        self.settings, self.clock = settings, clock
+        self.terms = settings.web or Web()
+        self._alone = not holder
+        self._holder = holder or f"{platform.node()}:{os.getpid()}"
+        self._turn = turn or threading.Lock()
+        self._pause = threading.Event()
+
+    def hold(self, files: Iterable[tuple[PurePosixPath, Iterable[bytes]]]) -> tuple[Held, ...]:
+        """Write a push whole into the spool: from here on it is taken in, at the latest by the next scan.
+
+        Raises OSError where it cannot be written.
+        """
+        return Spool(self.settings.at(self.settings.spool)).hold(PUSHED, files, self.terms.limit)
+
+    def settle(self, held: Sequence[Held]) -> push.Pushed:
+        """Walk what was held and say what became of it; `left` where the turn did not come in time.
+
+        Raises StoreError, PolicyError or SettingsError where it cannot be judged now.
+        """
+        rules = load_rules(self.settings, self.clock)
+        if not self._turn.acquire(timeout=self.terms.patience.total_seconds()):
+            return push.Pushed(files=tuple(held), left=self._holder)
+        try:
+            with Store.open(self.settings.at(self.settings.store)) as store:
+                known = push.known_of(store, held)
+                try:
+                    self._lead(store)
+                    return push.settled(store, rules, held)
+                except LeadershipLost as lost:
+                    leader = lost.holder
+                finally:
+                    if self._alone:
+                        with suppress(StoreError):  # it expires by itself, and an error on its way must not be hidden
+                            store.resign(self._holder)
+        finally:
+            self._turn.release()
+        return self._left_to(leader, rules, held, known)
+
+    def _lead(self, store: Store) -> None:
+        at = self.clock.now()
+        store.lead(self._holder, at, at + (LONGEST_WALK if self._alone else self.settings.daemon.leadership))
+
+    def _left_to(self, leader: str, rules: watch.Rules, held: Sequence[Held], known: frozenset[str]) -> push.Pushed:
+        """Another daemon leads: wait for its scan to take the push in."""
+        with Store.open(self.settings.at(self.settings.store)) as store:
+            for _ in range(int(self.terms.patience.total_seconds() / GLANCE) + 1):
+                files = [store.evidence.file(one.sha256) for one in held]
+                if all(file is not None and file.status != "arrived" for file in files):
+                    return push.answered(store, rules, held, watch.Walked(), known=known)
+                self._pause.wait(GLANCE)
+        return push.Pushed(files=tuple(held), left=leader)

@@ -1,0 +1,37 @@
+"""`holdpoint serve`: take pushes over HTTP, without a daemon in the same process."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from typing import Annotated
+
+import typer
+
+from checkpoints_db import Store
+from monitor.daemon.door import Door
+from monitor.faces.cli import shell
+from monitor.settings import Settings
+
+
+def serve(
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")] = False,
+    config: shell.Config = shell.DEFAULT,
+) -> None:
+    """Take pushes over HTTP until SIGTERM, against the store of the settings.
+
+    A daemon whose settings have a [web] table does this by itself. Gates still need a daemon: only its scans keep them
+    from going stale.
+    """
+    from monitor.faces.web.server import Server  # noqa: PLC0415 - the web framework takes half a second to import
+
+    shell.log_to_console(verbose=verbose)
+    settings = Settings.load(config)
+    Store.open(settings.at(settings.store)).close()
+    stopped = threading.Event()
+    server = Server(Door(settings, shell.CLOCK))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopped.set())
+    server.start()
+    stopped.wait()
+    server.stop()

@@ -1,0 +1,1 @@
+"""Over HTTP: the door that results are pushed through."""

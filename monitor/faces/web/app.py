@@ -1,0 +1,31 @@
+"""The application: what is served, and what it stands on."""
+
+from __future__ import annotations
+
+import anyio
+from fastapi import FastAPI
+
+from monitor.daemon.door import Door
+from monitor.faces.web import results
+from monitor.faces.web.problem import tell_problems
+from monitor.faces.web.token import token_of
+
+AT_ONCE = 8
+"""Pushes that are written or walked at one time; more wait without holding a thread."""
+
+
+def create_app(door: Door) -> FastAPI:
+    """The application over one door. Raises SettingsError where there is no token."""
+    app = FastAPI(
+        title="holdpoint",
+        version="1",
+        description="Results of checkpoints, pushed by clusters that cannot share a folder.",
+        docs_url=None,  # both pages fetch their code from elsewhere
+        redoc_url=None,
+    )
+    app.state.door = door
+    app.state.token = token_of(door.settings)
+    app.state.pushing = anyio.CapacityLimiter(AT_ONCE)
+    tell_problems(app)
+    app.include_router(results.router)
+    return app

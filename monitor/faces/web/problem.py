@@ -1,0 +1,59 @@
+"""What is wrong with a request, as JSON: title, detail, what to do next (RFC 9457)."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from checkpoints_db.errors import HoldpointError
+from checkpoints_db.records import Record
+
+MEDIA = "application/problem+json"
+
+
+class Problem(Record):
+    """Why a request was not done."""
+
+    status: int
+    title: str
+    detail: str
+    next: str
+    """What to do."""
+
+
+class Declined(HoldpointError):
+    """A request that is not done, with its problem; `headers` go out with it."""
+
+    def __init__(self, status: int, detail: str, next: str, **headers: str) -> None:  # noqa: A002 - the field's word
+        super().__init__(detail)
+        self.problem = Problem(status=status, title=HTTPStatus(status).phrase, detail=detail, next=next)
+        self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
+
+
+def told(problem: Record, status: int, headers: dict[str, str] | None = None) -> JSONResponse:
+    """A problem as a response."""
+    return JSONResponse(problem.body(), status, headers, MEDIA)
+
+
+def tell_problems(app: FastAPI) -> None:
+    """Make every error of the application leave as a problem."""
+
+    async def declined(_: Request, error: Any) -> JSONResponse:
+        return told(error.problem, error.problem.status, error.headers)
+
+    async def of_the_frame(_: Request, error: Any) -> JSONResponse:
+        made = Declined(error.status_code, str(error.detail), "see /openapi.json for what is served here")
+        return told(made.problem, error.status_code, error.headers)
+
+    async def internal(_: Request, error: Any) -> JSONResponse:
+        why = f"{type(error).__name__}; the log of holdpoint has the rest"
+        made = Declined(500, why, "push the same bytes again: whatever was taken in already is answered as `same`")
+        return told(made.problem, 500)
+
+    app.add_exception_handler(Declined, declined)
+    app.add_exception_handler(HTTPException, of_the_frame)
+    app.add_exception_handler(Exception, internal)

@@ -1,0 +1,76 @@
+"""Serves the application from a thread, beside a daemon or alone."""
+
+from __future__ import annotations
+
+import logging
+import socket  # noqa: TID251 - this is a door of the network
+import threading
+
+import uvicorn
+
+from checkpoints_db.errors import SettingsError
+from monitor.daemon.door import Door
+from monitor.faces.web.app import create_app
+
+logger = logging.getLogger("holdpoint.web")
+
+CONNECTIONS = 128
+"""More at once are told to come later."""
+GRACE = 20
+"""Seconds that a push in hand has to end when the server stops."""
+
+
+class Server:
+    """Listens as soon as it is made. Raises SettingsError where the address cannot be had, or there is no token."""
+
+    def __init__(self, door: Door) -> None:
+        app = create_app(door)
+        self._socket = _listening(*door.terms.address)
+        host, port = self._socket.getsockname()[:2]
+        self.url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        config = uvicorn.Config(
+            app,
+            http="h11",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,  # what was pushed is logged by its door
+            proxy_headers=False,
+            server_header=False,
+            limit_concurrency=CONNECTIONS,
+            timeout_graceful_shutdown=GRACE,
+        )
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._serve, name="web", daemon=True)
+
+    def start(self) -> None:
+        """Answer from now on."""
+        self._thread.start()
+        logger.info("takes pushes at %s/api/v1/results", self.url)
+
+    def stop(self) -> None:
+        """Take nothing new, let what is in hand end, and close."""
+        self._server.should_exit = True
+        if self._thread.is_alive():
+            self._thread.join(GRACE + 5)
+        self._socket.close()
+
+    def _serve(self) -> None:
+        self._server.run([self._socket])
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        made = socket.socket(family[0], family[1])
+    except OSError as error:
+        raise SettingsError(f"web.listen: {host}:{port}: {error.strerror or error}; name an address of here") from error
+    try:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.bind(family[4])
+        made.listen(CONNECTIONS)
+    except OSError as error:
+        made.close()
+        why = f"{error.strerror or error}; another one serves there, or the address is not of this machine"
+        raise SettingsError(f"web.listen: {host}:{port}: {why}") from error
+    return made

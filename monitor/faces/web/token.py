@@ -1,0 +1,68 @@
+"""Who may push: whoever shows the token."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import logging
+from typing import Annotated
+
+from fastapi import Request, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from pydantic import SecretStr
+
+from checkpoints_db.errors import SettingsError
+from monitor.faces.web.problem import Declined
+from monitor.settings import Settings
+
+logger = logging.getLogger("holdpoint.web")
+
+SHORTEST = 16
+"""Shorter tokens can be guessed."""
+MAKE = "make one with `openssl rand -hex 32`"
+bearer = HTTPBearer(auto_error=False, description="The token of `web.token_file`.")
+
+
+def token_of(settings: Settings) -> SecretStr:
+    """The token of the settings. Raises SettingsError where there is none worth the name: nothing is served then."""
+    web = settings.web
+    if web is not None and web.token is not None:
+        return _long_enough(web.token.get_secret_value().strip(), "HOLDPOINT_WEB__TOKEN")
+    if web is None or web.token_file is None:
+        raise SettingsError(f"web.token_file: no token; {MAKE}, keep it in a file, and name the file here")
+    path = settings.at(web.token_file)
+    try:
+        text = path.read_text("ascii").strip()
+        open_to_all = path.stat().st_mode & 0o004
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not plain ASCII"
+        raise SettingsError(f"web.token_file: {path}: cannot be read: {why}; {MAKE}") from error
+    if open_to_all:
+        logger.warning("web.token_file: %s can be read by everybody on this machine; chmod 600 it", path)
+    return _long_enough(text, f"web.token_file: {path}")
+
+
+def _long_enough(text: str, where: str) -> SecretStr:
+    if len(text) < SHORTEST or not (text.isascii() and text.isprintable() and " " not in text):
+        raise SettingsError(f"{where}: a token is at least {SHORTEST} letters and digits without a space; {MAKE}")
+    return SecretStr(text)
+
+
+def shown(request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)]) -> None:
+    """Let a request pass that shows the token. Raises Declined, before anything of its body is read."""
+    token: SecretStr = request.app.state.token
+    given = credentials.credentials if credentials else ""
+    # Digests of equal length, compared in constant time: how long it takes tells nothing of the token.
+    same = hmac.compare_digest(_digest(given), _digest(token.get_secret_value()))
+    if not same:
+        why = "the token shown is not the one of this door" if given else "no token was shown"
+        raise Declined(
+            401,
+            why,
+            "send the header `Authorization: Bearer TOKEN` with the token of web.token_file",
+            WWW_Authenticate='Bearer error="invalid_token"' if given else "Bearer",
+        )
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
