@@ -73,6 +73,12 @@ class Store:
                     raise LeadershipLost(row["holder"])
             self._tables.upsert("leadership", {"name": "daemon", "holder": holder, "expires": stamp(until)})
 
+    def leader(self) -> tuple[str, datetime] | None:
+        """Who leads, or led and never gave it back, and until when; None where nobody does."""
+        for row in self._tables.rows("leadership", "name = 'daemon' and expires <> ''"):
+            return str(row["holder"]), datetime.fromisoformat(row["expires"])
+        return None
+
     def resign(self, holder: str) -> None:
         """Give leadership back; nothing happens when somebody else has it."""
         with self.transaction():

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import platform
 import threading
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -15,6 +13,7 @@ from checkpoints_db.errors import LeadershipLost, StoreError
 from monitor import watch
 from monitor.clock import Clock
 from monitor.daemon import push
+from monitor.daemon.holder import holder_here, is_dead
 from monitor.daemon.jobs import load_rules
 from monitor.daemon.spool import PUSHED, Held, Spool
 from monitor.settings import Settings, Web
@@ -34,7 +33,7 @@ class Door:
         self.settings, self.clock = settings, clock
         self.terms = settings.web or Web()
         self._alone = not holder
-        self._holder = holder or f"{platform.node()}:{os.getpid()}"
+        self._holder = holder or holder_here()
         self._turn = turn or threading.Lock()
         self._pause = threading.Event()
 
@@ -70,7 +69,13 @@ class Door:
         return self._left_to(leader, rules, held, known)
 
     def _lead(self, store: Store) -> None:
-        at = self.clock.now()
+        at, leader = self.clock.now(), store.leader()
+        if self._alone and leader is not None and leader[0] != self._holder:
+            # One whose time ran out may only be busy with a long scan, and would stop if it found itself replaced.
+            lately = at - leader[1] < LONGEST_WALK
+            if lately and not is_dead(leader[0]):
+                raise LeadershipLost(leader[0])
+            store.resign(leader[0])
         store.lead(self._holder, at, at + (LONGEST_WALK if self._alone else self.settings.daemon.leadership))
 
     def _left_to(self, leader: str, rules: watch.Rules, held: Sequence[Held], known: frozenset[str]) -> push.Pushed:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
-import platform
 import signal
 import threading
 from types import FrameType
@@ -17,6 +15,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from checkpoints_db import Store
 from checkpoints_db.errors import HoldpointError, LeadershipLost
 from monitor.clock import Clock
+from monitor.daemon.holder import holder_here, is_dead
 from monitor.daemon.jobs import FATAL, Jobs
 from monitor.settings import Settings
 
@@ -40,7 +39,7 @@ class Service:
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self.settings, self.clock = settings, clock
-        self.holder = f"{platform.node()}:{os.getpid()}"
+        self.holder = holder_here()
         self.jobs = Jobs(settings, clock, self.holder)
         self.turn = threading.Lock()
         """Held by whoever walks: a job, or a push beside it."""
@@ -99,7 +98,7 @@ class Service:
             try:
                 store.lead(self.holder, at, until)
             except LeadershipLost as lost:
-                if not _is_dead(lost.holder):
+                if not is_dead(lost.holder):
                     raise
                 logger.warning("taking over from %s, which is no longer running", lost.holder)
                 store.resign(lost.holder)
@@ -125,20 +124,6 @@ class Service:
     def _asked_to_stop(self, number: int, _frame: FrameType | None) -> None:
         logger.info("received %s, finishing the job in hand", signal.Signals(number).name)
         self._stop.set()
-
-
-def _is_dead(holder: str) -> bool:
-    """Whether `holder` was a process of this machine that is gone."""
-    host, _, pid = holder.rpartition(":")
-    if host != platform.node() or not pid.isdigit():
-        return False
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False
-    return False
 
 
 def _late(event: JobExecutionEvent) -> None:

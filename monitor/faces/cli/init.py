@@ -39,6 +39,10 @@ deliver = "5s"                  # how often owed messages are sent
 [gate]
 max_silence = "24h"             # a GO needs a complete cycle younger than this
 
+# [web]                         # results pushed over HTTP; served by the daemon while this table is here
+# listen = "127.0.0.1:8470"
+# token_file = "token"          # openssl rand -hex 32 > token; chmod 600 token
+
 [receivers.log]                 # who can be told; the policy says who is
 kind = "log"
 

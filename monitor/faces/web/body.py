@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 from tempfile import SpooledTemporaryFile
 from typing import BinaryIO, cast
 
+import anyio
 from fastapi import Request
 from python_multipart.multipart import parse_options_header
 from starlette.datastructures import UploadFile
@@ -25,6 +26,8 @@ MOST_FILES = 200
 IN_MEMORY = 1 << 20
 """What a file has beyond this lies on disk, in bytes."""
 CHUNK = 1 << 20
+SLOWEST = 900
+"""Seconds a body may take."""
 Files = list[tuple[PurePosixPath, Iterator[bytes]]]
 
 
@@ -59,6 +62,12 @@ def too_large(limit: int) -> Declined:
     )
 
 
+def unwritten(error: OSError) -> Declined:
+    """It could not be written to disk."""
+    why = f"it could not be written down ({error.strerror or error}); nothing was taken"
+    return Declined(503, why, "make room where spool and temporary files lie, then push it again", Retry_After="60")
+
+
 @asynccontextmanager
 async def files_of(request: Request, limit: int) -> AsyncIterator[Files]:
     """The files of a request, each with its confined name. Raises Declined."""
@@ -68,10 +77,16 @@ async def files_of(request: Request, limit: int) -> AsyncIterator[Files]:
     bounded = Bounded(request.receive, limit, _ending(request) if kind == FORM else b"")
     async with AsyncExitStack() as stack:
         try:
-            parts = await (_form if kind == FORM else _raw)(Request(request.scope, bounded), stack)
+            with anyio.fail_after(SLOWEST):
+                parts = await (_form if kind == FORM else _raw)(Request(request.scope, bounded), stack)
         except ClientDisconnect as error:
             why = "the connection ended before the body did; nothing was taken"
             raise Declined(400, why, "push it again") from error
+        except TimeoutError as error:
+            why = f"the body took longer than {SLOWEST} seconds; nothing was taken"
+            raise Declined(408, why, "push fewer files at once, or from nearer by") from error
+        except OSError as error:
+            raise unwritten(error) from error
         if not bounded.size or not any(size for _, size, _ in parts):
             raise Declined(422, "nothing came; nothing was taken", "send the file as the body, or files as a form")
         try:

@@ -1,4 +1,4 @@
-"""What is wrong with a request, as JSON: title, detail, what to do next (RFC 9457)."""
+"""What is wrong with a request, as JSON: title, detail, what to do next."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ from starlette.exceptions import HTTPException
 
 from checkpoints_db.errors import HoldpointError
 from checkpoints_db.records import Record
-
-MEDIA = "application/problem+json"
 
 
 class Problem(Record):
@@ -36,7 +34,7 @@ class Declined(HoldpointError):
 
 def told(problem: Record, status: int, headers: dict[str, str] | None = None) -> JSONResponse:
     """A problem as a response."""
-    return JSONResponse(problem.body(), status, headers, MEDIA)
+    return JSONResponse(problem.body(), status, headers)
 
 
 def tell_problems(app: FastAPI) -> None:

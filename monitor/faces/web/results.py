@@ -14,8 +14,8 @@ from monitor.daemon.door import Door
 from monitor.daemon.push import Pushed
 from monitor.daemon.spool import Held
 from monitor.faces.render import clean
-from monitor.faces.web.body import FORM, NAME, RAW, files_of
-from monitor.faces.web.problem import MEDIA, Declined, Problem, told
+from monitor.faces.web.body import FORM, NAME, RAW, files_of, unwritten
+from monitor.faces.web.problem import Declined, Problem, told
 from monitor.faces.web.token import shown
 
 logger = logging.getLogger("holdpoint.web")
@@ -51,8 +51,8 @@ NAMED: list[dict[str, Any]] = [
 ]
 
 
-def _problem(what: str, model: type = Problem) -> dict[str, Any]:
-    return {"model": model, "description": what, "content": {MEDIA: {}}}
+def _problem(what: str, model: Any = Problem) -> dict[str, Any]:
+    return {"model": model, "description": what}
 
 
 @router.post(
@@ -63,14 +63,16 @@ def _problem(what: str, model: type = Problem) -> dict[str, Any]:
     openapi_extra={"requestBody": BODY, "parameters": NAMED},
     responses={
         400: _problem("The connection ended early."),
+        408: _problem("The body did not end in time; nothing was taken."),
         401: _problem("No token, or not the right one."),
         413: _problem("Larger than the limit; nothing was taken."),
         415: _problem("Neither of the content types, or packed content; nothing was taken."),
         422: _problem(
             "No name, a name that leads elsewhere, a broken form: a problem alone, nothing was taken. "
             "A file that cannot be read: the answer too, the rest was taken in.",
-            Partly,
+            Partly | Problem,
         ),
+        500: _problem("A fault of ours; pushing the same bytes again does no harm."),
         503: _problem("It cannot be judged now. If the detail says that it is held, the next scan takes it in."),
     },
 )
@@ -83,11 +85,10 @@ async def push(request: Request) -> JSONResponse:
         try:
             held = await anyio.to_thread.run_sync(door.hold, files, limiter=turn)
         except OSError as error:
-            why = f"it could not be written down ({error.strerror or error}); nothing was taken"
-            raise Declined(503, why, "make room in the spool folder, then push it again", Retry_After="60") from error
+            raise unwritten(error) from error
     try:
         answer = await anyio.to_thread.run_sync(door.settle, held, limiter=turn)
-    except HoldpointError as error:
+    except (HoldpointError, OSError) as error:
         raise _held(held, str(error)) from error
     logger.info("push of %d files: %s", len(held), _summary(answer))
     if answer.left:

@@ -57,6 +57,8 @@ class Server:
 
     def _serve(self) -> None:
         self._server.run([self._socket])
+        if not self._server.should_exit:
+            logger.error("the door at %s closed by itself; start again to take pushes", self.url)
 
 
 def _listening(host: str, port: int) -> socket.socket:

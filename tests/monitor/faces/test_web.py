@@ -7,6 +7,7 @@ import hashlib
 import http.client
 import json
 import logging
+import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -16,13 +17,18 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import jsonschema
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from lab import Lab, rung
 from typer.testing import CliRunner
 
-from checkpoints_db.errors import SettingsError
+from checkpoints_db.errors import SettingsError, UnreadableFile
 from checkpoints_db.records import Answer
 from monitor.daemon.door import Door
+from monitor.daemon.holder import holder_here
+from monitor.daemon.push import confined
 from monitor.faces.cli import app as command_line
 from monitor.faces.web.app import create_app
 from monitor.faces.web.server import Server
@@ -91,7 +97,7 @@ def form(client: httpx.Client, *files: tuple[str, bytes]) -> httpx.Response:
 
 def problem(answer: httpx.Response, status: int) -> dict[str, Any]:
     assert answer.status_code == status, answer.text
-    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.headers["content-type"] == "application/json"
     told = answer.json()
     assert told["status"] == status
     assert all(told[key] for key in ("title", "detail", "next"))
@@ -302,6 +308,20 @@ def test_no_name_leads_anywhere(refusing: Refusing, name: str) -> None:
     assert nothing_changed()
 
 
+@given(
+    st.lists(st.sampled_from(["..", ".", "", "a", "b c", "~", "\\", "\0", "/", "ä", ".x"])).map("/".join) | st.text()
+)
+def test_whatever_the_name_it_stays_below(name: str) -> None:
+    try:
+        path = confined(name)
+    except UnreadableFile:
+        return
+    folder = Path("/spool/pushed/x")
+    assert os.path.normpath(folder / path) == str(folder / path)
+    assert (folder / path).is_relative_to(folder)
+    assert str(path) == name
+
+
 @pytest.mark.parametrize("names", [("a", "a"), ("a", "a/b"), ("m/x", "../x")])
 def test_names_of_one_push_may_not_stand_in_each_others_way(refusing: Refusing, names: tuple[str, str]) -> None:
     client, nothing_changed = refusing
@@ -365,6 +385,7 @@ def test_a_huge_body_is_refused_before_it_is_there(refusing: Refusing) -> None:
     client, nothing_changed = refusing
     assert "100000" in problem(push(client, b"x" * 100_001), 413)["detail"]
     problem(form(client, ("a", b"y" * 60_000), ("b", b"z" * 60_000)), 413)
+    problem(push(client, bytes(1 << 24), Authorization="Bearer no"), 401)
     sent = 0
 
     def endless() -> Iterator[bytes]:
@@ -426,6 +447,21 @@ def test_while_another_daemon_leads_it_is_held_and_answered_once_that_took_it_in
     with serving(ladder, holder="test:1") as client:
         assert len(push(client, lines(rung(6))).json()["same"]) == 2
     assert ladder.ask("s6").answer == Answer.GO
+
+
+@pytest.mark.parametrize(
+    ("leader", "lapsed", "status"), [("alive", 1, 503), ("else", 1, 503), ("else", 601, 200), ("gone", 1, 200)]
+)
+def test_a_daemon_that_is_late_is_not_replaced_while_it_may_live(
+    ladder: Lab, leader: str, lapsed: float, status: int
+) -> None:
+    """A long scan does not renew; a daemon that finds itself replaced stops."""
+    node = holder_here().rpartition(":")[0]
+    named = {"alive": f"{node}:{os.getppid()}", "else": "elsewhere:7", "gone": f"{node}:{2**22 + 1}"}[leader]
+    with ladder.store() as store:
+        store.lead(named, ladder.clock.now(), ladder.later(seconds=-lapsed))
+    with serving(web(ladder, patience="0.1s")) as client:
+        assert push(client, lines(rung(6))).status_code == status
 
 
 def test_the_answer_waits_for_the_scan_of_the_daemon_that_leads(ladder: Lab) -> None:
@@ -495,12 +531,22 @@ def test_the_schema_names_the_body_the_answers_and_the_token(client: httpx.Clien
     schema = client.get("/openapi.json").json()
     told = schema["paths"]["/api/v1/results"]["post"]
     assert set(told["requestBody"]["content"]) == {"application/octet-stream", "multipart/form-data"}
-    assert set(told["responses"]) == {"200", "400", "401", "413", "415", "422", "503"}
+    assert set(told["responses"]) == {"200", "400", "401", "408", "413", "415", "422", "500", "503"}
     assert told["security"] == [{"HTTPBearer": []}]
-    answered = push(client, lines(rung(6))).json()
-    assert set(schema["components"]["schemas"]["Pushed"]["properties"]) == set(answered)
-    refused = problem(push(client, b"hello"), 422)
-    assert set(schema["components"]["schemas"]["Partly"]["properties"]) == set(refused)
+    answers = [
+        push(client, lines(rung(6))),
+        push(client, lines(rung(6, acc=0.9))),
+        push(client, b"hello"),
+        push(client, b"x", ".."),
+        push(client, b"x", Authorization=""),
+    ]
+    assert [answer.status_code for answer in answers] == [200, 200, 422, 422, 401]
+    for answer in answers:
+        content = told["responses"][str(answer.status_code)]["content"]
+        wanted = content[answer.headers["content-type"]]["schema"]
+        jsonschema.validate(answer.json(), {**wanted, "components": schema["components"]})
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate({}, {**wanted, "components": schema["components"]})
 
 
 def test_the_spool_holds_what_was_pushed_byte_for_byte(ladder: Lab, client: httpx.Client) -> None:
