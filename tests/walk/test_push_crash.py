@@ -49,7 +49,7 @@ def running(lab: Lab, *words: str) -> Iterator[tuple[subprocess.Popen[bytes], st
     log = lab.root / "door.log"
     with log.open("wb") as told:
         command = [sys.executable, "-m", "monitor", *words, "--config", str(lab.config)]
-        with subprocess.Popen(command, stderr=told) as process:
+        with subprocess.Popen(command, stdout=told, stderr=told) as process:
             try:
                 yield process, wait_for_url(log, process)
             finally:
@@ -81,7 +81,7 @@ ONCE = (14, 2, 1, ["PAUSE"])
 
 
 def test_a_door_killed_after_it_held_a_push_and_before_it_judged_it_loses_nothing(ladder: Lab) -> None:
-    with running(ladder, "serve") as (process, url):
+    with running(ladder, "serve", "--json") as (process, url):
         with closing(sqlite3.connect(ladder.root / "holdpoint.db", isolation_level=None)) as busy:
             busy.execute("BEGIN IMMEDIATE")  # nobody can judge anything now
             asking = threading.Thread(target=hung_up, args=[url])
@@ -93,6 +93,7 @@ def test_a_door_killed_after_it_held_a_push_and_before_it_judged_it_loses_nothin
             process.wait(20)
             busy.execute("ROLLBACK")
         asking.join()
+    assert f'"url": "{url.removesuffix("/api/v1/results")}"' in (ladder.root / "door.log").read_text()
     assert judged(ladder) == (12, 0, 0, [])
     assert Service(ladder.settings, ladder.clock).once()
     assert judged(ladder) == ONCE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from typing import Annotated
 
@@ -11,12 +12,14 @@ import typer
 from checkpoints_db import Store
 from monitor.daemon.door import Door
 from monitor.faces.cli import shell
+from monitor.faces.render import as_json
 from monitor.settings import Settings
 
 
 def serve(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")] = False,
     config: shell.Config = shell.DEFAULT,
+    json: shell.Json = False,
 ) -> None:
     """Take pushes over HTTP until SIGTERM, against the store of the settings.
 
@@ -33,5 +36,8 @@ def serve(
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
     server.start()
+    if json:
+        as_json({"url": server.url})
+        sys.stdout.flush()  # whoever started this waits for it
     stopped.wait()
     server.stop()
