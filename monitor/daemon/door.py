@@ -55,6 +55,7 @@ class Door:
         try:
             with Store.open(self.settings.at(self.settings.store)) as store:
                 known = push.known_of(store, held)
+                push.again(store, rules, held)
                 try:
                     self._lead(store)
                     return push.settled(store, rules, held)

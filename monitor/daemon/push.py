@@ -131,26 +131,31 @@ def settled(
 ) -> Pushed:
     """Walk a push that lies in the spool to the end, and say what became of it. Wants leadership."""
     known = known_of(store, held)
+    again(store, rules, held)
     files = arrived(store, rules, held, baseline=baseline)
     walked = consider(store, rules, [file for file in files if file.status in ("arrived", "waiting")])
     return answered(store, rules, held, walked, known=known)
 
 
-def arrived(store: Store, rules: watch.Rules, held: Sequence[Held], *, baseline: bool) -> list[File]:
-    """Note the files of a push as arrived; each content once."""
+def again(store: Store, rules: watch.Rules, held: Sequence[Held]) -> None:
+    """Let what was refused or waits be read again, where it lies now: by whoever leads, so this wants no leadership."""
     at, told = rules.clock.now(), rules.policy.notify
-    with store.transaction():
-        for one in held:
-            before = store.evidence.file(one.sha256)
-            if before is None or before.status == "read":
-                continue
-            if before.path != one.path:  # its other half may lie here; should it be refused, the alert names this path
+    for one in held:
+        before = store.evidence.file(one.sha256)
+        if before is None or before.status == "read":
+            continue
+        if before.path == one.path and before.status != "quarantined":
+            continue
+        with store.transaction():
+            if before.path != one.path:  # should it be refused once more, the alert will name this path
                 for rule in ("quarantine", "waiting"):
                     alerts.settle_about(store, rule, before.path, told, at)
-            elif before.status != "quarantined":
-                continue
-            again = {"status": "arrived", "reason": "", "path": one.path}
-            store.evidence.put_file(before.model_copy(update=again), at)
+            update = {"status": "arrived", "reason": "", "path": one.path}
+            store.evidence.put_file(before.model_copy(update=update), at)
+
+
+def arrived(store: Store, rules: watch.Rules, held: Sequence[Held], *, baseline: bool) -> list[File]:
+    """Note the files of a push as arrived; each content once."""
     folders = dict.fromkeys(_folder(one) for one in held)
     # It is whole already, so there is nothing to wait for.
     sources = [Source(path=folder) for folder in folders]
@@ -182,6 +187,8 @@ def answered(
         if file is None:
             continue
         opened = watch.open_file(rules, file.model_copy(update={"path": one.path}))
+        if file.status == "quarantined" and not opened.refused:  # whoever leads has other readers than we have
+            opened = watch.Opened(file=file, refused=file.reason)
         for result in opened.results:
             what, row = _fate(store, one.name, result, known=one.sha256 in known)
             rows[what].append(row)

@@ -21,7 +21,7 @@ from checkpoints_db.errors import LeadershipLost, SettingsError
 from monitor import watch
 from monitor.daemon import inbox
 from monitor.daemon.jobs import load_rules
-from monitor.daemon.push import Pushed, settled
+from monitor.daemon.push import Pushed, again, settled
 from monitor.daemon.spool import HISTORY, PUSHED
 from monitor.faces.cli import push, shell
 from monitor.faces.render import as_json, console, table
@@ -91,6 +91,7 @@ def _push(config: Path, *, baseline: bool, json: bool) -> None:
             if baseline:  # the daemon would judge it as news
                 raise
             answer = Pushed(files=push.spooled(settings, body, PUSHED), left=lost.holder)
+            again(store, rules, answer.files)
     push.show(answer, json=json)
     if answer.refused:
         raise typer.Exit(1)

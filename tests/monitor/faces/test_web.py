@@ -19,7 +19,7 @@ from typing import Any
 import httpx
 import jsonschema
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from lab import Lab, rung
 from typer.testing import CliRunner
@@ -308,6 +308,7 @@ def test_no_name_leads_anywhere(refusing: Refusing, name: str) -> None:
     assert nothing_changed()
 
 
+@settings(max_examples=60)
 @given(
     st.lists(st.sampled_from(["..", ".", "", "a", "b c", "~", "\\", "\0", "/", "ä", ".x"])).map("/".join) | st.text()
 )
@@ -449,18 +450,36 @@ def test_while_another_daemon_leads_it_is_held_and_answered_once_that_took_it_in
     assert ladder.ask("s6").answer == Answer.GO
 
 
+def test_what_was_refused_or_waits_is_left_to_the_daemon_that_leads_to_be_read_again(ladder: Lab) -> None:
+    folder = DATA / "lm_eval_0_4_13"
+    files = [(path.name, path.read_bytes()) for path in sorted(folder.iterdir())]
+    bad = ("bad.jsonl", lines(rung(6)))
+    with serving(web(ladder, patience="0.2s"), holder="test:1") as client:
+        with pytest.MonkeyPatch.context() as broken:
+            broken.setattr("checkpoints_db.readers.table.Table.read", lambda *_: {}["bug"])
+            assert len(problem(form(client, bad), 422)["refused"]) == 1
+        assert len(form(client, *[one for one in files if "samples" in one[0]]).json()["waiting"]) == 4
+    with serving(ladder) as client:  # another process, which does not lead
+        problem(form(client, bad, *files), 503)
+    assert ladder.jobs.run("scan", ladder.jobs.scan)
+    with ladder.store() as store:
+        assert store.evidence.files("quarantined", "waiting", "arrived") == []
+        assert {a.state for a in store.actions.alerts() if a.rule in ("quarantine", "waiting")} == {"closed"}
+    assert "s6" in seen(ladder)
+
+
 @pytest.mark.parametrize(
     ("leader", "lapsed", "status"), [("alive", 1, 503), ("else", 1, 503), ("else", 601, 200), ("gone", 1, 200)]
 )
 def test_a_daemon_that_is_late_is_not_replaced_while_it_may_live(
-    ladder: Lab, leader: str, lapsed: float, status: int
+    lab: Lab, leader: str, lapsed: float, status: int
 ) -> None:
     """A long scan does not renew; a daemon that finds itself replaced stops."""
     node = holder_here().rpartition(":")[0]
     named = {"alive": f"{node}:{os.getppid()}", "else": "elsewhere:7", "gone": f"{node}:{2**22 + 1}"}[leader]
-    with ladder.store() as store:
-        store.lead(named, ladder.clock.now(), ladder.later(seconds=-lapsed))
-    with serving(web(ladder, patience="0.1s")) as client:
+    with lab.store() as store:
+        store.lead(named, lab.clock.now(), lab.later(seconds=-lapsed))
+    with serving(web(lab, patience="0.1s")) as client:
         assert push(client, lines(rung(6))).status_code == status
 
 
