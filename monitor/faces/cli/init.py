@@ -52,7 +52,8 @@ CATALOGUE = """\
 
 # [[family]]
 # name = "my-family"            # runs that share data and recipe and differ only in scale
-# axis = "flop"                 # flop, params or tokens
+# axis = "flop"                 # flop, params, tokens or effective_compute
+# params_counts = "total"       # or "non-embedding": what the parameters count, and so what 6*params*tokens counts
 # compare_at = "step"           # rungs are compared at equal step; "any": all checkpoints make one series
 
 # [[run]]
