@@ -24,7 +24,7 @@ OWN = {
 EXAMPLES = [
     (name, path) for name, folders in OWN.items() for folder in folders for path in sorted((DATA / folder).iterdir())
 ]
-TEXTS = [(name, path) for name, path in EXAMPLES if path.suffix != ".eval"]
+TEXTS = [(name, path) for name, path in EXAMPLES if path.suffix not in (".eval", ".parquet")]
 each_text = pytest.mark.parametrize(("name", "path"), TEXTS, ids=lambda x: x.name if isinstance(x, Path) else x)
 each_example = pytest.mark.parametrize(("name", "path"), EXAMPLES, ids=lambda x: x.name if isinstance(x, Path) else x)
 
