@@ -23,7 +23,7 @@ from checkpoints_db.errors import (
     Unplaced,
     UnreadableFile,
 )
-from checkpoints_db.readers import MAX_BYTES, read
+from checkpoints_db.readers import MAX_BYTES, Reader, read
 from checkpoints_db.records import Answer, Checkpoint, Decision, Forecast, Reading, Record, Result, Series
 from checkpoints_db.series import make_series
 from monitor import alerts, gate
@@ -40,10 +40,13 @@ COPY_LIMIT = 64 << 20
 
 
 class Rules:
-    """What the walk goes by: settings, catalogue, policy, clock."""
+    """What the walk goes by: settings, catalogue, policy, clock, and the readers that settings declare."""
 
-    def __init__(self, settings: Settings, catalogue: Catalogue, policy: Policy, clock: Clock) -> None:
+    def __init__(
+        self, settings: Settings, catalogue: Catalogue, policy: Policy, clock: Clock, readers: Sequence[Reader] = ()
+    ) -> None:
         self.settings, self.catalogue, self.policy, self.clock = settings, catalogue, policy, clock
+        self.readers = tuple(readers)
 
 
 class Opened(Record):
@@ -83,7 +86,7 @@ def consider(store: Store, rules: Rules, files: Sequence[File]) -> Walked:
 
 def take_in(store: Store, rules: Rules, files: Sequence[File]) -> Walked:
     """The walk without the sealing at its end: read, place, record, judge, decide, alert; smaller scales first."""
-    opened = [open_file(rules.catalogue, file) for file in files]
+    opened = [open_file(rules.catalogue, file, rules.readers) for file in files]
     walked = Walked(files=len(files))
     for group in groups(opened):
         with store.transaction():
@@ -122,13 +125,13 @@ def _place(store: Store, rules: Rules, run: tuple[str, str], found: Sequence[tup
     )
 
 
-def open_file(catalogue: Catalogue, file: File) -> Opened:
+def open_file(catalogue: Catalogue, file: File, readers: Sequence[Reader] = ()) -> Opened:
     """Read one file and place what it says. Errors of evidence are told, never raised."""
     if file.size > MAX_BYTES:  # what lies behind a URL was not even fetched
         why = f"{file.size} bytes are more than the limit of {MAX_BYTES}; split the file"
         return Opened(file=file, refused=str(UnreadableFile(file.path, "size", why)))
     try:
-        readout = read(Path(file.path))
+        readout = read(Path(file.path), readers)
     except IncompleteResult as error:
         return Opened(file=file, refused=str(error), waits=bool(error.waits_for))
     except EvidenceError as error:

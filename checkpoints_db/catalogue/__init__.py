@@ -17,7 +17,7 @@ efficiency = 1.0             # optional: effective compute = FLOP * this; a [[ru
 family = "tiny-skills"
 match = "ckpt/{run}-seed0-step{step}"   # matched against the whole model name of the log
 run = "{run}"                # optional; default "{run}" where it is captured, else "{size}"
-tokens_per_step = 4096       # optional: tokens = step * this
+tokens_per_step = 4096       # optional: tokens = step * this; the step may also be that of the source
 params = 123                 # optional fixed values: params, tokens, flop, step
 flop = "6*params*tokens"     # optional: exactly this text, or a number
 

@@ -123,8 +123,6 @@ class Run(Entry):
                 raise ValueError(f"{fixed} is given, and match captures {{{name}}}; keep one of them")
         if self.tokens_per_step is not None and (self.tokens is not None or "tokens" in known):
             raise ValueError("tokens and tokens_per_step both give the tokens; keep one of them")
-        if self.tokens_per_step is not None and self.step is None and "step" not in known:
-            raise ValueError("tokens_per_step needs a step: capture {step} in match, or give step")
         return self
 
     @property

@@ -22,7 +22,7 @@ def by_entry(entry: Run, found: dict[str, str], reading: Reading, family: Family
     step = int(found["step"]) if "step" in found else entry.step
     _agree(reading, "step", reading.step, step, 0.0)
     step = reading.step if step is None else step
-    params, tokens = _params(entry, size, reading, family), _tokens(entry, size, found, step)
+    params, tokens = _params(entry, size, reading, family), _tokens(entry, size, found, reading, step)
     _agree(reading, "tokens", reading.tokens, tokens, TOLERANCE)
     tokens = tokens or reading.tokens
     flop = entry.flop
@@ -86,11 +86,13 @@ def _params(entry: Run, size: Size, reading: Reading, family: Family) -> float |
     return params
 
 
-def _tokens(entry: Run, size: Size, found: dict[str, str], step: int | None) -> float | None:
+def _tokens(entry: Run, size: Size, found: dict[str, str], reading: Reading, step: int | None) -> float | None:
     tokens = amount(found["tokens"]) if "tokens" in found else entry.tokens
     if tokens is not None:
         return tokens
     each = entry.tokens_per_step or size.tokens_per_step
+    if each is not None and step is None and reading.tokens is None:
+        raise Unplaced(reading.model, "tokens_per_step needs a step, and neither its name nor the source says one")
     if each is not None and step is not None:
         return step * each or None  # step 0 has seen nothing and has no place on an axis of tokens
     return size.tokens

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from checkpoints_db.errors import IncompleteResult, UnknownFormat, UnreadableFile
@@ -23,8 +24,10 @@ READERS: Registry[Reader] = Registry(
 __all__ = ["HEAD_BYTES", "MAX_BYTES", "READERS", "Reader", "Readout", "read"]
 
 
-def read(path: Path) -> Readout:
-    """Everything one result file says, by the reader that recognises it.
+def read(path: Path, declared: Sequence[Reader] = ()) -> Readout:
+    """Everything one result file says, by the reader that recognises it: one of ours, or one that settings declare.
+
+    The plain table gives way to declared columns; nobody else does.
 
     Raises UnknownFormat when no reader or more than one does, UnreadableFile when the file is damaged (the message
     names the field), IncompleteResult when it is cut off or waits for another file. Nothing is half-read.
@@ -35,7 +38,8 @@ def read(path: Path) -> Readout:
         raise UnreadableFile(str(path), "size", f"{size} bytes are more than the limit of {MAX_BYTES}; split the file")
     if not head.lstrip(b"\xef\xbb\xbf \t\r\n"):
         raise IncompleteResult(str(path), "the file is empty")
-    ours = [reader for reader in READERS if reader.recognises(path, head)]
+    ours = [reader for reader in declared if reader.recognises(path, head)]
+    ours += [reader for reader in READERS if reader.recognises(path, head) and not (ours and reader.name == "table")]
     if len(ours) > 1:
         names = " and ".join(reader.name for reader in ours)
         raise UnknownFormat(str(path), f"{names} both recognise its content")

@@ -9,6 +9,9 @@ from pathlib import Path
 from checkpoints_db import Store
 from checkpoints_db.catalogue import Catalogue
 from checkpoints_db.errors import HoldpointError, LeadershipLost, LedgerBroken, SchemaTooNew
+from checkpoints_db.readers import Reader
+from checkpoints_db.readers.columns import columns_of
+from checkpoints_db.readers.mapped import Mapped
 from checkpoints_db.records.duration import Duration
 from monitor import alerts, notify, watch
 from monitor.clock import Clock
@@ -153,4 +156,9 @@ def load_rules(settings: Settings, clock: Clock) -> watch.Rules:
     """Policy and catalogue as they are on disk now. Raises BadPolicy or SettingsError."""
     policy = find(settings.policy, settings.base)
     catalogue = Catalogue.from_toml(settings.at(Path(settings.catalogue)))
-    return watch.Rules(settings, catalogue, policy, clock)
+    return watch.Rules(settings, catalogue, policy, clock, declared_readers(settings))
+
+
+def declared_readers(settings: Settings) -> tuple[Reader, ...]:
+    """Readers that settings ask for: exports by declared columns. Raises SettingsError."""
+    return () if settings.columns is None else (Mapped(columns_of(settings.at(settings.columns))),)

@@ -111,7 +111,7 @@ def left(settings: Settings, body: bytes, holder: str) -> Answer:
 
 def answered(store: Store, rules: watch.Rules, file: File, walked: watch.Walked, *, known: bool) -> Answer:
     """What became of each row, by what the store says now."""
-    opened = watch.open_file(rules.catalogue, file)
+    opened = watch.open_file(rules.catalogue, file, rules.readers)
     found: dict[str, list[Row]] = {"new": [], "same": [], "conflicting": []}
     for result in opened.results:
         what, row = _fate(store, result, known=known)

@@ -12,7 +12,7 @@ from checkpoints_db.errors import EvidenceError, UnreadableFile
 from checkpoints_db.readers import read
 from monitor import alerts, watch
 from monitor.daemon.inbox import sha256_of
-from monitor.daemon.jobs import load_rules
+from monitor.daemon.jobs import declared_readers, load_rules
 from monitor.faces.cli import shell
 from monitor.faces.render import clean, moment, table
 from monitor.settings import Settings
@@ -42,7 +42,7 @@ def show(name: Digest, config: shell.Config = shell.DEFAULT, json: shell.Json = 
         origins = store.evidence.origins(file.sha256)
     copy = watch.copy_of(settings, file)
     where = _content(settings, file)
-    field, said, readable = _read_now(where, file)
+    field, said, readable = _read_now(settings, where, file)
     value = {
         "sha256": file.sha256,
         "path": file.path,
@@ -102,12 +102,12 @@ def _content(settings: Settings, file: File) -> Path | None:
     return None
 
 
-def _read_now(where: Path | None, file: File) -> tuple[str, str, bool]:
+def _read_now(settings: Settings, where: Path | None, file: File) -> tuple[str, str, bool]:
     """The field that is wrong, what the readers of today say of the file, and whether they can read it."""
     if where is None:
         return "", "its content is there no more", False
     try:
-        readout = read(where)
+        readout = read(where, declared_readers(settings))
     except UnreadableFile as error:
         return error.field, str(error), False
     except EvidenceError as error:
