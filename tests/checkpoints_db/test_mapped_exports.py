@@ -255,6 +255,15 @@ def test_the_file_store_of_mlflow(tmp_path: Path) -> None:
         read(run / "params/model", [reader])
 
 
+def test_the_example_reads_what_it_says(tmp_path: Path) -> None:
+    reader = Mapped(columns_of(Path(__file__).parents[2] / "examples" / "columns.toml"))
+    assert [table.name for table in reader.tables] == ["wandb chart", "wandb runs", "mlflow runs", "mlflow store"]
+    run = store(tmp_path)
+    assert rows(read(run / "metrics/eval/sums/acc", [reader]))[1] == ("s3", "sums", "acc", 200, 0.52, 0.02)
+    (tmp_path / "wandb_export_1.csv").write_text(CHART.replace("val/loss", "eval/arc/nll"))
+    assert rows(read(tmp_path / "wandb_export_1.csv", [reader]))[0] == ("lab/s0", "arc", "nll", 100, 3.5, None)
+
+
 def test_a_file_store_that_is_half_there(tmp_path: Path) -> None:
     run = store(tmp_path)
     (tmp_path / "columns.toml").write_text(STORE.replace('name = "store"', 'name = "store"\nfiles = ["acc"]'))
