@@ -290,8 +290,6 @@ def _once(found: Sequence[tuple[str, Reading]], path: Path, *, keep_last: bool) 
                 )
                 raise UnreadableFile(str(path), where, why)
             again += 1
-        elif key in kept:
-            continue
         kept[key] = (where, reading)
     return [reading for _, reading in kept.values()], again
 

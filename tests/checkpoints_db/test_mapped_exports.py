@@ -360,6 +360,15 @@ def test_a_resumed_run_may_log_again_where_that_is_declared(tmp_path: Path) -> N
     assert len(opened(tmp_path, keys, "wandb.jsonl", same).readings) == 2
 
 
+def test_of_equal_steps_the_later_row_is_the_last(tmp_path: Path) -> None:
+    two = '{"Name": "s0", "State": "FINISHED", "val/loss": 3.0}\n{"Name": "s0", "State": "running", "val/loss": 2.0}\n'
+    keys = WANDB + 'rows = "last"\nfinished = { State = "finished" }\n' + LOSS
+    (last,) = opened(tmp_path, keys, "wandb.jsonl", two).readings
+    assert (last.value, last.remarks) == (2.0, ("State running",))
+    (only,) = opened(tmp_path, keys, "wandb.jsonl", two.splitlines()[0] + "\n" + '{"Name": "s0"}\n').readings
+    assert (only.value, only.remarks) == (3.0, ())
+
+
 def test_without_files_the_columns_decide(tmp_path: Path) -> None:
     keys = WANDB.replace('files = ["wandb*"]\n', "")
     assert len(opened(tmp_path, keys + ACC, "anything.csv", RUNS).readings) == 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -15,7 +16,7 @@ import pytest
 
 from checkpoints_db.errors import EvidenceError, IncompleteResult, UnreadableFile
 from checkpoints_db.readers import parquet, read
-from checkpoints_db.readers.parquet_pages import header_of
+from checkpoints_db.readers.parquet_pages import header_of, largest_page
 
 COLUMNS: dict[str, Any] = {
     "family": ["f"] * 4,
@@ -162,6 +163,39 @@ def test_a_page_header() -> None:
     """Type 0, 100 bytes that lie there as 60, and a struct that is passed over."""
     head = header_of(bytes([0x15, 0, 0x15, 200, 1, 0x15, 120, 0x2C, 0x15, 8, 0, 0]) + b"content")
     assert head == (12, 60, 100)
+
+
+def page(compressed: int, uncompressed: int) -> bytes:
+    """A page of fewer than 64 bytes, whole."""
+    return bytes([0x15, 0, 0x15, 2 * uncompressed, 0x15, 2 * compressed, 0]) + b"x" * compressed
+
+
+def test_the_largest_page_need_not_be_the_first() -> None:
+    column = page(3, 5) + page(4, 50) + page(2, 9)
+    file = io.BytesIO(b"PAR1" + column)
+    assert largest_page(file, 4, len(column), 100) == 50
+    assert largest_page(file, 4, len(column), 40) == 50
+    with pytest.raises(ValueError, match="longer than its column"):
+        largest_page(file, 4, len(column) - 1, 100)
+
+
+def test_a_page_header_does_not_nest_without_end() -> None:
+    with pytest.raises(ValueError, match="nests too deeply"):
+        header_of(b"\x1c" * 2000 + b"\x00" * 2000)
+
+
+def test_pages_of_all_columns_count_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = {"task": ["t" * 3000] + ["u"] * 3, "metric": ["m" * 3000] + ["acc"] * 3}
+    path = written(tmp_path / "t.parquet", {**COLUMNS, "value": [0.1] * 4, **texts}, use_dictionary=False)
+    assert "its pages need more than 5000" in read_error(path, monkeypatch, "MAX_PAGES", 5000)
+
+
+def test_a_footer_is_no_longer_than_its_file(tmp_path: Path) -> None:
+    path = written(tmp_path / "t.parquet")
+    raw = path.read_bytes()
+    path.write_bytes(raw[:-8] + len(raw).to_bytes(4, "little") + b"PAR1")
+    with pytest.raises(UnreadableFile, match=r"footer: .* or than the file holds"):
+        read(path)
 
 
 def test_cut_off_anywhere_it_is_incomplete(tmp_path: Path) -> None:
