@@ -30,7 +30,8 @@ class UnknownFormat(EvidenceError):
     def __init__(self, path: str, why: str = "no reader recognises its content") -> None:
         super().__init__(
             f"{path}: {why}; known are lm-eval, Inspect, HELM, OpenAI evals, BIG-bench, OLMES and the plain table. "
-            "If a harness wrote it, write or install a reader for it, and name that under `readers` in the settings."
+            "If a tracker exported it, declare its columns in columns.toml; if a harness wrote it, write or install a "
+            "reader for it, and name that under `readers` in the settings."
         )
 
 

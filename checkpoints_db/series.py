@@ -8,7 +8,8 @@ from checkpoints_db.errors import Incomparable
 from checkpoints_db.records import Axis, Point, Result, Series
 
 AXES: tuple[Axis, ...] = ("flop", "params", "tokens")
-"""Axes in order of preference: training FLOP says most about a run, a parameter count less."""
+"""Axes in order of preference: training FLOP says most about a run, a parameter count less. Effective compute orders
+only the families that declare it."""
 
 
 def best_axis(results: Sequence[Result]) -> Axis | None:

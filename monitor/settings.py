@@ -131,6 +131,8 @@ class Settings(BaseSettings):
 
     store: Path = Path("holdpoint.db")
     catalogue: Path = Path("catalogue.toml")
+    columns: Path | None = None
+    """Which column of W&B, MLflow and other exports means what."""
     policy: str = "policy.toml"
     """A path, or the name of a policy on the shelf: default, strict, shadow."""
     quarantine: Path = Path("quarantine")

@@ -23,7 +23,7 @@ from checkpoints_db.errors import (
     Unplaced,
     UnreadableFile,
 )
-from checkpoints_db.readers import MAX_BYTES, READERS, Reader, read
+from checkpoints_db.readers import MAX_BYTES, Reader, read
 from checkpoints_db.records import Answer, Checkpoint, Decision, Forecast, Reading, Record, Result, Series
 from checkpoints_db.series import make_series
 from monitor import alerts, gate
@@ -40,18 +40,13 @@ COPY_LIMIT = 64 << 20
 
 
 class Rules:
-    """What the walk goes by: settings, catalogue, policy, clock, and the readers that are asked."""
+    """What the walk goes by: settings, catalogue, policy, clock, and the readers that settings add to our own."""
 
     def __init__(
-        self,
-        settings: Settings,
-        catalogue: Catalogue,
-        policy: Policy,
-        clock: Clock,
-        readers: Sequence[Reader] = tuple(READERS),
+        self, settings: Settings, catalogue: Catalogue, policy: Policy, clock: Clock, readers: Sequence[Reader] = ()
     ) -> None:
         self.settings, self.catalogue, self.policy, self.clock = settings, catalogue, policy, clock
-        self.readers = readers
+        self.readers = tuple(readers)
 
 
 class Opened(Record):

@@ -27,8 +27,8 @@ def install(site: Path, *, name: str = "acme", module: str = "acme_reader", more
     return site
 
 
-def with_acme(site: Path) -> tuple[Reader, ...]:
-    """The built-in readers and the one of the example, loaded through its entry point."""
+def acme_from(site: Path) -> tuple[Reader, ...]:
+    """The reader of the example, loaded through its entry point."""
     sys.path.insert(0, str(install(site)))
     try:
         return readers_from(["acme"])

@@ -3,21 +3,28 @@
 ```toml
 [[family]]
 name = "tiny-skills"
-axis = "flop"                # optional: flop, params or tokens; what the rungs are ordered by
+axis = "flop"                # optional: flop, params, tokens or effective_compute; what the rungs are ordered by
 compare_at = "step"          # "step" (default): rungs are compared at equal step; "any": every checkpoint in one series
-flop_counts = "6 * non-embedding params * tokens"    # optional, in words: what FLOP count in this family
+params_counts = "total"      # optional: total or non-embedding; "non-embedding" never takes the count of a log
+flop_counts = "6 * total params * tokens"            # optional, in words: what FLOP count in this family
+estimator = "ours, memo 12"  # optional, in words: where the factors of effective compute come from
+efficiency = 1.0             # optional: effective compute = FLOP * this; a [[run]] or a row may give its own
+[family.sizes]               # optional: what each {size} stands for, parameters or a table; others have no place
+70m = 70_426_624
+12b = { params = 11_846_072_320, tokens_per_step = 2_097_152 }      # or tokens
 
 [[run]]
 family = "tiny-skills"
 match = "ckpt/{run}-seed0-step{step}"   # matched against the whole model name of the log
 run = "{run}"                # optional; default "{run}" where it is captured, else "{size}"
-tokens_per_step = 4096       # optional: tokens = step * this
+tokens_per_step = 4096       # optional: tokens = step * this; the step may also be that of the source
 params = 123                 # optional fixed values: params, tokens, flop, step
 flop = "6*params*tokens"     # optional: exactly this text, or a number
 
 [[run]]
 table = "skills-models.csv"  # instead of match: a CSV beside this file; columns model, run, family, step, params,
-                             # tokens, flop; others are left alone. Keys beside `table` hold where a cell is empty.
+                             # tokens, flop, efficiency, estimator, flop_counts; others are left alone. Keys beside
+                             # `table` hold where a cell is empty.
 [[together]]
 tasks = ["{task}", "{task}_ll"]         # read together in diagnosis, under the name the first one gives
 ```
@@ -25,28 +32,29 @@ tasks = ["{task}", "{task}_ll"]         # read together in diagnosis, under the 
 Placeholders of `match`: `{run}` text without "/", `{step}` digits, `{size}` as in 70m or 1.4b (gives params),
 `{tokens}` digits, also with k, m, b, t; `*` any text; everything else is literal. Two patterns that match one
 model, or one pattern that can be read in two ways, place nothing. The parameter count of a log is used only where
-neither pattern nor table has one: harnesses count embeddings, ladders often do not.
+neither pattern nor table has one: harnesses count embeddings, ladders often do not. Two conventions of counting FLOP
+and two estimators of effective compute are refused within a family; so is a stated FLOP that is not 6*params*tokens
+where an entry of the family uses that formula.
 """
 
 from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from pydantic import ValidationError
+from pydantic import ValidationError, model_validator
 
-from checkpoints_db.catalogue.entries import FORMULA, Family, Run, Together
-from checkpoints_db.catalogue.pattern import AmbiguousError, amount, captures, fill
+from checkpoints_db.catalogue.agreement import counts, disagreements, six_nd
+from checkpoints_db.catalogue.entries import Family, Run, Size, Together
+from checkpoints_db.catalogue.pattern import AmbiguousError, captures
 from checkpoints_db.catalogue.placement import Placement
+from checkpoints_db.catalogue.scales import SCALES, TOLERANCE, by_entry, by_source, counted_alike, effective
 from checkpoints_db.catalogue.toml_file import entries_of
-from checkpoints_db.errors import Unplaced
+from checkpoints_db.errors import SettingsError, Unplaced
 from checkpoints_db.records import Axis, Checkpoint, Reading, Record
 
-__all__ = ["Catalogue", "Family", "Placement", "Run", "Together"]
-
-TOLERANCE = 0.01
-"""How far a source and the catalogue may differ in a scale they both state."""
+__all__ = ["TOLERANCE", "Catalogue", "Family", "Placement", "Run", "Size", "Together"]
 
 
 class Catalogue(Record):
@@ -56,6 +64,12 @@ class Catalogue(Record):
     runs: tuple[Run, ...] = ()
     together: tuple[Together, ...] = ()
 
+    @model_validator(mode="after")
+    def _agreed(self) -> Self:
+        for complaint in disagreements(self.families, self.runs):
+            raise ValueError(complaint)
+        return self
+
     @classmethod
     def from_toml(cls, path: Path) -> Catalogue:
         """Read a catalogue file and its tables.
@@ -63,11 +77,17 @@ class Catalogue(Record):
         Raises SettingsError naming file, line, key and the nearest known key.
         """
         found = entries_of(path)
+        for complaint in disagreements(found.families, found.runs):
+            raise SettingsError(f"{path}: {complaint}")
         return cls(families=found.families, runs=found.runs, together=found.together)
 
     def axis(self, family: str) -> Axis | None:
         """The scale axis declared for `family`; None where none is."""
         return self._family(family).axis
+
+    def flop_counts(self, family: str) -> str:
+        """What the FLOP of `family` count, in words; empty where nothing says so."""
+        return counts(self._family(family), self.runs)
 
     def question(self, task: str) -> str:
         """The question `task` asks: the name of the tasks read together with it, else the task itself."""
@@ -83,16 +103,19 @@ class Catalogue(Record):
         """
         entry, found = self._match(reading.model)
         if entry is not None:
-            fields = _placed(entry, found, reading)
+            fields = by_entry(entry, found, reading, self._family(entry.family))
         elif reading.family and reading.run:
-            scales = {"params": reading.params, "tokens": reading.tokens, "flop": reading.flop}
-            fields = {"family": reading.family, "run": reading.run, "step": reading.step, **scales}
+            fields = by_source(reading)
         else:
             raise Unplaced(reading.model, "no [[run]] matches it, and the source does not name family and run")
-        if all(fields[axis] is None for axis in ("params", "tokens", "flop")):
+        family = self._family(fields["family"])
+        if all(fields[axis] is None for axis in SCALES):
             why = "neither parameters nor tokens nor FLOP are known, so it has no position on any axis"
             raise Unplaced(reading.model, why)
-        staged = fields["step"] is not None and self._family(fields["family"]).compare_at == "step"
+        if family.name in self._six_nd:
+            counted_alike(reading, fields)
+        fields |= effective(reading, fields, entry, family)
+        staged = fields["step"] is not None and family.compare_at == "step"
         stage = f"step {fields['step']}" if staged else ""
         try:
             return Checkpoint(model=reading.model, stage=stage, **fields)
@@ -121,6 +144,10 @@ class Catalogue(Record):
         return self._declared.get(name) or Family(name=name)
 
     @cached_property
+    def _six_nd(self) -> frozenset[str]:
+        return frozenset(run.family for run in self.runs if six_nd(run.family, (run,)))
+
+    @cached_property
     def _exact(self) -> dict[str, list[Run]]:
         exact: dict[str, list[Run]] = {}
         for run in self.runs:
@@ -143,35 +170,3 @@ class Catalogue(Record):
             labels = " and ".join(run.label for run, _ in found)
             raise Unplaced(model, f"{labels} match it; one of them has to give way")
         return found[0] if found else (None, {})
-
-
-def _placed(entry: Run, found: dict[str, str], reading: Reading) -> dict[str, Any]:
-    """Family, run, step and scales of a reading as the catalogue has them, completed by what the source says."""
-    step = int(found["step"]) if "step" in found else entry.step
-    _agree(reading, "step", reading.step, step, 0.0)
-    step = reading.step if step is None else step
-    params = amount(found["size"]) if "size" in found else entry.params
-    tokens = amount(found["tokens"]) if "tokens" in found else entry.tokens
-    if tokens is None and entry.tokens_per_step is not None and step is not None:
-        tokens = step * entry.tokens_per_step or None  # step 0 has seen nothing and has no place on an axis of tokens
-    if reading.run is not None or reading.family is not None:  # a harness counts parameters in its own way
-        _agree(reading, "params", reading.params, params, TOLERANCE)
-    _agree(reading, "tokens", reading.tokens, tokens, TOLERANCE)
-    params, tokens = params or reading.params, tokens or reading.tokens
-    flop = entry.flop
-    if flop == FORMULA:
-        flop = 6 * params * tokens if params and tokens else None
-    _agree(reading, "flop", reading.flop, flop, TOLERANCE)
-    return {
-        "family": entry.family,
-        "run": fill(entry.run, found) if entry.match else entry.run,
-        "step": step,
-        "params": params,
-        "tokens": tokens,
-        "flop": flop or reading.flop,
-    }
-
-
-def _agree(reading: Reading, what: str, source: float | None, ours: float | None, tolerance: float) -> None:
-    if source is not None and ours is not None and abs(source - ours) > tolerance * abs(ours):
-        raise Unplaced(reading.model, f"{what} is {source:g} in the source and {ours:g} in the catalogue")

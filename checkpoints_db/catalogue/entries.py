@@ -21,6 +21,25 @@ class Entry(Record):
     model_config = ConfigDict(strict=True)
 
 
+class Size(Entry):
+    """What a size in a name stands for: names round, and do not say whether they count embeddings."""
+
+    params: Positive | None = None
+    tokens: Positive | None = None
+    tokens_per_step: Positive | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bare(cls, body: object) -> object:
+        return {"params": body} if isinstance(body, int | float) and not isinstance(body, bool) else body
+
+    @model_validator(mode="after")
+    def _tokens_once(self) -> Self:
+        if self.tokens is not None and self.tokens_per_step is not None:
+            raise ValueError("tokens and tokens_per_step both give the tokens; keep one of them")
+        return self
+
+
 class Family(Entry):
     """Runs that share data and recipe and differ only in scale."""
 
@@ -30,7 +49,21 @@ class Family(Entry):
     compare_at: Literal["step", "any"] = "step"
     """`step`: rungs are compared at equal step; `any`: all checkpoints in one series."""
     flop_counts: str = Field(default="", max_length=200)
-    """What the FLOP of this family count, in words: `6 * non-embedding params * tokens`. Shown, never computed with."""
+    """What the FLOP of this family count, in words: `6 * non-embedding params * tokens`. Never computed with; entries
+    that say otherwise are refused."""
+    params_counts: Literal["total", "non-embedding"] | None = None
+    """What the parameters of this family count. Where embeddings are left out, the count of a log, which has them in,
+    is never used."""
+    estimator: str = Field(default="", max_length=200)
+    """Where the factors of effective compute come from, in words; one for the whole family."""
+    efficiency: Positive | None = None
+    """Effective compute = FLOP * this, where the entry of a run gives no factor of its own."""
+    sizes: dict[Name, Size] = Field(default_factory=dict)
+    """What each `{size}` stands for; without it a size gives the parameters it says."""
+
+    def size(self, captured: str) -> Size | None:
+        """What a captured size stands for, upper and lower case alike; None where it is not listed."""
+        return next((size for name, size in self.sizes.items() if name.lower() == captured.lower()), None)
 
 
 class Run(Entry):
@@ -48,6 +81,12 @@ class Run(Entry):
     tokens: Positive | None = None
     flop: Positive | Literal["6*params*tokens"] | None = None
     tokens_per_step: Positive | None = None
+    flop_counts: str = Field(default="", max_length=200)
+    """What the FLOP of this entry count, where it says so itself: must agree with its family."""
+    estimator: str = Field(default="", max_length=200)
+    """Where `efficiency` comes from: must agree with its family."""
+    efficiency: Positive | None = None
+    """Effective compute = FLOP * this."""
     source: str = ""
     """Where it stands, for messages: `skills-models.csv, line 5`."""
     file: str = ""
@@ -84,8 +123,6 @@ class Run(Entry):
                 raise ValueError(f"{fixed} is given, and match captures {{{name}}}; keep one of them")
         if self.tokens_per_step is not None and (self.tokens is not None or "tokens" in known):
             raise ValueError("tokens and tokens_per_step both give the tokens; keep one of them")
-        if self.tokens_per_step is not None and self.step is None and "step" not in known:
-            raise ValueError("tokens_per_step needs a step: capture {step} in match, or give step")
         return self
 
     @property

@@ -16,8 +16,10 @@ from checkpoints_db.catalogue.entries import Entry, Family, Run, Together
 from checkpoints_db.errors import SettingsError
 
 _KINDS = ("family", "run", "together")
-_RUN_KEYS = ("family", "match", "table", "run", "step", "params", "tokens", "flop", "tokens_per_step")
-_ROW_NUMBERS = ("step", "params", "tokens", "flop")
+_SHARED = ("flop_counts", "estimator", "efficiency")
+_RUN_KEYS = ("family", "match", "table", "run", "step", "params", "tokens", "flop", "tokens_per_step", *_SHARED)
+_ROW_NUMBERS = ("step", "params", "tokens", "flop", "efficiency")
+_ROW_TEXTS = ("flop_counts", "estimator")
 E = TypeVar("E", bound=Entry)
 
 
@@ -110,7 +112,9 @@ class _File:
             first = error.errors()[0]
             key = str(first["loc"][0]) if first["loc"] else ""
             given = "" if first["type"] in ("missing", "value_error") else f" (it is {first['input']!r})"
-            self.refuse((kind, index), key, first["msg"].removeprefix("Value error, ") + given)
+            inner = ".".join(str(part) for part in first["loc"][1:])
+            why = first["msg"].removeprefix("Value error, ") + given
+            self.refuse((kind, index), key, f"{inner}: {why}" if inner else why)
 
     def runs(self, index: int, body: dict[str, Any]) -> list[Run]:
         """One run, or the runs of a table."""
@@ -165,7 +169,7 @@ def _header(path: Path, line: int, cells: list[str]) -> list[str]:
         if names.count(needed) != 1:
             why = f"column {needed!r} occurs {names.count(needed)} times where it is needed once"
             raise SettingsError(f"{path}:{line}: {why}")
-    twice = [name for name in (*_ROW_NUMBERS, "family") if names.count(name) > 1]
+    twice = [name for name in (*_ROW_NUMBERS, *_ROW_TEXTS, "family") if names.count(name) > 1]
     if twice:
         raise SettingsError(f"{path}:{line}: column {twice[0]!r} occurs twice")
     return names
@@ -173,7 +177,7 @@ def _header(path: Path, line: int, cells: list[str]) -> list[str]:
 
 def _run_of(path: Path, line: int, row: dict[str, str], shared: dict[str, Any]) -> Run:
     body: dict[str, Any] = dict(shared)
-    for name in ("model", "run", "family"):
+    for name in ("model", "run", "family", *_ROW_TEXTS):
         if name in row:
             body[name] = row[name]
     for name in ("model", "run", "family"):

@@ -15,6 +15,7 @@ from checkpoints_db.readers.bigbench import BigBench
 from checkpoints_db.readers.helm import Helm
 from checkpoints_db.readers.inspect_log import InspectLog
 from checkpoints_db.readers.lm_eval import LmEval
+from checkpoints_db.readers.mapped import Mapped
 from checkpoints_db.readers.olmes import Olmes
 from checkpoints_db.readers.openai_evals import OpenaiEvals
 from checkpoints_db.readers.strict import head_of
@@ -29,14 +30,14 @@ __all__ = ["HEAD_BYTES", "MAX_BYTES", "READERS", "Reader", "Readout", "read", "r
 
 
 def readers_from(names: Iterable[str]) -> tuple[Reader, ...]:
-    """The built-in readers, and those of other distributions that are named.
+    """The readers of other distributions that are named; a built-in one may be, and is asked anyhow.
 
     Raises UnknownName where no installed distribution offers one, PolicyError where what it offers cannot be loaded or
     is no reader.
     """
     built_in = READERS.names()
-    asked = {name: _outside(name) for name in names}
-    return (*READERS, *(reader for name, reader in asked.items() if name not in built_in))
+    named = {name: _outside(name) for name in names}
+    return tuple(reader for name, reader in named.items() if name not in built_in)
 
 
 def _outside(name: str) -> Reader:
@@ -54,8 +55,10 @@ def _outside(name: str) -> Reader:
     return reader
 
 
-def read(path: Path, readers: Sequence[Reader] = tuple(READERS)) -> Readout:
-    """Everything one result file says, by the reader that recognises it.
+def read(path: Path, more: Sequence[Reader] = ()) -> Readout:
+    """Everything one result file says, by the reader that recognises it: one of ours, or of those settings add.
+
+    The plain table gives way to declared columns; nobody else does.
 
     Raises UnknownFormat when no reader or more than one does, UnreadableFile when the file is damaged (the message
     names the field), IncompleteResult when it is cut off or waits for another file. Nothing is half-read.
@@ -66,7 +69,9 @@ def read(path: Path, readers: Sequence[Reader] = tuple(READERS)) -> Readout:
         raise UnreadableFile(str(path), "size", f"{size} bytes are more than the limit of {MAX_BYTES}; split the file")
     if not head.lstrip(b"\xef\xbb\xbf \t\r\n"):
         raise IncompleteResult(str(path), "the file is empty")
-    ours = [reader for reader in readers if reader.recognises(path, head)]
+    ours: list[Reader] = [reader for reader in (*more, *READERS) if reader.recognises(path, head)]
+    if any(isinstance(reader, Mapped) for reader in ours):
+        ours = [reader for reader in ours if not isinstance(reader, Table)]
     if len(ours) > 1:
         names = " and ".join(reader.name for reader in ours)
         raise UnknownFormat(str(path), f"{names} both recognise its content")

@@ -16,8 +16,8 @@ class Line(NamedTuple):
     body: dict[str, Any]
 
 
-def lines_of(path: Path) -> list[Line]:
-    """Every line of the file that is not empty.
+def lines_of(path: Path, *, gaps: bool = False) -> list[Line]:
+    """Every line of the file that is not empty; `gaps` lets NaN and Infinity pass as floats.
 
     Raises IncompleteResult when the last one is cut off, UnreadableFile naming the line otherwise.
     """
@@ -29,7 +29,7 @@ def lines_of(path: Path) -> list[Line]:
             continue
         where = f"line {number}"
         try:
-            body = json_of(text, path, where)
+            body = json_of(text, path, where, gaps=gaps)
         except IncompleteResult as error:
             if number < last:
                 raise UnreadableFile(str(path), where, "not JSON: the line ends too early") from error

@@ -1,4 +1,4 @@
-"""The plain long table: one row a result, as CSV or as JSON lines. Everything else can be exported to it.
+"""The plain long table: one row a result, as CSV, JSON lines or Parquet. Everything else can be exported to it.
 
 | column | meaning | default |
 |---|---|---|
@@ -15,8 +15,9 @@
 | role | train, target (used by backtests) | none |
 
 CSV: comma, double quotes, decimals with a point, UTF-8 with or without BOM, an empty cell means unknown. JSON
-lines: the same names, numbers as numbers, null means unknown. A value of `N/A` is no value: the row is left out
-with a note. Unknown columns, ragged rows and two rows of one thing are errors, and the whole file is refused.
+lines and Parquet: the same names, numbers as numbers, null means unknown; Parquet needs the extra
+`holdpoint[parquet]`, and the index columns that pandas adds are left alone. A value of `N/A` is no value: the row is
+left out with a note. Unknown columns, ragged rows and two rows of one thing are errors, and the whole file is refused.
 """
 
 from __future__ import annotations
@@ -32,9 +33,11 @@ from typing import Any, get_args
 
 from checkpoints_db.errors import UnreadableFile
 from checkpoints_db.readers.base import Readout
+from checkpoints_db.readers.parquet import MAGIC, Parquet
 from checkpoints_db.readers.strict import (
     count_of,
     decimal_of,
+    head_of,
     in_range,
     json_of,
     number_of,
@@ -69,19 +72,22 @@ COLUMNS = (
 _SCALES = ("params", "tokens", "flop")
 _CHOICES = {"kind": get_args(Kind), "direction": get_args(Direction), "role": ("train", "target")}
 _TELLING = {"task", "metric", "value"}
+_INDEX = re.compile(r"__index_level_\d+__", re.ASCII)
 _FIRST_KEY = re.compile(r'\s*\{\s*"(\w+)"\s*:')
 Cells = dict[str, Any]
-Shapes = dict[tuple[str | None, str, str], tuple[int, Metric]]
+Shapes = dict[tuple[str | None, str, str], tuple[str, Metric]]
 
 
 class Table:
-    """Plain long tables, CSV or JSON lines."""
+    """Plain long tables: CSV, JSON lines or Parquet."""
 
     name = "table"
 
     def recognises(self, path: Path, head: bytes) -> bool:
         """Whether the first line has columns of ours, one of them task, metric or value."""
         del path
+        if head.startswith(MAGIC):  # the columns stand at its end, and nobody else here reads it
+            return True
         text = head.decode("utf-8-sig", "replace").lstrip()
         first = text.partition("\n")[0]
         if first.startswith("{"):
@@ -94,19 +100,22 @@ class Table:
 
     def read(self, path: Path) -> Readout:
         """Every row of the table. Raises UnreadableFile naming line and column."""
-        text = text_of(path)
-        typed = text.lstrip().startswith("{")
-        rows = _json_rows(text, path) if typed else _csv_rows(text, path)
-        seen: dict[tuple[Any, ...], int] = {}
+        packed = head_of(path, len(MAGIC)) == MAGIC
+        text = "" if packed else text_of(path)
+        typed = packed or text.lstrip().startswith("{")
+        rows = _parquet_rows(path) if packed else _json_rows(text, path) if typed else _csv_rows(text, path)
+        word = "row" if packed else "line"
+        seen: dict[tuple[Any, ...], str] = {}
         shapes: Shapes = {}
         readings, notes = [], []
-        for line, cells in rows:
+        for number, cells in rows:
+            where = f"{word} {number}"
             if cells.get("value") == "N/A":
-                notes.append(f"line {line}: no value (N/A)")
+                notes.append(f"{where}: no value (N/A)")
                 continue
-            reading = _Row(path, line, cells, typed=typed).reading()
-            _once(reading, line, seen, path)
-            _one_shape(reading, line, shapes, path)
+            reading = _Row(path, where, cells, typed=typed).reading()
+            _once(reading, where, seen, path)
+            _one_shape(reading, where, shapes, path)
             readings.append(reading)
         if not readings:
             notes.append("the table holds no result")
@@ -136,20 +145,30 @@ def _csv_rows(text: str, path: Path) -> Iterator[tuple[int, Cells]]:
         raise UnreadableFile(str(path), f"line {start}", f"not CSV: {error} (an unclosed quote?)") from error
 
 
+def _parquet_rows(path: Path) -> Iterator[tuple[int, Cells]]:
+    file = Parquet(path)
+    return file.rows(_named([name for name in file.names if not _INDEX.fullmatch(name)], path, "columns"))
+
+
 def _header(row: list[str], path: Path, line: int) -> list[str]:
     names = [name.strip() for name in row]
     for separator, word in ((";", "semicolons"), ("\t", "tabs")):
         if len(names) == 1 and separator in names[0]:
             raise UnreadableFile(str(path), f"line {line}", f"columns are separated by {word}; use commas")
+    return _named(names, path, f"line {line}")
+
+
+def _named(names: list[str], path: Path, where: str) -> list[str]:
+    """`names`, when they are columns of ours and those that are needed are among them."""
     for name in names:
-        _known(name, path, line)
+        _known(name, path, where)
         if names.count(name) > 1:
-            raise UnreadableFile(str(path), f"line {line}, column {name}", "this column occurs twice")
+            raise UnreadableFile(str(path), f"{where}, column {name}", "this column occurs twice")
     for name in ("task", "metric", "value"):
         if name not in names:
-            raise UnreadableFile(str(path), f"line {line}", f"column {name} is missing")
+            raise UnreadableFile(str(path), where, f"column {name} is missing")
     if not {"run", "model"} & set(names):
-        raise UnreadableFile(str(path), f"line {line}", "column run or model is missing")
+        raise UnreadableFile(str(path), where, "column run or model is missing")
     return names
 
 
@@ -158,25 +177,25 @@ def _json_rows(text: str, path: Path) -> Iterator[tuple[int, Cells]]:
         if body.strip():
             row = object_of(json_of(body, path, f"line {line}"), path, f"line {line}")
             for name in row:
-                _known(name, path, line)
+                _known(name, path, f"line {line}")
             yield line, {name: cell for name, cell in row.items() if cell is not None and cell != ""}
 
 
-def _known(name: str, path: Path, line: int) -> None:
+def _known(name: str, path: Path, where: str) -> None:
     if name not in COLUMNS:
         near = difflib.get_close_matches(name.lower(), COLUMNS, n=1)
         hint = f"; did you mean {near[0]}?" if near else f"; known are {', '.join(COLUMNS)}"
-        raise UnreadableFile(str(path), f"line {line}", f"unknown column {name!r}{hint}")
+        raise UnreadableFile(str(path), where, f"unknown column {name!r}{hint}")
 
 
 class _Row:
-    """One row: cells that are there, by column name; `typed` where numbers are numbers (JSON) and not text (CSV)."""
+    """One row: cells that are there, by name; `typed` where numbers are numbers (JSON, Parquet), not text (CSV)."""
 
-    def __init__(self, path: Path, line: int, cells: Cells, *, typed: bool) -> None:
-        self.path, self.line, self.cells, self.typed = path, line, cells, typed
+    def __init__(self, path: Path, where: str, cells: Cells, *, typed: bool) -> None:
+        self.path, self.where, self.cells, self.typed = path, where, cells, typed
 
     def at(self, column: str) -> str:
-        return f"line {self.line}, column {column}"
+        return f"{self.where}, column {column}"
 
     def refuse(self, column: str, why: str) -> UnreadableFile:
         return UnreadableFile(str(self.path), self.at(column), why)
@@ -246,7 +265,7 @@ class _Row:
         metric = self.metric()
         return reading_of(
             self.path,
-            f"line {self.line}",
+            self.where,
             {
                 "model": model or (f"{family}/{run}" if family else run),
                 "family": family,
@@ -264,24 +283,24 @@ class _Row:
         )
 
 
-def _once(reading: Reading, line: int, seen: dict[tuple[Any, ...], int], path: Path) -> None:
+def _once(reading: Reading, where: str, seen: dict[tuple[Any, ...], str], path: Path) -> None:
     """Refuse a second row of one metric of one task on one checkpoint: which of the two would be right?"""
     scale = (reading.params, reading.tokens, reading.flop, reading.step)
     key = (reading.model, reading.family, reading.run, *scale, reading.date, reading.task, reading.metric.name)
-    first = seen.setdefault(key, line)
-    if first != line:
+    first = seen.setdefault(key, where)
+    if first != where:
         raise UnreadableFile(
             str(path),
-            f"line {line}",
-            f"{reading.task} · {reading.metric.name} of {reading.model} is already on line {first}; keep one",
+            where,
+            f"{reading.task} · {reading.metric.name} of {reading.model} is already on {first}; keep one",
         )
 
 
-def _one_shape(reading: Reading, line: int, shapes: Shapes, path: Path) -> None:
+def _one_shape(reading: Reading, where: str, shapes: Shapes, path: Path) -> None:
     """Refuse a metric that is declared in two ways: a series needs one direction and one range."""
-    first, metric = shapes.setdefault((reading.family, reading.task, reading.metric.name), (line, reading.metric))
+    first, metric = shapes.setdefault((reading.family, reading.task, reading.metric.name), (where, reading.metric))
     for column in ("kind", "direction", "lower", "upper"):
         if getattr(metric, column) != getattr(reading.metric, column):
             here, there = getattr(reading.metric, column), getattr(metric, column)
-            why = f"{here} here, {there} on line {first}, for one metric of one task"
-            raise UnreadableFile(str(path), f"line {line}, column {column}", why)
+            why = f"{here} here, {there} on {first}, for one metric of one task"
+            raise UnreadableFile(str(path), f"{where}, column {column}", why)

@@ -10,7 +10,7 @@ from checkpoints_db.records.base import Instant, Record, digest_of
 
 Kind = Literal["continuous", "thresholded"]
 Direction = Literal["higher", "lower"]
-Axis = Literal["flop", "params", "tokens"]
+Axis = Literal["flop", "params", "tokens", "effective_compute"]
 Positive = Annotated[float, Field(gt=0)]
 Name = Annotated[str, Field(min_length=1, max_length=500)]
 Term = bool | int | float | Annotated[str, Field(max_length=500)] | None
@@ -109,6 +109,10 @@ class Checkpoint(Record):
     params: Positive | None = None
     tokens: Positive | None = None
     flop: Positive | None = None
+    effective_compute: Positive | None = None
+    """Training FLOP times the factor the catalogue declares for data and algorithm; None where it declares none."""
+    estimator: Annotated[str, Field(max_length=200)] = ""
+    """Where that factor comes from, in the catalogue's words; two estimators are never of one series."""
 
     @property
     def id(self) -> str:
@@ -118,7 +122,8 @@ class Checkpoint(Record):
 
     def scale(self, axis: Axis) -> float | None:
         """Position on one scale axis, or None where it is not known."""
-        return {"flop": self.flop, "params": self.params, "tokens": self.tokens}[axis]
+        places = {"flop": self.flop, "params": self.params, "tokens": self.tokens}
+        return {**places, "effective_compute": self.effective_compute}[axis]
 
 
 class Result(Measured):
@@ -142,6 +147,7 @@ class Result(Measured):
     def series(self) -> str:
         """Id of the series this result belongs to, twelve hexadecimal characters."""
         place = [self.checkpoint.family, self.checkpoint.stage]
+        place += [self.checkpoint.estimator] if self.checkpoint.estimator else []
         return digest_of([*place, self.task, self.metric.name, self.conditions])[:12]
 
 

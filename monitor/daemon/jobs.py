@@ -18,6 +18,8 @@ from checkpoints_db.errors import (
     UnknownName,
 )
 from checkpoints_db.readers import READERS, Reader, readers_from
+from checkpoints_db.readers.columns import columns_of
+from checkpoints_db.readers.mapped import Mapped
 from checkpoints_db.records.duration import Duration
 from monitor import alerts, notify, watch
 from monitor.clock import Clock
@@ -159,9 +161,13 @@ class Jobs:
 
 
 def readers_of(settings: Settings) -> tuple[Reader, ...]:
-    """The built-in readers and those the settings name. Raises SettingsError where one cannot be had."""
+    """The readers that settings add to our own: of other packages by name, and of exports by declared columns.
+
+    Raises SettingsError where one cannot be had.
+    """
+    declared = () if settings.columns is None else (Mapped(columns_of(settings.at(settings.columns))),)
     try:
-        return readers_from(settings.readers)
+        return (*readers_from(settings.readers), *declared)
     except UnknownName as error:
         there = ", ".join(READERS.installed()) or "none"
         raise SettingsError(

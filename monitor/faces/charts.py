@@ -40,7 +40,12 @@ OUTCOMES: dict[Outcome, tuple[str, str]] = {
     "inconclusive": ("#8a6d00", "diamond"),
     "unforeseen": ("#1f2933", "cross"),
 }
-AXES: dict[Axis, str] = {"flop": "training FLOP", "params": "parameters", "tokens": "training tokens"}
+AXES: dict[Axis, str] = {
+    "flop": "training FLOP",
+    "params": "parameters",
+    "tokens": "training tokens",
+    "effective_compute": "effective compute (FLOP)",
+}
 MEANING: dict[Why, str] = {
     "ok": "",
     "blind": "a break the policy cares about would have gone unseen",
@@ -182,7 +187,7 @@ def _headline(drawing: dict[str, Any]) -> str:
 
 def _x(scene: Scene, frame: Frame) -> alt.X:
     spelling = "replace(format(datum.value, '~s'), 'G', 'B')"  # 6.7B parameters, not 6.7G
-    if scene.axis == "flop":
+    if scene.axis in ("flop", "effective_compute"):
         spelling = "replace(format(datum.value, '~e'), '+', '')"
     ticks = ticks_of(frame.x)
     scale = alt.Scale(type="log", domain=list(frame.x), nice=False)

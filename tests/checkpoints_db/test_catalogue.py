@@ -71,6 +71,14 @@ def test_run_templates_and_fixed_values(tmp_path: Path):
     assert (found.run, found.tokens, found.flop, found.step, found.params) == ("model-7b", 2e12, 1e24, 7, 7e9)
 
 
+def test_the_step_may_come_from_the_source(tmp_path: Path):
+    known = catalogue(tmp_path, '[[run]]\nfamily = "f"\nmatch = "{run}"\ntokens_per_step = 3\nparams = 5\n')
+    assert known.place(reading("a", step=7)).tokens == 21
+    assert known.place(reading("a", tokens=20)).tokens == 20
+    with pytest.raises(Unplaced, match="tokens_per_step needs a step"):
+        known.place(reading("a"))
+
+
 def test_tokens_may_be_captured(tmp_path: Path):
     found = catalogue(tmp_path, '[[run]]\nfamily = "f"\nmatch = "{run}-{tokens}"\n').place(reading("olmo-300B"))
     assert (found.run, found.tokens, found.stage) == ("olmo", 3e11, "")
@@ -238,7 +246,6 @@ def test_a_table_without_models(tmp_path: Path):
             r"run uses \{size\}, which match does not capture",
         ),
         ('[[run]]\nfamily = "f"\nmatch = "{size}"\nparams = 3\n', r"params is given, and match captures \{size\}"),
-        ('[[run]]\nfamily = "f"\nmatch = "{run}"\ntokens_per_step = 3\n', "tokens_per_step needs a step"),
         ('[[run]]\nfamily = "f"\nmatch = "{run}@{step}"\ntokens_per_step = 3\ntokens = 4\n', "both give the tokens"),
         ('[[run]]\nfamily = "f"\nmatch = "{run}"\nparams = true\n', r":4: \[\[run\]\] params: .*number"),
         ('[[run]]\nfamily = "f"\nmatch = "{run}"\nparams = "7b"\n', r":4: \[\[run\]\] params: .*'7b'"),

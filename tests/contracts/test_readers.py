@@ -7,11 +7,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from acme import LOG, with_acme
+from acme import LOG, acme_from
 
 from checkpoints_db import readers as front
 from checkpoints_db.errors import EvidenceError, IncompleteResult, UnknownFormat, UnreadableFile
 from checkpoints_db.readers import HEAD_BYTES, READERS, Reader, Readout
+from checkpoints_db.readers.columns import columns_of
+from checkpoints_db.readers.mapped import Mapped
 from checkpoints_db.records import Reading
 
 DATA = Path(__file__).parents[1] / "data" / "readers"
@@ -26,19 +28,20 @@ OWN = {
 }
 EXAMPLES = [
     (name, path) for name, folders in OWN.items() for folder in folders for path in sorted((DATA / folder).iterdir())
-] + [("acme", LOG)]
-TEXTS = [(name, path) for name, path in EXAMPLES if path.suffix != ".eval"]
+] + [("acme", LOG), ("columns", DATA / "columns" / "history.csv")]
+TEXTS = [(name, path) for name, path in EXAMPLES if path.suffix not in (".eval", ".parquet")]
 each_text = pytest.mark.parametrize(("name", "path"), TEXTS, ids=lambda x: x.name if isinstance(x, Path) else x)
 each_example = pytest.mark.parametrize(("name", "path"), EXAMPLES, ids=lambda x: x.name if isinstance(x, Path) else x)
 
 
 with TemporaryDirectory() as site:
-    ASKED: dict[str, Reader] = {reader.name: reader for reader in with_acme(Path(site))}
+    MORE: tuple[Reader, ...] = (*acme_from(Path(site)), Mapped(columns_of(DATA / "columns.toml")))
+ASKED = {reader.name: reader for reader in (*READERS, *MORE)}
 
 
 def read(path: Path) -> Readout:
-    """With the built-in readers and the one of the example package."""
-    return front.read(path, tuple(ASKED.values()))
+    """With the built-in readers and those that settings can add: of the example package, and declared columns."""
+    return front.read(path, MORE)
 
 
 def test_every_registered_reader_has_an_example():
@@ -63,7 +66,7 @@ def test_it_reads_and_reads_the_same_again(name: str, path: Path):
     first, second = read(path), read(path)
     assert first == second
     assert first.digest == second.digest
-    assert first.reader == name
+    assert first.reader.partition(" ")[0] == name  # columns say which table of the declaration it was
     assert all(isinstance(reading, Reading) for reading in first.readings)
     assert first.readings or first.notes
 
@@ -91,7 +94,7 @@ def test_cut_off_anywhere_it_is_refused_or_whole_rows_remain(name: str, path: Pa
             accepted.append(part)
     assert all(str(here) in message for message in refused)
     assert len(refused) > len(accepted)
-    assert name == "table" or not accepted
+    assert name in ("table", "columns") or not accepted
     assert all(len(part.readings) < len(whole.readings) or part.notes for part in accepted)
 
 

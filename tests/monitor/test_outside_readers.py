@@ -12,7 +12,8 @@ from acme import LOG, install
 from lab import Lab
 from typer.testing import CliRunner
 
-from checkpoints_db.errors import SettingsError
+from checkpoints_db.errors import SettingsError, UnknownFormat
+from checkpoints_db.readers import read
 from monitor.daemon.jobs import readers_of
 from monitor.faces.cli import app
 
@@ -100,5 +101,23 @@ def test_what_cannot_be_used_as_a_reader_is_told(lab: Lab, put: Put, what: dict[
 
 
 def test_a_built_in_reader_may_be_named_and_is_asked_once(lab: Lab) -> None:
-    readers = readers_of(named(lab, "table", "table").settings)
-    assert [reader.name for reader in readers].count("table") == 1
+    table = Path(__file__).parents[1] / "data" / "readers" / "table" / "ladder.csv"
+    assert read(table, readers_of(named(lab, "table", "table").settings)).readings
+
+
+def test_the_plain_table_gives_way_to_no_reader_of_another_package(lab: Lab, put: Put) -> None:
+    put(more="\nAcme.recognises = lambda self, path, head: True\n")
+    table = lab.root / "rows.csv"
+    table.write_text("model,task,metric,value\nm,t,acc,0.5\n", encoding="utf-8")
+    with pytest.raises(UnknownFormat, match="acme and table both recognise"):
+        read(table, readers_of(named(lab, "acme").settings))
+
+
+def test_declared_columns_and_a_reader_of_another_package_are_asked_side_by_side(lab: Lab, put: Put) -> None:
+    put()
+    named(lab, "acme").config.write_text('columns = "columns.toml"\n' + lab.config.read_text(encoding="utf-8"))
+    declared = Path(__file__).parents[1] / "data" / "readers" / "columns.toml"
+    (lab.root / "columns.toml").write_bytes(declared.read_bytes())
+    readers = readers_of(lab.settings)
+    assert read(LOG, readers).reader == "acme"
+    assert read(declared.parent / "columns" / "history.csv", readers).reader == "columns history"

@@ -13,6 +13,7 @@ from checkpoints_db.records import Checkpoint, Reading
 from monitor.faces.cli import shell
 from monitor.faces.render import number, table
 
+SCALES = ("params", "tokens", "flop", "effective_compute")
 app = typer.Typer(no_args_is_help=True, help="Catalogue: which model is which run of which family, and how large.")
 
 
@@ -103,22 +104,31 @@ def _row(one: Counted, today: Placement) -> dict[str, Any]:
 
 def _moved(now: Checkpoint, then: Checkpoint) -> bool:
     """Whether the catalogue contradicts a placement; a scale it does not state came from the log and stands."""
-    scales = [(getattr(now, name), getattr(then, name)) for name in ("params", "tokens", "flop")]
+    scales = [(getattr(now, name), getattr(then, name)) for name in SCALES]
     differ = any(a is not None and (b is None or abs(a - b) > 1e-9 * b) for a, b in scales)
     place = (now.family, now.run, now.step, now.stage) != (then.family, then.run, then.step, then.stage)
-    return place or differ
+    return place or differ or now.estimator != then.estimator
 
 
 def _spelled(checkpoint: Checkpoint) -> str:
-    scales = {name: getattr(checkpoint, name) for name in ("params", "tokens", "flop")}
-    return ", ".join([checkpoint.id, *(f"{name} {number(x)}" for name, x in scales.items() if x is not None)])
+    scales = {name: getattr(checkpoint, name) for name in SCALES}
+    told = [f"{name.replace('_', ' ')} {number(x)}" for name, x in scales.items() if x is not None]
+    return ", ".join([checkpoint.id, *told, *([f"by {checkpoint.estimator}"] if checkpoint.estimator else [])])
 
 
 def _families(known: Catalogue, every: list[Counted]) -> list[dict[str, Any]]:
-    declared = {family.name: family.flop_counts for family in known.families}
+    estimators: dict[str, set[str]] = {}
+    for checkpoint in (one.checkpoint for one in every if one.checkpoint.estimator):
+        estimators.setdefault(checkpoint.family, set()).add(checkpoint.estimator)
     usual = {one.checkpoint.family: one.usual for one in every}
     return [
-        {"family": name, "flop_counts": declared.get(name, ""), "usual_ratio": middle} for name, middle in usual.items()
+        {
+            "family": name,
+            "flop_counts": known.flop_counts(name),
+            "usual_ratio": middle,
+            "estimators": sorted(estimators.get(name, ())),
+        }
+        for name, middle in usual.items()
     ]
 
 
@@ -140,9 +150,15 @@ def _drawn(rows: list[dict[str, Any]]) -> object:
 
 def _rest(value: dict[str, Any]) -> None:
     families = [
-        (f["family"], f["flop_counts"] or "not declared", number(f["usual_ratio"], 3)) for f in value["families"]
+        (
+            f["family"],
+            f["flop_counts"] or "not declared",
+            number(f["usual_ratio"], 3),
+            "; ".join(f["estimators"]) or "–",
+        )
+        for f in value["families"]
     ]
-    shell.say(table("What FLOP count", ("family", "flop_counts", "usual FLOP / 6ND"), families))
+    shell.say(table("What FLOP count", ("family", "flop_counts", "usual FLOP / 6ND", "estimator"), families))
     for warning in value["warnings"]:
         shell.say(f"warning: {warning}")
     if value["unplaced"]:

@@ -19,6 +19,7 @@ SETTINGS = """\
 
 store = "holdpoint.db"          # everything observed, expected and decided; one SQLite file
 catalogue = "catalogue.toml"    # which model is which run of which family, and how large
+# columns = "columns.toml"      # which column of W&B, MLflow and other exports means what
 policy = "policy.toml"          # or a name from the shelf: "default", "strict", "shadow"
 quarantine = "quarantine"       # copies of files that could not be read, each with its reason
 spool = "spool"                 # copies of what came from a URL or from standard input
@@ -57,7 +58,8 @@ CATALOGUE = """\
 
 # [[family]]
 # name = "my-family"            # runs that share data and recipe and differ only in scale
-# axis = "flop"                 # flop, params or tokens
+# axis = "flop"                 # flop, params, tokens or effective_compute
+# params_counts = "total"       # or "non-embedding": what the parameters count, and so what 6*params*tokens counts
 # compare_at = "step"           # rungs are compared at equal step; "any": all checkpoints make one series
 
 # [[run]]

@@ -59,7 +59,7 @@ def show(
         newest = max(judged.values(), key=lambda v: v.distance or 0.0) if judged else None
         used = store.judgements.forecast(newest.forecast) if newest and newest.forecast else sealed
         series = shell.beside(store, series.id, used)
-    axis = {"flop": "FLOP", "params": "params", "tokens": "tokens"}[series.axis]
+    axis = {"flop": "FLOP", "effective_compute": "effective compute"}.get(series.axis, series.axis)
     rows = [
         (
             p.run,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lab import Lab, write_table
+from lab import Lab, rung, write_table
 from typer.testing import CliRunner
 
 from checkpoints_db.catalogue import Catalogue
@@ -120,7 +120,10 @@ def test_explain_tells_what_place_refuses(tmp_path: Path) -> None:
             r"4|5.*declared twice",
         ),
         ('[[family]]\nname = "f"\nflop_counts = "a"\nflop_counts = "b"\n', "not TOML"),
-        ('[[run]]\nfamily = "f"\nmatch = "{run}"\nflop_counts = "a"\n', "unknown key"),
+        (
+            '[[family]]\nname = "f"\nflop_counts = "a"\n[[run]]\nfamily = "f"\nmatch = "{run}"\nflop_counts = "b"\n',
+            r"c\.toml:4: flop_counts is 'b', and its \[\[family\]\] says 'a'",
+        ),
         ('[[family]]\nname = "f"\nflop_counts = 6\n', "flop_counts"),
     ],
 )
@@ -146,3 +149,38 @@ def test_the_usual_ratio_is_that_of_the_many() -> None:
         Checkpoint(family="f", run="e", model="e"),
     ]
     assert [c.departs for c in counted(every)] == [True, False, False, False, False]
+
+
+EFFECTIVE = """\
+[[family]]
+name = "lab"
+axis = "effective_compute"
+compare_at = "any"
+estimator = "memo 12"
+efficiency = 1.0
+
+[[run]]
+family = "lab"
+match = "new/{run}"
+efficiency = 8
+"""
+
+
+def test_a_family_is_forecast_along_effective_compute(lab: Lab) -> None:
+    """The new recipe is an eighth of the FLOP of the next rung, and stands above the last rung all the same."""
+    (lab.root / "catalogue.toml").write_text(EFFECTIVE)
+    lab.baseline([r for i in range(5) for r in rung(i)])
+    rows = [{**r, "run": "", "family": "", "model": "new/s5", "flop": 1e18 * 4.0**5 / 8} for r in rung(5)]
+    write_table(lab.inbox / "new.csv", rows)
+    lab.cycle("scan")
+    code, said = check(lab)
+    assert (code, said["families"][0]["estimators"]) == (0, ["memo 12"])
+    with lab.store() as store:
+        checkpoint = store.evidence.results(run="s5")[0].result.checkpoint
+        outcomes = {v.metric.name: v.outcome for _, v in store.judgements.verdicts("lab")}
+    assert (checkpoint.effective_compute, checkpoint.estimator) == (1e18 * 4.0**5, "memo 12")
+    assert outcomes == {"nll": "expected", "acc": "expected"}
+    (lab.root / "catalogue.toml").write_text(EFFECTIVE.replace("memo 12", "memo 13"))
+    code, said = check(lab)
+    assert code == 1
+    assert any("would now place it otherwise" in w and "by memo 13" in w for w in said["warnings"])

@@ -1,0 +1,116 @@
+"""Where a reading stands: family, run, step, parameters, tokens, FLOP and effective compute, as an entry has them."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any
+
+from checkpoints_db.catalogue.convention import near
+from checkpoints_db.catalogue.entries import FORMULA, Family, Run, Size
+from checkpoints_db.catalogue.pattern import amount, fill
+from checkpoints_db.errors import Unplaced
+from checkpoints_db.records import Reading
+
+TOLERANCE = 0.01
+"""How far a source and the catalogue may differ in a scale they both state."""
+SCALES = ("params", "tokens", "flop")
+
+
+def by_entry(entry: Run, found: dict[str, str], reading: Reading, family: Family) -> dict[str, Any]:
+    """The fields of a checkpoint as the catalogue has them, completed by what the source says."""
+    size = _size(found["size"], reading, family) if "size" in found else Size()
+    step = int(found["step"]) if "step" in found else entry.step
+    _agree(reading, "step", reading.step, step, 0.0)
+    step = reading.step if step is None else step
+    params, tokens = _params(entry, size, reading, family), _tokens(entry, size, found, reading, step)
+    _agree(reading, "tokens", reading.tokens, tokens, TOLERANCE)
+    tokens = tokens or reading.tokens
+    flop = entry.flop
+    if flop == FORMULA:
+        flop = 6 * params * tokens if params and tokens else None
+    _agree(reading, "flop", reading.flop, flop, TOLERANCE)
+    return {
+        "family": entry.family,
+        "run": fill(entry.run, found) if entry.match else entry.run,
+        "step": step,
+        "params": params,
+        "tokens": tokens,
+        "flop": flop or reading.flop,
+    }
+
+
+def by_source(reading: Reading) -> dict[str, Any]:
+    """The fields of a checkpoint as a source that names its family and run has them."""
+    return {name: getattr(reading, name) for name in ("family", "run", "step", *SCALES)}
+
+
+def effective(reading: Reading, fields: dict[str, Any], entry: Run | None, family: Family) -> dict[str, Any]:
+    """Effective compute and its estimator, where the catalogue declares a factor.
+
+    Raises Unplaced where the family is ordered by it and nothing gives one: no factor is not a factor of 1.
+    """
+    factor = family.efficiency if entry is None or entry.efficiency is None else entry.efficiency
+    estimator = family.estimator or (entry.estimator if entry else "")
+    if factor is None:
+        if family.axis == "effective_compute":
+            why = (
+                f"family {family.name!r} is ordered by effective compute, and neither its [[family]] nor the entry "
+                "gives an efficiency"
+            )
+            raise Unplaced(reading.model, why)
+        return {}
+    flop = fields["flop"]
+    return {"estimator": estimator, "effective_compute": flop * factor if flop else None}
+
+
+def counted_alike(reading: Reading, fields: dict[str, Any]) -> None:
+    """Refuse FLOP that are not 6 * params * tokens, for families that count them so. Raises Unplaced."""
+    params, tokens, flop = (fields[name] for name in SCALES)
+    if not (params and tokens and flop):
+        return
+    ratio = flop / (6 * params * tokens)
+    if not near(ratio, 1.0):
+        why = (
+            f"its FLOP are {ratio:.3g} times 6 * params * tokens, and family {fields['family']!r} counts "
+            f"{FORMULA}; two conventions are never mixed: count it alike, or give it another family"
+        )
+        raise Unplaced(reading.model, why)
+
+
+def _params(entry: Run, size: Size, reading: Reading, family: Family) -> float | None:
+    params = entry.params if size.params is None else size.params
+    if reading.run is not None or reading.family is not None:  # a harness counts parameters in its own way
+        _agree(reading, "params", reading.params, params, TOLERANCE)
+    if params is None and family.params_counts != "non-embedding":  # harnesses count embeddings
+        return reading.params
+    return params
+
+
+def _tokens(entry: Run, size: Size, found: dict[str, str], reading: Reading, step: int | None) -> float | None:
+    tokens = amount(found["tokens"]) if "tokens" in found else entry.tokens
+    if tokens is not None:
+        return tokens
+    each = entry.tokens_per_step or size.tokens_per_step
+    if each is not None and step is None and reading.tokens is None:
+        raise Unplaced(reading.model, "tokens_per_step needs a step, and neither its name nor the source says one")
+    if each is not None and step is not None:
+        return step * each or None  # step 0 has seen nothing and has no place on an axis of tokens
+    return size.tokens
+
+
+def _size(captured: str, reading: Reading, family: Family) -> Size:
+    if not family.sizes:
+        return Size(params=amount(captured))
+    found = family.size(captured)
+    if found is None:
+        close = difflib.get_close_matches(captured, family.sizes, n=1)
+        hint = f"; did they mean {close[0]!r}?" if close else ""
+        listed = ", ".join(family.sizes)
+        why = f"size {captured!r} is not in [family.sizes] of {family.name!r} ({listed}){hint}"
+        raise Unplaced(reading.model, why)
+    return found
+
+
+def _agree(reading: Reading, what: str, source: float | None, ours: float | None, tolerance: float) -> None:
+    if source is not None and ours is not None and abs(source - ours) > tolerance * abs(ours):
+        raise Unplaced(reading.model, f"{what} is {source:g} in the source and {ours:g} in the catalogue")
