@@ -1,4 +1,7 @@
-"""Tables of one SQLite file: four verbs, for one row and for many, and a transaction. The only door to SQL (with the steps of `migrations`)."""
+"""Tables of one SQLite file: four verbs, for one row or many, and a transaction.
+
+The only door to SQL (with the steps of `migrations`).
+"""
 
 from __future__ import annotations
 
