@@ -6,8 +6,10 @@ import json
 import math
 import re
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import IO, Any, NoReturn
 
 from pydantic import ValidationError
 
@@ -49,15 +51,22 @@ _GAPS = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=float, parse_
 _LOOSE = json.JSONDecoder()
 
 
-def head_of(path: Path, size: int) -> bytes:
-    """The first `size` bytes of a file. Raises UnreadableFile when there is none, or it cannot be opened."""
+@contextmanager
+def opened(path: Path) -> Iterator[IO[bytes]]:
+    """A file, to be read from its beginning. Raises UnreadableFile when there is none, or it cannot be read."""
     try:
         if not path.is_file():
             raise UnreadableFile(str(path), "", "there is no file here")
         with path.open("rb") as file:
-            return file.read(size)
+            yield file
     except OSError as error:
         raise UnreadableFile(str(path), "", f"cannot be opened: {error.strerror or error}") from error
+
+
+def head_of(path: Path, size: int) -> bytes:
+    """The first `size` bytes of a file. Raises UnreadableFile when there is none, or it cannot be opened."""
+    with opened(path) as file:
+        return file.read(size)
 
 
 def text_of(path: Path) -> str:

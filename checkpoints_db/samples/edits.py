@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, get_args
 
+import numpy as np
+from numpy.typing import NDArray
+from rapidfuzz import process
 from rapidfuzz.distance import Levenshtein
 
 Tokens = Literal["characters", "whitespace"]
@@ -44,3 +47,27 @@ def edit_distance(answer: str, targets: Sequence[str], by: Tokens) -> int:
     if len(given) * longest > LARGEST:
         raise ValueError(f"an answer of {len(given)} and a target of {longest} {by} are too long to compare")
     return min(Levenshtein.distance(given, each) for each in wanted)
+
+
+def edit_distances(answers: Sequence[str], targets: Sequence[Sequence[str]], by: Tokens) -> NDArray[np.int64]:
+    """`edit_distance` of each answer to the nearest of its own targets, many at once; shape (n,).
+
+    >>> edit_distances(["kitten", "dog"], [["sitting"], ["cat", "dogs"]], "characters").tolist()
+    [3, 1]
+    """
+    sizes = np.array([len(each) for each in targets], dtype=np.intp)
+    if not np.all(sizes):
+        raise ValueError("an edit distance needs a target")
+    if not sizes.size:
+        return np.empty(0, dtype=np.int64)
+    given = [tokens(answer, by) for answer, each in zip(answers, targets, strict=True) for _ in each]
+    wanted = [tokens(target, by) for each in targets for target in each]
+    lengths = np.array([[len(one) for one in given], [len(one) for one in wanted]])
+    starts = np.cumsum(sizes) - sizes
+    longest = np.maximum.reduceat(lengths[1], starts)
+    if (long := np.flatnonzero(lengths[0][starts] * longest > LARGEST)).size:
+        why = f"an answer of {lengths[0][starts][long[0]]} and a target of {longest[long[0]]} {by}"
+        raise ValueError(f"{why} are too long to compare")
+    distances = process.cpdist(given, wanted, scorer=Levenshtein.distance, dtype=np.int64)
+    nearest: NDArray[np.int64] = np.minimum.reduceat(distances, starts)
+    return nearest
