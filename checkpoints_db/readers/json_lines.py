@@ -9,7 +9,7 @@ from typing import IO, Any, NamedTuple
 from checkpoints_db.errors import IncompleteResult, UnreadableFile
 from checkpoints_db.readers.strict import json_of, object_of, opened
 
-BLOCK = 1 << 20
+BLOCK = 1 << 18
 """Bytes that are looked at together."""
 MAX_LINE = 16 * 1024 * 1024
 """Longer lines are refused: no harness writes that much about one document."""
@@ -33,11 +33,25 @@ class RawLine(NamedTuple):
 
 
 class Block(NamedTuple):
-    """Whole lines that are not empty. `raw` has them all, the first byte of it stands at `offset` of the file."""
+    """Some lines as bytes: the first of them has this `number`, and begins at `offset` of the file."""
 
     raw: bytes
+    number: int
     offset: int
-    lines: list[RawLine]
+
+    def texts(self) -> list[bytes]:
+        """Every line without its end, empty ones too."""
+        found = self.raw.split(b"\n")  # only there: a model may write U+2028 inside a string
+        return found if found[-1] else found[:-1]
+
+    def lines(self) -> list[RawLine]:
+        """The lines that are not empty."""
+        found, number, offset = [], self.number, self.offset
+        for text in self.texts():
+            if text and not text.isspace():
+                found.append(RawLine(number, offset, text))
+            number, offset = number + 1, offset + len(text) + 1
+        return found
 
 
 def blocks_of(path: Path) -> Iterator[Block]:
@@ -57,20 +71,10 @@ def blocks_of(path: Path) -> Iterator[Block]:
                 continue
             whole, rest = (rest + chunk[:cut], chunk[cut:]) if chunk else (rest, b"")
             if whole:
-                found = _lines(whole, number, offset)
-                yield Block(whole, offset, found)
+                yield Block(whole, number, offset)
             number, offset = number + whole.count(b"\n"), offset + len(whole)
             if not chunk:
                 return
-
-
-def _lines(whole: bytes, number: int, offset: int) -> list[RawLine]:
-    found = []
-    for text in whole.split(b"\n"):  # only there: a model may write U+2028 inside a string
-        if text and not text.isspace():
-            found.append(RawLine(number, offset, text))
-        number, offset = number + 1, offset + len(text) + 1
-    return found
 
 
 def line_at(path: Path, number: int, offset: int) -> Line:
@@ -129,5 +133,5 @@ def lines_of(path: Path) -> Iterator[Line]:
     Raises IncompleteResult when the last one is cut off, UnreadableFile naming the line otherwise.
     """
     for block in blocks_of(path):
-        for line in block.lines:
+        for line in block.lines():
             yield line_of(line, path)

@@ -14,6 +14,7 @@ from checkpoints_db.readers.lm_eval_columns import Columns, Wrong, likelihood_co
 from checkpoints_db.readers.lm_eval_file import Places, Rows
 from checkpoints_db.readers.lm_eval_log import Json
 from checkpoints_db.readers.lm_eval_rows import LOWEST, ROUNDING, Row, choice_text, requests_of, stated_acc
+from checkpoints_db.readers.lm_eval_shape import Pair
 
 
 class Answers:
@@ -24,7 +25,7 @@ class Answers:
         self._rolling = config["output_type"] == "loglikelihood_rolling"
         self._checked = not self._rolling and not config.get("process_results")
         self._delimiter = str(config.get("target_delimiter", " "))
-        self.typed = {"filtered_resps": list[str] if self._rolling else list[tuple[str, str]], "acc": float}
+        self.typed = {"filtered_resps": list[str] if self._rolling else list[Pair], "acc": float}
         self._columns = Columns("log_likelihood", "wrong", "bytes", "characters")
         self._clear()
 
@@ -37,6 +38,10 @@ class Answers:
         self._bytes.append(size_of(text))
         self._characters.append(len(text))
 
+    def block(self, rows: list[Any], mine: list[Any]) -> bool:
+        """One row after the other is fast enough: each has one text."""
+        return False
+
     def fast(self, row: Any) -> bool:
         """Take a row with one request and one answer."""
         answers = row.filtered_resps
@@ -44,7 +49,7 @@ class Answers:
             return False
         (asked,) = row.arguments.values()
         text = asked.arg_0 if self._rolling else asked.arg_1
-        said, greedy = (answers[0], "") if self._rolling else answers[0]
+        said, greedy = (answers[0], "") if self._rolling else (answers[0].ll, answers[0].greedy)
         try:
             ll = float(said)
         except ValueError:

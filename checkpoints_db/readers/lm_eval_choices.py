@@ -28,6 +28,7 @@ from checkpoints_db.readers.lm_eval_rows import (
     several_contexts,
     stated_acc,
 )
+from checkpoints_db.readers.lm_eval_shape import Pair
 from checkpoints_db.samples.choices import Counts, Marks
 from checkpoints_db.samples.estimate import Floats
 
@@ -49,7 +50,13 @@ class Choices:
 
     def __init__(self, config: Json, path: Path) -> None:
         # Rows with mutual information have requests that are no choices; their type fits no row, so all go strictly.
-        self.typed = {"target": str, "filtered_resps": list[tuple[str, str]], "acc": float, "acc_mutual_info": None}
+        self.typed = {
+            "target": str,
+            "filtered_resps": list[Pair],
+            "resps": list[list[Pair]],
+            "acc": float,
+            "acc_mutual_info": None,
+        }
         self.config, self.path = config, path
         self._delimiter = str(config.get("target_delimiter", " "))
         self._columns = Columns(*_FLOATS, *_WHOLE)
@@ -60,6 +67,41 @@ class Choices:
         self._lls, self._widths, self._marked = list[float](), list[int](), list[int]()
         self._lengths, self._accs, self._known = list[int](), list[float](), list[int]()
         self._bytes, self._characters = list[int](), list[int]()
+
+    def block(self, rows: list[Any], mine: list[Any]) -> bool:
+        """Take rows whose targets are indices of one of several continuations."""
+        lengths = [len(row.arguments) for row in mine]
+        pairs = [row.filtered_resps for row in mine]
+        targets = [row.target for row in mine]
+        if not mine:
+            return True
+        if None in pairs or None in targets or min(lengths) < 2 or lengths != list(map(len, pairs)):
+            return False
+        together = "".join(targets)
+        if not (together.isdigit() and together.isascii()) or max(map(len, targets)) > 9:
+            return False
+        texts = [asked.arg_1 for row in mine for asked in row.arguments.values()]
+        starts = np.cumsum([0, *lengths[:-1]])
+        if texts[0] is None or any(texts[start] == texts[start + 1] for start in starts.tolist()):
+            return False
+        try:
+            right, lls = np.array(list(map(int, targets))), [float(pair.ll) for each in pairs for pair in each]
+        except ValueError:  # no number, or an empty target
+            return False
+        if not np.all(right < lengths):
+            return False
+        texts = [text.removeprefix(self._delimiter) for text in texts]
+        places = (starts + right).tolist()
+        answers, before = [texts[place] for place in places], len(self._lls)
+        self._marked += [before + place for place in places]
+        self._lls += lls
+        self._widths += map(len, texts)
+        self._lengths += lengths
+        self._accs += [np.nan if row.acc is None else row.acc for row in mine]
+        self._known += [0] * len(mine)
+        self._bytes += [len(text.encode()) for text in answers]
+        self._characters += map(len, answers)
+        return True
 
     def fast(self, row: Any) -> bool:
         """Take a row whose target is the index or the text of one of several continuations."""
@@ -78,7 +120,7 @@ class Choices:
         if right >= k:
             return False
         try:
-            lls = [float(pair[0]) for pair in pairs]
+            lls = [float(pair.ll) for pair in pairs]
         except ValueError:
             return False
         self._marked.append(len(self._lls) + right)

@@ -11,20 +11,28 @@ from array import array
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Annotated, Any, NamedTuple, Protocol
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from checkpoints_db.errors import IncompleteResult, UnreadableFile
 from checkpoints_db.readers.json_lines import RawLine, blocks_of, line_at, line_of
 from checkpoints_db.readers.likelihood_metrics import Found
-from checkpoints_db.readers.lm_eval_rows import Row, row_of
+from checkpoints_db.readers.lm_eval_rows import LARGEST_ID, Row, row_of
 from checkpoints_db.readers.lm_eval_shape import Shapes, keys_in
 from checkpoints_db.readers.strict import json_of, opened, text_of
 
+TOGETHER = 32
+"""Rows that are decoded at a time: few enough to stay in the processor's cache."""
+ENOUGH = 4096
+"""Rows that are computed with at a time, at least."""
 Places = NDArray[np.intp]
 """Which of the rows of a file, in the order of the file."""
+
+
+_ID = Annotated[int, msgspec.Meta(ge=0, le=LARGEST_ID)]
 
 
 class Measure(Protocol):
@@ -33,6 +41,9 @@ class Measure(Protocol):
     @property
     def typed(self) -> Mapping[str, Any]:
         """Fields that are used, and the types under which they are decoded fast; `doc_id` and `filter` are added."""
+
+    def block(self, rows: list[Any], mine: list[Any]) -> bool:
+        """Take whole `rows` of one shape at once, of which `mine` are measured; False, and nothing taken, otherwise."""
 
     def fast(self, row: Any) -> bool:
         """Take a row of the usual shape; False, and nothing taken, where it has to be read strictly."""
@@ -48,6 +59,17 @@ class Measure(Protocol):
 
     def found(self, rows: Rows, kept: Places, notes: list[str]) -> Found:
         """The metrics over the rows that count. Raises UnreadableFile naming the first row that is wrong."""
+
+
+class _Lines(NamedTuple):
+    """Lines that are looked at together."""
+
+    number: int
+    """Of the first."""
+    offsets: list[int]
+    texts: list[bytes]
+    keys: list[int]
+    """How many the JSON of each has."""
 
 
 class Rows:
@@ -91,23 +113,59 @@ class Rows:
         measure.settle()
 
     def _through_lines(self, measure: Measure) -> None:
-        shapes = Shapes({**measure.typed, "doc_id": int, "filter": str})
+        shapes = Shapes({**measure.typed, "doc_id": _ID, "filter": str})
+        settled = 0
         for block in blocks_of(self.path):
-            decoded = [shapes.decoded(line.raw) for line in block.lines]
-            starts = np.array([line.offset - block.offset for line in block.lines] + [len(block.raw)], dtype=np.int64)
-            keys = keys_in(block.raw, starts).tolist()
-            for line, (row, known), counted in zip(block.lines, decoded, keys, strict=True):
-                if row is not None and known == counted and self._fast(row, measure, line):
-                    continue
-                body = line_of(line, self.path).body
-                if row is None:
-                    shapes.learn(body, line.raw)
-                self._strictly(row_of(f"line {line.number}", body, self.path), measure, line.number, line.offset)
-            measure.settle()
+            texts = block.texts()
+            starts = np.cumsum([0, *[len(text) + 1 for text in texts]])
+            keys, offsets = keys_in(block.raw, starts).tolist(), (starts + block.offset).tolist()
+            for start in range(0, len(texts), TOGETHER):
+                part = slice(start, start + TOGETHER)
+                lines = _Lines(block.number + start, offsets[:-1][part], texts[part], keys[part])
+                if not self._at_once(lines, shapes, measure):
+                    self._one_by_one(lines, shapes, measure)
+            if len(self) - settled >= ENOUGH:
+                measure.settle()
+                settled = len(self)
+        measure.settle()
+
+    def _at_once(self, lines: _Lines, shapes: Shapes, measure: Measure) -> bool:
+        """Take lines whose rows are all of the usual shape; False, and nothing taken, where one is not."""
+        rows, known = shapes.all_decoded(lines.texts)
+        if not rows or known != lines.keys:
+            return False
+        filters = ["none" if row.filter is None else row.filter for row in rows]
+        names = dict.fromkeys(filters)
+        mine = rows
+        if names.keys() != {self.chosen}:
+            mine = [row for row, name in zip(rows, filters, strict=True) if name == self.chosen]
+        if not measure.block(rows, mine):
+            return False
+        for name in names:
+            self._named.setdefault(name, len(self._named))
+        self._doc_ids.extend([row.doc_id for row in rows])
+        self._filters.extend([self._named[name] for name in filters])
+        self._numbers.extend(range(lines.number, lines.number + len(rows)))
+        self._offsets.extend(lines.offsets)
+        self.unnamed = self.unnamed or rows[0].filter is None
+        return True
+
+    def _one_by_one(self, lines: _Lines, shapes: Shapes, measure: Measure) -> None:
+        for place, raw in enumerate(lines.texts):
+            if not raw or raw.isspace():
+                continue
+            line = RawLine(lines.number + place, lines.offsets[place], raw)
+            row, known = shapes.decoded(raw)
+            if row is not None and known == lines.keys[place] and self._fast(row, measure, line):
+                continue
+            body = line_of(line, self.path).body
+            if row is None:
+                shapes.learn(body, raw)
+            self._strictly(row_of(f"line {line.number}", body, self.path), measure, line.number, line.offset)
 
     def _fast(self, row: Any, measure: Measure, line: RawLine) -> bool:
         chosen = "none" if row.filter is None else row.filter
-        if row.doc_id < 0 or (chosen == self.chosen and not measure.fast(row)):
+        if chosen == self.chosen and not measure.fast(row):
             return False
         if chosen != self.chosen:
             measure.passed(row)

@@ -50,7 +50,9 @@ class Generated:
         self._columns = Columns("wrong", "drawn", "correct", "first")
         self._answers, self._said = Columns("characters", "whitespace"), Columns("said")
         self._too_long: dict[str, tuple[int, str]] = {}
-        self._questions, self._documents, self._stated = list[Question | None](), list[int](), list[float]()
+        self._questions, self._documents, self._stated = list[Question | None](), list[int](), list[float | None]()
+        self._plain: tuple[list[int], list[str], list[str]] = ([], [], [])
+        """Documents, answers and targets of the rows with one of each."""
         self._settled = 0
 
     @property
@@ -58,11 +60,26 @@ class Generated:
         """Whether a target of several words came after blocks that had none: their distances in words are missing."""
         return self.several_words and not self._words
 
+    def block(self, rows: list[Any], mine: list[Any]) -> bool:
+        """Take rows with one answer each and a target that is a text."""
+        given, targets = [row.resps for row in mine], [row.target for row in mine]
+        if None in given or None in targets or any(len(each) != 1 or len(each[0]) != 1 for each in given):
+            return False
+        if any("[" in target for target in targets):
+            return False
+        self._stated += [row.exact_match for row in rows]  # None becomes NaN
+        self._take_questions()
+        self._plain[0].extend([row.doc_id for row in mine])
+        self._plain[1].extend([each[0][0].strip().rstrip(".").rstrip() for each in given])
+        self._plain[2].extend([target.strip().rstrip(".").rstrip() for target in targets])
+        return True
+
     def fast(self, row: Any) -> bool:
         """Take a row with the answers to one request, and a target that is a text."""
         given, target = row.resps, row.target
         if given is None or len(given) != 1 or not given[0] or target is None or target.lstrip()[:1] == "[":
             return False
+        self._take_plain()
         self._questions.append(Question([_bare(answer) for answer in given[0]], [_bare(target)]))
         self._documents.append(row.doc_id)
         self.passed(row)
@@ -70,6 +87,7 @@ class Generated:
 
     def strict(self, row: Row) -> None:
         """Take a row as it comes; of one that is wrong only that."""
+        self._take_plain()
         try:
             self._questions.append(question_of(row, self.path))
         except UnreadableFile:
@@ -93,12 +111,16 @@ class Generated:
         """The numbers of each answer of one block."""
         self._said.add(said=np.array(self._stated, dtype=float))
         self._stated = []
+        self._take_plain()
+        self._take_questions()
+
+    def _take_questions(self) -> None:
+        """The rows that were taken one by one."""
+        if not self._questions:
+            return
         whole = [question or Question([""], [""]) for question in self._questions]
-        if not self.several_words:
-            self.several_words = any(len(t.split()) > 1 for q in whole for t in q.targets)
-            self._words = self._words or (self.several_words and not self._settled)
-        distances = {by: self._distances(whole, by) for _, by in _WAYS if by == "characters" or self._words}
-        self._answers.add(**distances)
+        self._look_for_words([target for question in whole for target in question.targets])
+        self._answers.add(**{by: self._distances(whole, by) for by in self._ways()})
         marks = [self._marks(question) for question in whole]
         self._columns.add(
             wrong=np.array([Wrong.ROW if question is None else 0 for question in self._questions], dtype=np.int8),
@@ -108,6 +130,34 @@ class Generated:
         )
         self._settled += len(whole)
         self._questions, self._documents = [], []
+
+    def _take_plain(self) -> None:
+        """The rows of one answer and one target each."""
+        documents, answers, targets = self._plain
+        if not documents:
+            return
+        self._plain = ([], [], [])
+        self._look_for_words(targets)
+        for by in self._ways():
+            try:
+                distances = samples.edit_distance_pairs(answers, targets, by)
+            except ValueError:
+                self._documents = documents
+                whole = [Question([answer], [target]) for answer, target in zip(answers, targets, strict=True)]
+                distances = self._distances(whole, by)
+                self._documents = []
+            self._answers.add(**{by: distances})
+        n = len(answers)
+        nothing = np.zeros(n, dtype=np.int32)
+        self._columns.add(wrong=nothing.astype(np.int8), drawn=nothing + 1, correct=nothing, first=np.zeros(n))
+        self._settled += n
+
+    def _look_for_words(self, targets: list[str]) -> None:
+        if not self.several_words and any(len(target.split()) > 1 for target in targets):
+            self.several_words, self._words = True, not self._settled
+
+    def _ways(self) -> list[samples.Tokens]:
+        return [by for _, by in _WAYS if by == "characters" or self._words]
 
     def _distances(self, whole: list[Question], by: samples.Tokens) -> Any:
         answers = [answer for question in whole for answer in question.answers]

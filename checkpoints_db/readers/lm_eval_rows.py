@@ -18,6 +18,10 @@ LOWEST = -1e12
 """No text is this unlikely; a number below it is damage."""
 
 
+LARGEST_ID = 2**53
+"""Larger whole numbers are not kept exactly by every program that writes JSON."""
+
+
 class Row(NamedTuple):
     """One line (or, in 0.4.2, one element of the array)."""
 
@@ -40,6 +44,8 @@ def row_of(where: str, body: Any, path: Path) -> Row:
     """One row from its JSON. Raises UnreadableFile naming line and field."""
     row = object_of(body, path, where)
     doc_id = count_of(row.get("doc_id"), path, f"{where}, doc_id", least=0)
+    if doc_id > LARGEST_ID:
+        raise UnreadableFile(str(path), f"{where}, doc_id", f"{doc_id:.3g} is no number of a document")
     return Row(where, doc_id, str(row.get("filter", "none")), row)
 
 

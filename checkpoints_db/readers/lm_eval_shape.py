@@ -17,9 +17,15 @@ from numpy.typing import NDArray
 
 MOST = 8
 """Shapes that are learnt of one file; rows of yet another one are read strictly."""
-_COLON, _QUOTE = ord(":"), ord('"')
-_SPACES = np.frombuffer(b" \t\r", dtype=np.uint8)
+_COLON, _QUOTE, _SPACE = ord(":"), ord('"'), ord(" ")
 _REFUSED = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+
+
+class Pair(msgspec.Struct, array_like=True, forbid_unknown_fields=True, gc=False):
+    """A log-likelihood, and whether the greedy answer was the one asked for: a list of two texts since 0.4.3."""
+
+    ll: str
+    greedy: str
 
 
 class Shape:
@@ -47,6 +53,15 @@ class Shape:
         except _REFUSED:
             return None
 
+    def all_decoded(self, raws: list[bytes]) -> tuple[list[Any], list[int]]:
+        """All rows and their numbers of keys, or none where one of them does not have this shape."""
+        try:
+            rows: list[Any] = list(map(self._decode, raws))
+        except _REFUSED:
+            return [], []
+        fixed, each = self._fixed, 1 + self._each
+        return rows, [fixed + each * len(row.arguments) for row in rows]
+
     def keys(self, row: Any) -> int:
         """Different keys in a decoded row; where some lie in a list they are left out, and the row will not fit."""
         return self._fixed + len(row.arguments) * (1 + self._each)
@@ -70,6 +85,13 @@ class Shapes:
         if shape.decoded(raw) is not None:
             self._known.append(shape)
 
+    def all_decoded(self, raws: list[bytes]) -> tuple[list[Any], list[int]]:
+        """All rows and their numbers of keys, where they are of one shape; empty lists otherwise."""
+        for shape in self._known:
+            if raws and shape.decoded(raws[0]) is not None:
+                return shape.all_decoded(raws)
+        return [], []
+
     def decoded(self, raw: bytes) -> tuple[Any, int]:
         """The row and its number of keys; (None, 0) where it has none of the shapes."""
         for shape in self._known:
@@ -92,13 +114,13 @@ def keys_in(raw: bytes, starts: NDArray[np.int64]) -> NDArray[np.int64]:
     before = colons - 1
     found = text[before]
     for _ in range(3):
-        blank = np.isin(found, _SPACES)
+        blank = found <= _SPACE  # other control characters are no JSON
         if not blank.any():
             break
         before = before - blank
         found = text[before]
     # What is still blank after three steps counts as a key: such a line is read strictly.
-    keys = colons[(found == _QUOTE) | np.isin(found, _SPACES)]
+    keys = colons[(found == _QUOTE) | (found <= _SPACE)]
     return np.diff(np.searchsorted(keys, starts))
 
 

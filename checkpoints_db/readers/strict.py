@@ -14,7 +14,7 @@ from typing import IO, Any, NoReturn
 from pydantic import ValidationError
 
 from checkpoints_db.errors import IncompleteResult, UnreadableFile
-from checkpoints_db.readers.base import MAX_BYTES
+from checkpoints_db.readers.base import MAX_TEXT
 from checkpoints_db.records import Metric, Reading
 
 _DECIMAL = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
@@ -71,9 +71,10 @@ def head_of(path: Path, size: int) -> bytes:
 
 def text_of(path: Path) -> str:
     """The whole file as text, without BOM. Raises UnreadableFile when it cannot be opened, is too large, no UTF-8."""
-    raw = head_of(path, MAX_BYTES + 1)
-    if len(raw) > MAX_BYTES:
-        raise UnreadableFile(str(path), "size", f"more than the limit of {MAX_BYTES} bytes; split the file")
+    raw = head_of(path, MAX_TEXT + 1)
+    if len(raw) > MAX_TEXT:
+        why = f"more than the limit of {MAX_TEXT} bytes for a file that is read whole; split the file"
+        raise UnreadableFile(str(path), "size", why)
     if b"\0" in raw:
         line = raw.count(NEWLINE, 0, raw.index(0)) + 1
         raise UnreadableFile(str(path), f"line {line}", "a zero byte; this is not text")

@@ -60,14 +60,26 @@ def edit_distances(answers: Sequence[str], targets: Sequence[Sequence[str]], by:
         raise ValueError("an edit distance needs a target")
     if not sizes.size:
         return np.empty(0, dtype=np.int64)
-    given = [tokens(answer, by) for answer, each in zip(answers, targets, strict=True) for _ in each]
-    wanted = [tokens(target, by) for each in targets for target in each]
-    lengths = np.array([[len(one) for one in given], [len(one) for one in wanted]])
-    starts = np.cumsum(sizes) - sizes
-    longest = np.maximum.reduceat(lengths[1], starts)
-    if (long := np.flatnonzero(lengths[0][starts] * longest > LARGEST)).size:
-        why = f"an answer of {lengths[0][starts][long[0]]} and a target of {longest[long[0]]} {by}"
-        raise ValueError(f"{why} are too long to compare")
-    distances = process.cpdist(given, wanted, scorer=Levenshtein.distance, dtype=np.int64)
-    nearest: NDArray[np.int64] = np.minimum.reduceat(distances, starts)
+    given = [answer for answer, each in zip(answers, targets, strict=True) for _ in each]
+    distances = edit_distance_pairs(given, [target for each in targets for target in each], by)
+    nearest: NDArray[np.int64] = np.minimum.reduceat(distances, np.cumsum(sizes) - sizes)
     return nearest
+
+
+def edit_distance_pairs(answers: Sequence[str], targets: Sequence[str], by: Tokens) -> NDArray[np.int64]:
+    """`edit_distance` of each answer to its one target, many at once; shape (n,).
+
+    >>> edit_distance_pairs(["the red cat", "dog"], ["a red cat", "dog"], "whitespace").tolist()
+    [1, 0]
+    """
+    if by == "characters":
+        given, wanted = list[Sequence[str]](answers), list[Sequence[str]](targets)
+    else:
+        given, wanted = ([tokens(text, by) for text in texts] for texts in (answers, targets))
+    work = np.array(list(map(len, given))) * np.array(list(map(len, wanted)))
+    if (long := np.flatnonzero(work > LARGEST)).size:
+        first = long[0]
+        why = f"an answer of {len(given[first])} and a target of {len(wanted[first])} {by}"
+        raise ValueError(f"{why} are too long to compare")
+    distances: NDArray[np.int64] = process.cpdist(given, wanted, scorer=Levenshtein.distance, dtype=np.int64)
+    return distances
