@@ -187,7 +187,13 @@ class Choices:
                 np.array(self._widths)[flat],
             )
         count[known == _UNKNOWN] = _UNKNOWN
-        self._columns.add(**found, wrong=wrong, right=count, bytes=self._bytes, characters=self._characters)
+        self._columns.add(
+            **found,
+            wrong=wrong.astype(np.int8),
+            right=count.astype(np.int32),
+            bytes=np.array(self._bytes, dtype=np.int32),
+            characters=np.array(self._characters, dtype=np.int32),
+        )
         self._clear()
 
     def _numbers(
@@ -210,16 +216,16 @@ class Choices:
     def found(self, rows: Rows, kept: Places, notes: list[str]) -> Found:
         """The metrics over the rows that count. Raises UnreadableFile naming the first row that is wrong."""
         mine = rows.measured(kept)
-        table = self._columns.at(mine)
-        if (bad := np.flatnonzero(table["wrong"] == Wrong.ROW)).size:
+        wrong, rights = self._columns.of("wrong")[mine], self._columns.of("right")[mine]
+        if (bad := np.flatnonzero(wrong == Wrong.ROW)).size:
             document_of(row := rows.again(rows.place_of(mine[bad[0]])), self.config, self.path)
             stated_acc(row, self.path)
-        if (bad := np.flatnonzero(table["wrong"] == Wrong.ACC)).size:
+        if (bad := np.flatnonzero(wrong == Wrong.ACC)).size:
             if self.config.get("process_results"):
                 notes.append("the task computes its own acc, its samples could not be verified; no continuous metric")
                 return []
             raise self._contradicted(rows.again(rows.place_of(mine[bad[0]])))
-        if (unknown := np.flatnonzero(table["right"] == _UNKNOWN)).size:
+        if (unknown := np.flatnonzero(rights == _UNKNOWN)).size:
             # Leaving out only the documents answered wrongly would flatter the model.
             first = rows.doc_ids[rows.place_of(mine[unknown[0]])]
             notes.append(
@@ -227,7 +233,7 @@ class Choices:
                 "no continuous metric"
             )
             return []
-        answered = table["right"] > 0
+        answered = rights > 0
         if left := int((~answered).sum()):
             notes.append(f"{left} documents have no right answer among their choices and were left out")
         if not answered.any():

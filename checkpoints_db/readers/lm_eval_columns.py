@@ -38,8 +38,12 @@ class Columns:
             self._blocks[name].append(np.asarray(values))
 
     def at(self, places: Places) -> dict[str, NDArray[Any]]:
-        """These rows, in this order."""
-        return {name: self.of(name)[places] for name in self._blocks}
+        """These rows, in this order; the columns are gone afterwards, so that they are not in memory twice."""
+        found = {}
+        for name in list(self._blocks):
+            found[name] = self.of(name)[places]
+            del self._blocks[name]
+        return found
 
     def of(self, name: str) -> NDArray[Any]:
         """One whole column."""

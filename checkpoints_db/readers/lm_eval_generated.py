@@ -187,12 +187,13 @@ class Generated:
     def found(self, rows: Rows, kept: Places, notes: list[str]) -> Found:
         """The metrics over the rows that count. Raises UnreadableFile naming the first row that is wrong."""
         mine = rows.measured(kept)
+        drawn = self._columns.of("drawn")
         table = self._columns.at(mine)
         if (bad := np.flatnonzero(table["wrong"])).size:
             question_of(rows.again(rows.place_of(mine[bad[0]])), self.path)
         doc_ids = rows.doc_ids[kept[rows.is_chosen[kept]]]
         found: Found = []
-        places = _answers_of(self._columns.at(np.arange(rows.is_chosen.sum()))["drawn"], mine)
+        places = _answers_of(drawn, mine)
         for metric, by in _WAYS:
             if by == "whitespace" and not self.several_words:  # of one word it would be exact match again
                 continue
