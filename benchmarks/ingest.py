@@ -4,7 +4,7 @@
 
 `--data` (or HOLDPOINT_LOGS) names a folder with real logs; their rows and samples are repeated, with fresh ids, until
 the file is large enough. Without it the rows are made here, in the same format. Every reading is a process of its own:
-its peak memory is what the kernel says of it. `--inspect-python` is an interpreter that has inspect_ai, which is not among
+its peak memory is what the kernel says of it. `--inspect-python` is an interpreter that has inspect_ai, which is not one of
 our dependencies; without it `.eval` logs are left out, and the table says so.
 """
 
