@@ -4,8 +4,8 @@
 
 `--data` (or HOLDPOINT_LOGS) names a folder with real logs; their rows and samples are repeated, with fresh ids, until
 the file is large enough. Without it the rows are made here, in the same format. Every reading is a process of its own:
-its peak memory is what the kernel says of it. `--inspect-python` is an interpreter that has inspect_ai, which is not one of
-our dependencies; without it `.eval` logs are left out, and the table says so.
+its peak memory is what the kernel says of it. `--inspect-python` is an interpreter that has inspect_ai, which we do not
+depend on; without it `.eval` logs are left out, and the table says so.
 """
 
 from __future__ import annotations
