@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
@@ -103,12 +103,20 @@ class Evidence:
 
     def sight(self, path: str, size: int, mtime_ns: int, at: datetime, sha256: str = "") -> Sighting:
         """Remember that `path` was seen, keeping the moment it was first seen with its present content or growth."""
-        old = self.sighting(path)
-        growing = old is not None and not old.sha256
-        first_at, after = (old.seen_at, old.seen_after) if old and growing else (at, self._ledger.head[0])
-        row = {"path": path, "size": size, "mtime_ns": mtime_ns, "seen_at": stamp(first_at), "seen_after": after}
-        self._tables.upsert("sightings", {**row, "sha256": sha256})
-        return Sighting.model_validate({**row, "sha256": sha256})
+        return self.sight_all({path: (size, mtime_ns, sha256)}, at)[path]
+
+    def sight_all(self, seen: Mapping[str, tuple[int, int, str]], at: datetime) -> dict[str, Sighting]:
+        """`sight` for many paths, each with its size, time and digest, at the price of a few queries."""
+        old = {row["path"]: row for row in self._tables.rows_among("sightings", "path", list(seen))}
+        now = {"seen_at": stamp(at), "seen_after": self._ledger.head[0]}
+        rows = []
+        for path, (size, mtime_ns, sha256) in seen.items():
+            before = old.get(path)
+            growing = before is not None and not before["sha256"]
+            first = {name: before[name] for name in now} if before and growing else now
+            rows.append({"path": path, "size": size, "mtime_ns": mtime_ns, **first, "sha256": sha256})
+        self._tables.upsert_all("sightings", rows)
+        return {row["path"]: Sighting.model_validate(row) for row in rows}
 
     def file(self, sha256: str) -> File | None:
         """The file with this content, or None."""
@@ -121,18 +129,18 @@ class Evidence:
         where = f"status in ({', '.join('?' * len(statuses))})" if statuses else None
         return [_file(row) for row in self._tables.rows("files", where, statuses, order_by="seen_at, path")]
 
+    def unknown(self, digests: Sequence[str]) -> set[str]:
+        """Those of the contents that no file has yet."""
+        return set(digests) - {row["sha256"] for row in self._tables.rows_among("files", "sha256", digests)}
+
     def put_file(self, file: File, at: datetime) -> None:
         """Write down a file's state; the change goes into the ledger."""
-        row = {
-            **file.body(),
-            "baseline": int(file.baseline),
-            "seen_at": stamp(file.seen_at),
-            "changed_at": stamp(at),
-            "notes": json.dumps(list(file.notes)),
-        }
-        self._tables.upsert("files", row)
-        told = {"path": file.path, "status": file.status, "reason": file.reason, "reader": file.reader}
-        self._ledger.append("file", file.sha256, told, at)
+        self.put_files([file], at)
+
+    def put_files(self, files: Sequence[File], at: datetime) -> None:
+        """Write down the states of files; the changes go into the ledger, in this order."""
+        self._tables.upsert_all("files", [_row(file, at) for file in files])
+        self._ledger.append_all("file", [(file.sha256, _told(file)) for file in files], at)
 
     # -- results ------------------------------------------------------------------------------------------------------
 
@@ -298,6 +306,20 @@ class Evidence:
         for row in self._tables.rows("unplaced", "id = ?", [name]):
             self._tables.upsert("unplaced", {**row, "placed_at": stamp(at)})
             self._ledger.append("placed", row["model"], {"id": name}, at)
+
+
+def _row(file: File, at: datetime) -> dict[str, Any]:
+    return {
+        **file.body(),
+        "baseline": int(file.baseline),
+        "seen_at": stamp(file.seen_at),
+        "changed_at": stamp(at),
+        "notes": json.dumps(list(file.notes)),
+    }
+
+
+def _told(file: File) -> dict[str, str]:
+    return {"path": file.path, "status": file.status, "reason": file.reason, "reader": file.reader}
 
 
 def _file(row: dict[str, Any]) -> File:

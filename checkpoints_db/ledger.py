@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -55,12 +55,20 @@ class Ledger:
 
     def append(self, kind: str, subject: str, body: Any, at: datetime) -> int:
         """Append a row and return its sequence number. Only inside a transaction."""
+        return self.append_all(kind, [(subject, body)], at)
+
+    def append_all(self, kind: str, told: Iterable[tuple[str, Any]], at: datetime) -> int:
+        """Append a row for each (subject, body), in order; returns the last sequence number. Inside a transaction."""
         self._tables.must_be_writing()
-        last, previous = self.head
-        seq, when, text = last + 1, stamp(at), canonical(body)
-        digest = self.link(seq, when, kind, subject, text, previous)
-        row = {"seq": seq, "at": when, "kind": kind, "subject": subject, "body": text, "previous": previous}
-        self._tables.insert("ledger", {**row, "digest": digest})
+        seq, previous = self.head
+        rows, when = [], stamp(at)
+        for subject, body in told:
+            seq, text = seq + 1, canonical(body)
+            digest = self.link(seq, when, kind, subject, text, previous)
+            row = {"seq": seq, "at": when, "kind": kind, "subject": subject, "body": text, "previous": previous}
+            rows.append({**row, "digest": digest})
+            previous = digest
+        self._tables.insert_all("ledger", rows)
         return seq
 
     def entry(self, seq: int) -> Entry:

@@ -1,4 +1,7 @@
-"""Tables of one SQLite file: four verbs and a transaction. The only door to SQL (with the steps of `migrations`)."""
+"""Tables of one SQLite file: four verbs, for one row or many, and a transaction.
+
+The only door to SQL (with the steps of `migrations`).
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,8 @@ from checkpoints_db.migrations import schema
 
 WAIT = 5.0
 """Seconds to wait for another writer before giving up."""
+CHUNK = 500
+"""How many values one query asks for; SQLite has a limit on that."""
 
 
 class Tables:
@@ -107,17 +112,33 @@ class Tables:
             found = self._db.table(table).rows_where(where, list(args), order_by=order_by, limit=limit, select=select)
             return list(found)
 
+    def rows_among(self, table: str, column: str, values: Sequence[str]) -> list[dict[str, Any]]:
+        """Rows whose `column` has one of many `values`, in no order."""
+        found = []
+        for start in range(0, len(values), CHUNK):
+            part = values[start : start + CHUNK]
+            found += self.rows(table, f"{column} in ({', '.join('?' * len(part))})", part)
+        return found
+
     def insert(self, table: str, row: dict[str, Any]) -> None:
         """Insert one row; a double key is an error."""
+        self.insert_all(table, [row])
+
+    def insert_all(self, table: str, rows: Sequence[dict[str, Any]]) -> None:
+        """Insert rows, many for the price of a few; a double key is an error."""
         self.must_be_writing()
         with translated(self.path):
-            self._db.table(table).insert(row)
+            self._db.table(table).insert_all(rows)
 
     def upsert(self, table: str, row: dict[str, Any]) -> None:
         """Insert one row, or change the row with its key. Never used on the ledger."""
+        self.upsert_all(table, [row])
+
+    def upsert_all(self, table: str, rows: Sequence[dict[str, Any]]) -> None:
+        """Insert rows, or change those with their keys. Never used on the ledger."""
         self.must_be_writing()
         with translated(self.path):
-            self._db.table(table).upsert(row, pk=self._db.table(table).pks[0])
+            self._db.table(table).upsert_all(rows, pk=self._db.table(table).pks[0])
 
     def count(self, table: str, where: str | None = None, args: Sequence[Any] = ()) -> int:
         """Number of rows."""

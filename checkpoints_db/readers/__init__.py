@@ -1,4 +1,4 @@
-"""FRONT DOOR: one file per harness. Readers sniff; they are not configured.
+"""FRONT DOOR: one file per harness. Readers sniff; only exports of trackers are declared (`columns.py`).
 
 A reader of another distribution is asked only where the settings name it: nothing runs in a safety gate that no
 reviewed file mentions.

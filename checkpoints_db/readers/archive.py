@@ -62,6 +62,7 @@ class Archive:
     def __init__(self, path: Path, file: IO[bytes], entries: dict[str, zipfile.ZipInfo], ignored: int) -> None:
         self.path, self.entries, self.ignored = path, entries, ignored
         self._file = file
+        self._zstd = zstandard.ZstdDecompressor(max_window_size=_WINDOW)
 
     @classmethod
     def open(cls, path: Path, wanted: Callable[[str], bool]) -> Self:
@@ -105,7 +106,7 @@ class Archive:
         info = self.entries[name]
         sum_of, produced = 0, 0
         try:
-            for chunk in _opened(info, self._compressed(info)):
+            for chunk in _opened(info, self._compressed(info), self._zstd):
                 produced += len(chunk)
                 if produced > info.file_size:
                     why = f"it declares {info.file_size} bytes and gives more; refused as a decompression bomb"
@@ -141,14 +142,13 @@ def named(name: str) -> str:
     return name[:200] if name.isprintable() else ascii(name[:200])
 
 
-def _opened(info: zipfile.ZipInfo, source: _Slice) -> Iterator[bytes]:
+def _opened(info: zipfile.ZipInfo, source: _Slice, zstd: zstandard.ZstdDecompressor) -> Iterator[bytes]:
     """Decompressed bytes in small steps, so that a bomb is noticed before it has gone off."""
     if info.compress_type == _DEFLATE:
         yield from _inflated(source)
         return
     if info.compress_type == _ZSTD:
-        engine = zstandard.ZstdDecompressor(max_window_size=_WINDOW)
-        with engine.stream_reader(
+        with zstd.stream_reader(
             cast("IO[bytes]", source), read_size=_STEP, read_across_frames=True, closefd=False
         ) as reader:
             while chunk := reader.read(_STEP):

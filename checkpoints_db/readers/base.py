@@ -10,8 +10,11 @@ from checkpoints_db.records import Reading, Record
 HEAD_BYTES = 64 * 1024
 """How much of a file a reader sees when it is asked whether it recognises it."""
 
-MAX_BYTES = 512 * 1024 * 1024
-"""Larger files are refused: no harness logs that much of one task, and the daemon must not run out of memory."""
+MAX_BYTES = 4 * 1024 * 1024 * 1024
+"""Larger files are refused, whoever reads them."""
+
+MAX_TEXT = 128 * 1024 * 1024
+"""Larger files are refused where a reader needs them whole: the daemon must not run out of memory."""
 
 
 class Readout(Record):

@@ -12,14 +12,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from checkpoints_db.errors import IncompleteResult, UnreadableFile
 from checkpoints_db.readers.archive import MIB, Archive, DamagedEntry
 from checkpoints_db.readers.inspect_header import Header, going_on
-from checkpoints_db.readers.inspect_samples import Sample, once, sample_of
+from checkpoints_db.readers.inspect_samples import Sample, Scored, once, sample_of, scored
 from checkpoints_db.readers.strict import head_of, json_of, object_of, text_of
 
 ZIP = b"PK\x03\x04"
@@ -39,6 +39,14 @@ class Container:
     samples: tuple[Sample, ...]
     remarks: tuple[str, ...]
     notes: tuple[str, ...]
+    _scored: dict[tuple[str, str], Scored] = field(default_factory=dict, compare=False, repr=False)
+
+    def scored(self, name: str, scorer: str) -> Scored:
+        """The scores called `name` that `scorer` gave to all samples; looked for once."""
+        key = (name, scorer)
+        if key not in self._scored:
+            self._scored[key] = scored(self.samples, name, scorer, lambda sample: True)
+        return self._scored[key]
 
 
 def is_ours(name: str) -> bool:

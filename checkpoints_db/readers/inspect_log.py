@@ -35,7 +35,7 @@ from checkpoints_db.readers.inspect_metrics import (
     shape_of,
     shaped,
 )
-from checkpoints_db.readers.inspect_samples import Scored, likelihoods, pass_at, scored
+from checkpoints_db.readers.inspect_samples import Scored, likelihoods, pass_at
 from checkpoints_db.readers.inspect_support import Support, supported
 from checkpoints_db.readers.strict import in_range, number_of, object_of, printable, reading_of, refused
 from checkpoints_db.records import Metric, Reading
@@ -152,7 +152,7 @@ class _Reader:
         place = place_of(score["name"], score["scorer"])
         inner = {_inner(body) for body in score["metrics"].values()}
         if inner & {"accuracy", "mean"}:
-            given = scored(self.log.samples, score["name"], score["scorer"], lambda sample: True)
+            given = self.log.scored(score["name"], score["scorer"])
             yield from self._passes(score, place, given)
         found = likelihoods(self.log.samples, score["scorer"], self.path) if score["name"] == score["scorer"] else None
         if found is None:
@@ -185,7 +185,7 @@ class _Reader:
             )
 
     def _unscored(self, score: Json, place: str) -> None:
-        given = scored(self.log.samples, score["name"], score["scorer"], lambda sample: True)
+        given = self.log.scored(score["name"], score["scorer"])
         if given.unscored:
             part = given.unscored / given.asked
             self.notes.append(f"{place}: {given.unscored} of {given.asked} scores ({part:.0%}) are NaN, left out")

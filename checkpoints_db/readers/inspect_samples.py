@@ -49,7 +49,8 @@ def sample_of(body: Any, path: Path, where: str) -> Sample:
         raise UnreadableFile(str(path), f"{where}.id", "neither a number nor text")
     scores = object_of(body.get("scores") or {}, path, f"{where}.scores")
     for name, score in scores.items():
-        object_of(score, path, f"{where}.scores.{name}")
+        if not isinstance(score, dict):  # the place is only spelled out where it is told
+            object_of(score, path, f"{where}.scores.{name}")
     metadata = body.get("metadata")
     return Sample(
         id=canonical(key),

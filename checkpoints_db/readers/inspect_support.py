@@ -61,7 +61,8 @@ def _again(log: Container, score: Json, key: str) -> tuple[Estimate | None, bool
     if inner not in _MEANS or reduce is None:
         return None, False
     grouped = body.get("group") is not None
-    given = scored(log.samples, score["name"], score["scorer"], _group(log, params, key) if grouped else _every)
+    name, scorer = score["name"], score["scorer"]
+    given = scored(log.samples, name, scorer, _group(log, params, key)) if grouped else log.scored(name, scorer)
     if given.unclear or not given.values:
         return None, False
     estimate = samples.mean([reduce(values) for values in given.values.values()])

@@ -1,12 +1,20 @@
-"""JSON lines: one object a line, where only the last line can have been cut off."""
+"""JSON lines: one object a line, where only the last line can have been cut off. Read in blocks of bounded size."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 from checkpoints_db.errors import IncompleteResult, UnreadableFile
-from checkpoints_db.readers.strict import json_of, object_of, text_of
+from checkpoints_db.readers.strict import json_of, object_of, opened
+
+BLOCK = 1 << 18
+"""Bytes that are looked at together."""
+MAX_LINE = 16 * 1024 * 1024
+"""Longer lines are refused: no harness writes that much about one document."""
+_BOM = b"\xef\xbb\xbf"
+_BLANK = b" \t\r\n\v\f"
 
 
 class Line(NamedTuple):
@@ -16,23 +24,114 @@ class Line(NamedTuple):
     body: dict[str, Any]
 
 
-def lines_of(path: Path, *, gaps: bool = False) -> list[Line]:
-    """Every line of the file that is not empty; `gaps` lets NaN and Infinity pass as floats.
+class RawLine(NamedTuple):
+    """One line as bytes, without its end: its number from 1, and where in the file it begins."""
+
+    number: int
+    offset: int
+    raw: bytes
+
+
+class Block(NamedTuple):
+    """Some lines as bytes: the first of them has this `number`, and begins at `offset` of the file."""
+
+    raw: bytes
+    number: int
+    offset: int
+
+    def texts(self) -> list[bytes]:
+        """Every line without its end, empty ones too."""
+        found = self.raw.split(b"\n")  # only there: a model may write U+2028 inside a string
+        return found if found[-1] else found[:-1]
+
+    def lines(self) -> list[RawLine]:
+        """The lines that are not empty."""
+        found, number, offset = [], self.number, self.offset
+        for text in self.texts():
+            if text and not text.isspace():
+                found.append(RawLine(number, offset, text))
+            number, offset = number + 1, offset + len(text) + 1
+        return found
+
+
+def blocks_of(path: Path) -> Iterator[Block]:
+    """The lines of the file in blocks, in bounded memory. Raises UnreadableFile for a line above MAX_LINE."""
+    with opened(path) as file:
+        number, offset, rest = 1, 0, file.read(len(_BOM))
+        if rest == _BOM:
+            offset, rest = len(_BOM), b""
+        while True:
+            chunk = file.read(BLOCK)
+            cut = chunk.rfind(b"\n") + 1
+            if chunk and not cut:
+                rest += chunk
+                if len(rest) > MAX_LINE:
+                    why = f"longer than the limit of {MAX_LINE} bytes; is this JSON lines?"
+                    raise UnreadableFile(str(path), f"line {number}", why)
+                continue
+            whole, rest = (rest + chunk[:cut], chunk[cut:]) if chunk else (rest, b"")
+            if whole:
+                yield Block(whole, number, offset)
+            number, offset = number + whole.count(b"\n"), offset + len(whole)
+            if not chunk:
+                return
+
+
+def line_at(path: Path, number: int, offset: int) -> Line:
+    """The line that begins at `offset`, read again."""
+    with opened(path) as file:
+        file.seek(offset)
+        return line_of(RawLine(number, offset, file.readline(MAX_LINE).rstrip(b"\n")), path)
+
+
+def line_of(line: RawLine, path: Path, *, gaps: bool = False) -> Line:
+    """What a line says, strictly; `gaps` lets NaN and Infinity pass as floats.
+
+    Raises IncompleteResult when it is the last one and cut off, UnreadableFile naming the line otherwise.
+    """
+    where = f"line {line.number}"
+    if b"\0" in line.raw:
+        raise UnreadableFile(str(path), where, "a zero byte; this is not text")
+    try:
+        body = json_of(_text(line, path), path, where, gaps=gaps)
+    except IncompleteResult as error:
+        if _followed(line, path):
+            raise UnreadableFile(str(path), where, "not JSON: the line ends too early") from error
+        raise
+    return Line(where, object_of(body, path, where))
+
+
+def _text(line: RawLine, path: Path) -> str:
+    try:
+        return line.raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        with opened(path) as file:
+            file.seek(line.offset + len(line.raw))
+            last = not file.read(1)
+        if error.reason == "unexpected end of data" and last:
+            raise IncompleteResult(str(path), "it ends inside a character") from error
+        at = line.offset + error.start
+        why = f"byte 0x{line.raw[error.start]:02x} at offset {at} is not UTF-8; write the file as UTF-8"
+        raise UnreadableFile(str(path), f"line {line.number}", why) from error
+
+
+def _followed(line: RawLine, path: Path) -> bool:
+    """Whether anything but white space comes behind a line."""
+    with opened(path) as file:
+        file.seek(line.offset + len(line.raw))
+        return any(chunk.strip(_BLANK) for chunk in _chunks(file))
+
+
+def _chunks(file: IO[bytes]) -> Iterator[bytes]:
+    while chunk := file.read(BLOCK):
+        yield chunk
+
+
+def lines_of(path: Path, *, gaps: bool = False) -> Iterator[Line]:
+    """Every line of the file that is not empty, one after the other; `gaps` as in `line_of`.
 
     Raises IncompleteResult when the last one is cut off, UnreadableFile naming the line otherwise.
     """
-    texts = text_of(path).split("\n")  # not splitlines: a model may write U+2028 inside a string
-    last = max((number for number, text in enumerate(texts, start=1) if text.strip()), default=0)
-    found = []
-    for number, text in enumerate(texts, start=1):
-        if not text.strip():
-            continue
-        where = f"line {number}"
-        try:
-            body = json_of(text, path, where, gaps=gaps)
-        except IncompleteResult as error:
-            if number < last:
-                raise UnreadableFile(str(path), where, "not JSON: the line ends too early") from error
-            raise
-        found.append(Line(where, object_of(body, path, where)))
-    return found
+    for block in blocks_of(path):
+        for line in block.lines():
+            yield line_of(line, path, gaps=gaps)

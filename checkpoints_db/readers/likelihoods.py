@@ -10,8 +10,8 @@ import numpy as np
 
 from checkpoints_db import samples
 from checkpoints_db.errors import UnreadableFile
+from checkpoints_db.readers.likelihood_metrics import METRICS, Found
 from checkpoints_db.readers.lm_eval_rows import LOWEST, ROUNDING
-from checkpoints_db.readers.lm_eval_samples import METRICS, Found
 from checkpoints_db.readers.strict import number_of
 
 

@@ -9,12 +9,16 @@ wrong: an answer is right when it then equals a target, with case and punctuatio
 from __future__ import annotations
 
 import string
-from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from checkpoints_db import samples
 from checkpoints_db.errors import UnreadableFile
+from checkpoints_db.readers.likelihood_metrics import Found
+from checkpoints_db.readers.lm_eval_columns import Columns, Wrong
+from checkpoints_db.readers.lm_eval_file import Places, Rows
 from checkpoints_db.readers.lm_eval_log import Json
 from checkpoints_db.readers.lm_eval_rows import Row, listed_in
 from checkpoints_db.readers.strict import number_of
@@ -22,31 +26,230 @@ from checkpoints_db.records import Metric
 
 CHARACTERS = Metric(name="edit_distance_characters", kind="continuous", direction="lower", lower=0)
 WORDS = Metric(name="edit_distance_words", kind="continuous", direction="lower", lower=0)
-Found = list[tuple[Metric, samples.Estimate]]
+_WAYS: tuple[tuple[Metric, samples.Tokens], ...] = ((CHARACTERS, "characters"), (WORDS, "whitespace"))
+_NO_NUMBER = np.inf
+"""In place of an exact_match that is none; NaN where the row has none."""
 
 
 class Question(NamedTuple):
-    """One document: its row, every answer to it, and every text that would be right."""
+    """One document: every answer to it, and every text that would be right."""
 
-    row: Row
     answers: list[str]
     targets: list[str]
 
 
-def generated(rows: list[Row], every: list[Row], config: Json, path: Path, notes: list[str]) -> Found:
-    """Metrics of a generation task from its `rows` (one filter) and `every` row (all filters).
+class Generated:
+    """The rows of a generation task, measured block by block."""
 
-    Raises UnreadableFile naming row and field.
-    """
-    questions = [_question(row, path) for row in rows]
-    found = _distances(questions, notes)
-    fewest = min(len(question.answers) for question in questions)
-    if fewest > 1:
-        found += _passes(questions, fewest, every, config, path, notes)
-    return found
+    def __init__(self, config: Json, path: Path, *, words: bool = False) -> None:
+        """`words`: whether targets of several words are known to come, from an earlier pass over the file."""
+        self.typed = {"target": str, "resps": list[list[str]], "exact_match": float}
+        self.config, self.path = config, path
+        self.several_words, self._words = words, words
+        self._fold = _folding(config)
+        self._columns = Columns("wrong", "drawn", "correct", "first")
+        self._answers, self._said = Columns("characters", "whitespace"), Columns("said")
+        self._too_long: dict[str, tuple[int, str]] = {}
+        self._questions, self._documents, self._stated = list[Question | None](), list[int](), list[float | None]()
+        self._plain: tuple[list[int], list[str], list[str]] = ([], [], [])
+        """Documents, answers and targets of the rows with one of each."""
+        self._settled = 0
+
+    @property
+    def again(self) -> bool:
+        """Whether a target of several words came after blocks that had none: their distances in words are missing."""
+        return self.several_words and not self._words
+
+    def block(self, rows: list[Any], mine: list[Any]) -> bool:
+        """Take rows with one answer each and a target that is a text."""
+        given, targets = [row.resps for row in mine], [row.target for row in mine]
+        if None in given or None in targets or any(len(each) != 1 or len(each[0]) != 1 for each in given):
+            return False
+        if any("[" in target for target in targets):
+            return False
+        self._stated += [row.exact_match for row in rows]  # None becomes NaN
+        self._take_questions()
+        self._plain[0].extend([row.doc_id for row in mine])
+        self._plain[1].extend([each[0][0].strip().rstrip(".").rstrip() for each in given])
+        self._plain[2].extend([target.strip().rstrip(".").rstrip() for target in targets])
+        return True
+
+    def fast(self, row: Any) -> bool:
+        """Take a row with the answers to one request, and a target that is a text."""
+        given, target = row.resps, row.target
+        if given is None or len(given) != 1 or not given[0] or target is None or target.lstrip()[:1] == "[":
+            return False
+        self._take_plain()
+        self._questions.append(Question([_bare(answer) for answer in given[0]], [_bare(target)]))
+        self._documents.append(row.doc_id)
+        self.passed(row)
+        return True
+
+    def strict(self, row: Row) -> None:
+        """Take a row as it comes; of one that is wrong only that."""
+        self._take_plain()
+        try:
+            self._questions.append(question_of(row, self.path))
+        except UnreadableFile:
+            self._questions.append(None)
+        self._documents.append(row.doc_id)
+        self.passed(row)
+
+    def passed(self, row: Any) -> None:
+        """Under every filter the row's own exact_match is kept."""
+        if not isinstance(row, Row):
+            self._stated.append(np.nan if row.exact_match is None else row.exact_match)
+        elif "exact_match" not in row.body:
+            self._stated.append(np.nan)
+        else:
+            try:
+                self._stated.append(_said_of(row, self.path))
+            except UnreadableFile:
+                self._stated.append(_NO_NUMBER)
+
+    def settle(self) -> None:
+        """The numbers of each answer of one block."""
+        self._said.add(said=np.array(self._stated, dtype=float))
+        self._stated = []
+        self._take_plain()
+        self._take_questions()
+
+    def _take_questions(self) -> None:
+        """The rows that were taken one by one."""
+        if not self._questions:
+            return
+        whole = [question or Question([""], [""]) for question in self._questions]
+        self._look_for_words([target for question in whole for target in question.targets])
+        self._answers.add(**{by: self._distances(whole, by) for by in self._ways()})
+        marks = [self._marks(question) for question in whole]
+        self._columns.add(
+            wrong=np.array([Wrong.ROW if question is None else 0 for question in self._questions], dtype=np.int8),
+            drawn=np.array([len(question.answers) for question in whole], dtype=np.int32),
+            correct=np.array([sum(right) for right in marks], dtype=np.int32),
+            first=np.array([right[0] for right in marks], dtype=float),
+        )
+        self._settled += len(whole)
+        self._questions, self._documents = [], []
+
+    def _take_plain(self) -> None:
+        """The rows of one answer and one target each."""
+        documents, answers, targets = self._plain
+        if not documents:
+            return
+        self._plain = ([], [], [])
+        self._look_for_words(targets)
+        for by in self._ways():
+            try:
+                distances = samples.edit_distance_pairs(answers, targets, by)
+            except ValueError:
+                self._documents = documents
+                whole = [Question([answer], [target]) for answer, target in zip(answers, targets, strict=True)]
+                distances = self._distances(whole, by)
+                self._documents = []
+            self._answers.add(**{by: distances})
+        n = len(answers)
+        nothing = np.zeros(n, dtype=np.int32)
+        self._columns.add(wrong=nothing.astype(np.int8), drawn=nothing + 1, correct=nothing, first=np.zeros(n))
+        self._settled += n
+
+    def _look_for_words(self, targets: list[str]) -> None:
+        if not self.several_words and any(len(target.split()) > 1 for target in targets):
+            self.several_words, self._words = True, not self._settled
+
+    def _ways(self) -> list[samples.Tokens]:
+        return [by for _, by in _WAYS if by == "characters" or self._words]
+
+    def _distances(self, whole: list[Question], by: samples.Tokens) -> Any:
+        answers = [answer for question in whole for answer in question.answers]
+        targets = [question.targets for question in whole for _ in question.answers]
+        try:
+            return samples.edit_distances(answers, targets, by)
+        except ValueError:
+            self._first_too_long(whole, by)
+            return np.zeros(len(answers), dtype=np.int64)
+
+    def _first_too_long(self, whole: list[Question], by: samples.Tokens) -> None:
+        """Of the answers that are too long to compare, the one of the first document is told."""
+        for document, question in sorted(zip(self._documents, whole, strict=True), key=lambda pair: pair[0]):
+            try:
+                samples.edit_distances(question.answers, [question.targets] * len(question.answers), by)
+            except ValueError as error:
+                self._too_long[by] = min(self._too_long.get(by, (document, str(error))), (document, str(error)))
+                return
+
+    def _marks(self, question: Question) -> list[bool]:
+        """Which answers are right; of a single one nobody asks."""
+        if len(question.answers) == 1:
+            return [False]
+        right = {self._fold(target) for target in question.targets}
+        return [self._fold(answer) in right for answer in question.answers]
+
+    def found(self, rows: Rows, kept: Places, notes: list[str]) -> Found:
+        """The metrics over the rows that count. Raises UnreadableFile naming the first row that is wrong."""
+        mine = rows.measured(kept)
+        drawn = self._columns.of("drawn")
+        table = self._columns.at(mine)
+        if (bad := np.flatnonzero(table["wrong"])).size:
+            question_of(rows.again(rows.place_of(mine[bad[0]])), self.path)
+        doc_ids = rows.doc_ids[kept[rows.is_chosen[kept]]]
+        found: Found = []
+        places = _answers_of(drawn, mine)
+        for metric, by in _WAYS:
+            if by == "whitespace" and not self.several_words:  # of one word it would be exact match again
+                continue
+            if by in self._too_long:
+                notes.append(f"no {metric.name}: {self._too_long[by][1]}")
+                continue
+            distances = self._answers.of(by)[places]
+            found.append((metric, samples.mean(distances, np.repeat(doc_ids, table["drawn"]))))
+        if (fewest := int(table["drawn"].min())) > 1:
+            found += self._passes(table, fewest, rows, kept, doc_ids, notes)
+        return found
+
+    def _passes(self, table: Any, fewest: int, rows: Rows, kept: Places, doc_ids: Any, notes: list[str]) -> Found:
+        why = self._unverified(dict(zip(doc_ids.tolist(), table["first"].tolist(), strict=True)), rows, kept)
+        if why:
+            notes.append(f"{fewest} answers to each document, and no pass@k: {why}")
+            return []
+        correct, drawn = table["correct"].tolist(), table["drawn"].tolist()
+        return [(_pass_at(k), samples.pass_at_k(correct, drawn, k)) for k in ladder_of(fewest)]
+
+    def _unverified(self, first: dict[int, float], rows: Rows, kept: Places) -> str:
+        """Why our marks of the first answers cannot be trusted; empty when the harness gave the same."""
+        deciding = _first_answer_filters(self.config)
+        names = np.array([deciding is None or name in deciding for name in rows.names])
+        said = self._said.of("said")
+        stated = kept[names[rows.filters[kept]] & ~np.isnan(said[kept])]
+        if not stated.size:
+            return "no filter of the task scores the first answer by exact_match"
+        for place, document, value in zip(
+            stated.tolist(), rows.doc_ids[stated].tolist(), said[stated].tolist(), strict=True
+        ):
+            if value == _NO_NUMBER:
+                _said_of(rows.again(place), self.path)
+            if document not in first:
+                return f"document {document} is not there under every filter"
+            if value != first[document]:
+                return f"exact_match of document {document} is {value:g}, and its first answer as given says otherwise"
+        return ""
 
 
-def _question(row: Row, path: Path) -> Question:
+def _answers_of(drawn: Any, mine: Places) -> Places:
+    """Where the answers to the documents `mine` lie, when those to all documents lie one after another."""
+    starts = np.cumsum(drawn) - drawn
+    lengths = drawn[mine]
+    within = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    places: Places = (np.repeat(starts[mine], lengths) + within).astype(np.intp)
+    return places
+
+
+def _said_of(row: Row, path: Path) -> float:
+    value = row.body["exact_match"]
+    return float(value) if isinstance(value, bool) else number_of(value, path, f"{row.where}, exact_match")
+
+
+def question_of(row: Row, path: Path) -> Question:
+    """The answers and targets of one row. Raises UnreadableFile naming row and field."""
     given, target = row.body.get("resps"), row.body.get("target")
     field = f"{row.where}, resps"
     if not isinstance(given, list) or len(given) != 1:
@@ -54,7 +257,7 @@ def _question(row: Row, path: Path) -> Question:
     answers = given[0] if isinstance(given[0], list) else given
     if not answers or not all(isinstance(answer, str) for answer in answers):
         raise UnreadableFile(str(path), field, "not a list of texts")
-    return Question(row, [_bare(answer) for answer in answers], _targets(target, row, path))
+    return Question([_bare(answer) for answer in answers], _targets(target, row, path))
 
 
 def _targets(target: object, row: Row, path: Path) -> list[str]:
@@ -69,36 +272,6 @@ def _targets(target: object, row: Row, path: Path) -> list[str]:
 
 def _bare(text: str) -> str:
     return text.strip().rstrip(".").rstrip()
-
-
-def _distances(questions: list[Question], notes: list[str]) -> Found:
-    documents = [question.row.doc_id for question in questions for _ in question.answers]
-    several_words = any(len(target.split()) > 1 for question in questions for target in question.targets)
-    ways: list[tuple[Metric, samples.Tokens]] = [(CHARACTERS, "characters")]
-    if several_words:  # of one word it would be exact match again
-        ways.append((WORDS, "whitespace"))
-    found: Found = []
-    for metric, by in ways:
-        try:
-            distances = [samples.edit_distance(a, q.targets, by) for q in questions for a in q.answers]
-        except ValueError as error:
-            notes.append(f"no {metric.name}: {error}")
-            continue
-        found.append((metric, samples.mean(distances, documents)))
-    return found
-
-
-def _passes(
-    questions: list[Question], fewest: int, every: list[Row], config: Json, path: Path, notes: list[str]
-) -> Found:
-    fold = _folding(config)
-    marks = {q.row.doc_id: [fold(a) in {fold(t) for t in q.targets} for a in q.answers] for q in questions}
-    why = _unverified({document: right[0] for document, right in marks.items()}, every, config, path)
-    if why:
-        notes.append(f"{fewest} answers to each document, and no pass@k: {why}")
-        return []
-    correct, drawn = [sum(right) for right in marks.values()], [len(right) for right in marks.values()]
-    return [(_pass_at(k), samples.pass_at_k(correct, drawn, k)) for k in ladder_of(fewest)]
 
 
 def _pass_at(k: int) -> Metric:
@@ -131,22 +304,6 @@ def _folding(config: Json) -> _Folding:
         if isinstance(entry, dict) and entry.get("metric") == "exact_match":
             return _Folding(entry.get("ignore_case") is True, entry.get("ignore_punctuation") is True)
     return _Folding(case=False, punctuation=False)
-
-
-def _unverified(first: dict[int, bool], every: Sequence[Row], config: Json, path: Path) -> str:
-    """Why our marks of the first answers cannot be trusted; empty when the harness gave the same."""
-    deciding = _first_answer_filters(config)
-    stated = [row for row in every if (deciding is None or row.filter in deciding) and "exact_match" in row.body]
-    if not stated:
-        return "no filter of the task scores the first answer by exact_match"
-    for row in stated:
-        value = row.body["exact_match"]
-        said = float(value) if isinstance(value, bool) else number_of(value, path, f"{row.where}, exact_match")
-        if row.doc_id not in first:
-            return f"document {row.doc_id} is not there under every filter"
-        if said != float(first[row.doc_id]):
-            return f"exact_match of document {row.doc_id} is {said:g}, and its first answer as given says otherwise"
-    return ""
 
 
 def _first_answer_filters(config: Json) -> set[str] | None:

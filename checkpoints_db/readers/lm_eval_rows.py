@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import ast
 import re
-from collections import Counter
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from checkpoints_db.errors import IncompleteResult, UnreadableFile
-from checkpoints_db.readers.strict import count_of, json_of, number_of, object_of, text_of
+from checkpoints_db.errors import UnreadableFile
+from checkpoints_db.readers.strict import count_of, number_of, object_of
 
 Json = dict[str, Any]
 _INDEX = re.compile(r"-?[0-9]{1,9}")
@@ -17,6 +16,10 @@ ROUNDING = 1e-6
 """A log-likelihood may exceed 0 by this much: half precision rounds."""
 LOWEST = -1e12
 """No text is this unlikely; a number below it is damage."""
+
+
+LARGEST_ID = 2**53
+"""Larger whole numbers are not kept exactly by every program that writes JSON."""
 
 
 class Row(NamedTuple):
@@ -37,72 +40,13 @@ class Request(NamedTuple):
     greedy: bool
 
 
-def rows_of(path: Path, notes: list[str]) -> list[Row]:
-    """All rows, each (document, filter) once, in order of document.
-
-    The harness appends to an existing file: rows that repeat are dropped with a note. Raises UnreadableFile naming
-    the line when two rows of one document differ.
-    """
-    seen: dict[tuple[int, str], Row] = {}
-    repeated = 0
-    for row in _rows(path):
-        first = seen.setdefault((row.doc_id, row.filter), row)
-        if first is row:
-            continue
-        if any(first.body.get(key) != row.body.get(key) for key in ("filtered_resps", "target")):
-            why = f"document {row.doc_id} was already answered otherwise on {first.where}; two runs share this file"
-            raise UnreadableFile(str(path), row.where, why)
-        repeated += 1
-    if repeated:
-        notes.append(f"{repeated} repeated rows counted once (the harness appends to an existing file)")
-    return sorted(seen.values(), key=lambda row: row.doc_id)
-
-
-def _rows(path: Path) -> list[Row]:
-    text = text_of(path)
-    if text.lstrip().startswith("["):
-        bodies = [(f"row {i}", body) for i, body in enumerate(json_of(text, path), start=1)]
-    else:
-        lines = text.split("\n")  # not splitlines: a model may write U+2028 inside a string
-        bodies = [(f"line {i}", _line(lines, i, path)) for i, line in enumerate(lines, start=1) if line.strip()]
-    rows = []
-    for where, body in bodies:
-        row = object_of(body, path, where)
-        doc_id = count_of(row.get("doc_id"), path, f"{where}, doc_id", least=0)
-        rows.append(Row(where, doc_id, str(row.get("filter", "none")), row))
-    return rows
-
-
-def _line(lines: list[str], number: int, path: Path) -> Any:
-    try:
-        return json_of(lines[number - 1], path, f"line {number}")
-    except IncompleteResult as error:
-        if any(line.strip() for line in lines[number:]):  # only the last line can be cut off
-            raise UnreadableFile(str(path), f"line {number}", "not JSON: the line ends too early") from error
-        raise
-
-
-def one_filter(rows: list[Row], effective: int | None, filters: set[str], path: Path) -> list[Row]:
-    """The rows of the first filter, after each has been counted against what the results file says.
-
-    `effective`: documents asked, None where that is unknown; `filters`: those the task has results under. Likelihoods
-    are the same under every filter. Raises IncompleteResult when documents are missing, UnreadableFile when there are
-    more than were asked.
-    """
-    counts = Counter(row.filter for row in rows)
-    for chosen, count in sorted(counts.items()):
-        if effective is not None and count < effective:
-            raise IncompleteResult(str(path), f"{count} of {effective} documents under filter {chosen!r}")
-        if effective is not None and count > effective:
-            why = f"{count} documents where the results file says {effective}"
-            raise UnreadableFile(str(path), f"filter {chosen}", why)
-    if not rows:
-        raise IncompleteResult(str(path), "no rows")
-    missing = filters - counts.keys()
-    if missing and all("filter" in row.body for row in rows):  # 0.4.2 does not name them
-        raise IncompleteResult(str(path), f"no rows under filter {min(missing)!r}")
-    first = min(counts, key=lambda name: (name != "none", name))
-    return [row for row in rows if row.filter == first]
+def row_of(where: str, body: Any, path: Path) -> Row:
+    """One row from its JSON. Raises UnreadableFile naming line and field."""
+    row = object_of(body, path, where)
+    doc_id = count_of(row.get("doc_id"), path, f"{where}, doc_id", least=0)
+    if doc_id > LARGEST_ID:
+        raise UnreadableFile(str(path), f"{where}, doc_id", f"{doc_id:.3g} is no number of a document")
+    return Row(where, doc_id, str(row.get("filter", "none")), row)
 
 
 def requests_of(row: Row, path: Path) -> list[Request]:

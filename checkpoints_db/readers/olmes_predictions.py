@@ -20,8 +20,8 @@ from typing import Any, NamedTuple
 from checkpoints_db import samples
 from checkpoints_db.errors import IncompleteResult, UnreadableFile
 from checkpoints_db.readers.json_lines import Line, lines_of
+from checkpoints_db.readers.likelihood_metrics import Found
 from checkpoints_db.readers.likelihoods import Asked, continuous, nats_of
-from checkpoints_db.readers.lm_eval_samples import Found
 from checkpoints_db.readers.olmes_log import METRICS_END, PREDICTIONS_END, Log
 from checkpoints_db.readers.olmes_metrics import all_or_nothing
 from checkpoints_db.readers.stated import agrees, list_of, measured_of, name_of, neighbour_of
@@ -52,7 +52,7 @@ def readings_of(path: Path, notes: list[str]) -> list[Reading]:
     if not path.name.endswith(PREDICTIONS_END):
         wanted = METRICS_END[1:]
     log = Log.of(neighbour_of(path, wanted, "names model and task"), path.parent / wanted)
-    lines = lines_of(path)
+    lines = list(lines_of(path))
     _whole(lines, log, path)
     predictions = [_prediction(line, path) for line in lines]
     _verified(predictions, log, path)

@@ -27,7 +27,7 @@ MAX_FOOTER = 2 * 1024 * 1024
 """Schemas and row groups are built in memory as the footer lists them; that of a thousand columns fits."""
 MAX_PAGES = 256 * 1024 * 1024
 """Largest pages of all columns together: one of each is in memory at a time. Writers make pages of a megabyte."""
-MAX_TEXT = 4096
+MAX_NAME = 4096
 """No cell of a table of results is longer, in bytes; a dictionary could repeat it for every row."""
 BATCH = 1024
 _DAMAGE = (OSError, ValueError, TypeError, LookupError, ArithmeticError, NotImplementedError, MemoryError)
@@ -107,8 +107,8 @@ class Parquet:
         if arrow.types.is_dictionary(kind):
             compute = _library(self.path, "pyarrow.compute")
             longest = compute.max(compute.binary_length(column.dictionary)).as_py() or 0
-            if longest > MAX_TEXT:
-                raise self._refuse(f"column {name}", f"a text of {longest} bytes; no name is longer than {MAX_TEXT}")
+            if longest > MAX_NAME:
+                raise self._refuse(f"column {name}", f"a text of {longest} bytes; no name is longer than {MAX_NAME}")
             if not arrow.types.is_string(kind.value_type):
                 raise self._refuse(f"column {name}", f"of type {kind.value_type}; write it as text")
         elif arrow.types.is_timestamp(kind):

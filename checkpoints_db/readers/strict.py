@@ -6,13 +6,15 @@ import json
 import math
 import re
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import IO, Any, NoReturn
 
 from pydantic import ValidationError
 
 from checkpoints_db.errors import IncompleteResult, UnreadableFile
-from checkpoints_db.readers.base import MAX_BYTES
+from checkpoints_db.readers.base import MAX_TEXT
 from checkpoints_db.records import Metric, Reading
 
 _DECIMAL = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
@@ -49,22 +51,30 @@ _GAPS = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=float, parse_
 _LOOSE = json.JSONDecoder()
 
 
-def head_of(path: Path, size: int) -> bytes:
-    """The first `size` bytes of a file. Raises UnreadableFile when there is none, or it cannot be opened."""
+@contextmanager
+def opened(path: Path) -> Iterator[IO[bytes]]:
+    """A file, to be read from its beginning. Raises UnreadableFile when there is none, or it cannot be read."""
     try:
         if not path.is_file():
             raise UnreadableFile(str(path), "", "there is no file here")
         with path.open("rb") as file:
-            return file.read(size)
+            yield file
     except OSError as error:
         raise UnreadableFile(str(path), "", f"cannot be opened: {error.strerror or error}") from error
 
 
+def head_of(path: Path, size: int) -> bytes:
+    """The first `size` bytes of a file. Raises UnreadableFile when there is none, or it cannot be opened."""
+    with opened(path) as file:
+        return file.read(size)
+
+
 def text_of(path: Path) -> str:
     """The whole file as text, without BOM. Raises UnreadableFile when it cannot be opened, is too large, no UTF-8."""
-    raw = head_of(path, MAX_BYTES + 1)
-    if len(raw) > MAX_BYTES:
-        raise UnreadableFile(str(path), "size", f"more than the limit of {MAX_BYTES} bytes; split the file")
+    raw = head_of(path, MAX_TEXT + 1)
+    if len(raw) > MAX_TEXT:
+        why = f"more than the limit of {MAX_TEXT} bytes for a file that is read whole; split the file"
+        raise UnreadableFile(str(path), "size", why)
     if b"\0" in raw:
         line = raw.count(NEWLINE, 0, raw.index(0)) + 1
         raise UnreadableFile(str(path), f"line {line}", "a zero byte; this is not text")

@@ -9,6 +9,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
 
 def canonical(body: Any) -> str:
     """One spelling of a JSON value: sorted keys, no white space, no NaN.
@@ -16,7 +18,7 @@ def canonical(body: Any) -> str:
     >>> canonical({"b": 1.5, "a": [None, True]})
     '{"a":[null,true],"b":1.5}'
     """
-    return json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return _CANONICAL.encode(body)
 
 
 def digest_of(body: Any) -> str:

@@ -14,13 +14,14 @@ from checkpoints_db.samples.choices import (
     brier,
     calibration_error,
     chance,
+    guess,
     log_likelihood,
     log_prob_choice,
     margin,
     prob_choice,
     shares,
 )
-from checkpoints_db.samples.edits import Tokens, edit_distance, tokens
+from checkpoints_db.samples.edits import Tokens, edit_distance, edit_distance_pairs, edit_distances, tokens
 from checkpoints_db.samples.estimate import Estimate, mean, ratio
 from checkpoints_db.samples.lengths import bits_per_byte, log_likelihood_per_character, per_token
 from checkpoints_db.samples.repeats import Rate, pass_at_k, pass_until, success_rate
@@ -35,6 +36,9 @@ __all__ = [
     "calibration_error",
     "chance",
     "edit_distance",
+    "edit_distance_pairs",
+    "edit_distances",
+    "guess",
     "log_likelihood",
     "log_likelihood_per_character",
     "log_prob_choice",

@@ -86,14 +86,24 @@ def brier(ll: Floats, starts: Counts, right: Marks) -> Floats:
     return total
 
 
+def guess(starts: Counts, right: Marks) -> Floats:
+    """What guessing reaches on each document: |G| / K.
+
+    >>> guess(np.array([0, 2]), np.array([True, False, False, False, True, False])).tolist()
+    [0.5, 0.25]
+    """
+    lengths = np.diff(np.append(starts, right.size))
+    each: Floats = np.add.reduceat(right.astype(float), starts) / lengths
+    return each
+
+
 def chance(starts: Counts, right: Marks) -> float:
     """What guessing reaches on average: the mean over documents of |G| / K.
 
     >>> chance(np.array([0, 2]), np.array([True, False, False, False, True, False]))
     0.375
     """
-    lengths = np.diff(np.append(starts, right.size))
-    return float(np.mean(np.add.reduceat(right.astype(float), starts) / lengths))
+    return float(np.mean(guess(starts, right)))
 
 
 def log_prob_choice(ll: Floats, starts: Counts, right: Marks) -> Floats:

@@ -11,7 +11,7 @@ from acme import LOG, acme_from
 
 from checkpoints_db import readers as front
 from checkpoints_db.errors import EvidenceError, IncompleteResult, UnknownFormat, UnreadableFile
-from checkpoints_db.readers import HEAD_BYTES, READERS, Reader, Readout
+from checkpoints_db.readers import HEAD_BYTES, MAX_BYTES, READERS, Reader, Readout
 from checkpoints_db.readers.columns import columns_of
 from checkpoints_db.readers.mapped import Mapped
 from checkpoints_db.records import Reading
@@ -167,8 +167,8 @@ def test_an_empty_file_is_incomplete(raw: bytes, tmp_path: Path):
 def test_a_file_over_the_limit_is_refused_unread(tmp_path: Path):
     path = tmp_path / "big.csv"
     with path.open("wb") as file:
-        file.truncate(512 * 1024 * 1024 + 1)
-    with pytest.raises(UnreadableFile, match="limit"):
+        file.truncate(MAX_BYTES + 1)
+    with pytest.raises(UnreadableFile, match="more than the limit of"):
         read(path)
 
 

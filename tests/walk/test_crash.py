@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,16 +35,16 @@ class Failing(Jobs):
     def _open(self) -> Store:
         store = super()._open()
         tables = store._tables
-        for verb in ("insert", "upsert"):
+        for verb in ("insert_all", "upsert_all"):  # every write goes through these two
             setattr(tables, verb, self._cutting(getattr(tables, verb)))
         return store
 
     def _cutting(self, write: Callable[..., None]) -> Callable[..., None]:
-        def failing(table: str, row: dict[str, Any]) -> None:
+        def failing(table: str, rows: Sequence[dict[str, Any]]) -> None:
             self.left -= 1
             if self.left < 0:
                 raise PowerCut
-            write(table, row)
+            write(table, rows)
 
         return failing
 

@@ -57,15 +57,13 @@ def arrivals(
     fresh = _fresh(store, _places(sources, base, spool))
     if fresh:
         with store.transaction():
-            for name, (_, look) in fresh.items():
-                store.evidence.sight(name, *look, clock.now())
+            store.evidence.sight_all({name: (*look, "") for name, (_, look) in fresh.items()}, clock.now())
         clock.sleep(settle.total_seconds())
         taken = {name: place.keep(name, look) for name, (place, look) in _steady(fresh).items()}
         kept = {name: one for name, one in taken.items() if one is not None}
         whole = _steady({name: fresh[name] for name in kept})
         with store.transaction():
-            for name, (_, look) in whole.items():
-                _note(store, name, look, kept[name], clock.now(), baseline=baseline)
+            _note(store, {name: look for name, (_, look) in whole.items()}, kept, clock.now(), baseline=baseline)
     return store.evidence.files("arrived", "waiting")
 
 
@@ -89,19 +87,21 @@ def _steady(fresh: Fresh) -> Fresh:
     return {name: (place, look) for name, (place, look) in fresh.items() if now[place].get(name) == look}
 
 
-def _note(store: Store, name: str, look: Look, kept: Kept, at: datetime, *, baseline: bool) -> None:
-    sighting = store.evidence.sight(name, *look, at, kept.sha256)
-    if store.evidence.file(kept.sha256) is None:
-        store.evidence.put_file(
-            File(
-                sha256=kept.sha256,
-                path=str(kept.path),
-                size=look.size,
+def _note(store: Store, whole: dict[str, Look], kept: dict[str, Kept], at: datetime, *, baseline: bool) -> None:
+    """Write down what settled: how it looked and, once for each content that is new, a file that has arrived."""
+    seen = store.evidence.sight_all({name: (*look, kept[name].sha256) for name, look in whole.items()}, at)
+    new = store.evidence.unknown([sighting.sha256 for sighting in seen.values()])
+    files: dict[str, File] = {}
+    for name, sighting in seen.items():
+        if sighting.sha256 in new and sighting.sha256 not in files:
+            files[sighting.sha256] = File(
+                sha256=sighting.sha256,
+                path=str(kept[name].path),
+                size=sighting.size,
                 status="arrived",
                 baseline=baseline,
                 seen_at=sighting.seen_at,
                 seen_after=sighting.seen_after,
                 changed_at=at,
-            ),
-            at,
-        )
+            )
+    store.evidence.put_files(list(files.values()), at)

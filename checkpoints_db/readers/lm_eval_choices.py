@@ -1,0 +1,297 @@
+"""Multiple choice in a samples file of lm-eval: what the log-likelihoods of the choices give, document by document.
+
+Before anything is derived, acc is recomputed and must equal the row's own acc on every row.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from checkpoints_db import samples
+from checkpoints_db.errors import UnreadableFile
+from checkpoints_db.readers.likelihood_metrics import METRICS, Found
+from checkpoints_db.readers.lm_eval_columns import Columns, Wrong, likelihood_columns, size_of
+from checkpoints_db.readers.lm_eval_file import Places, Rows
+from checkpoints_db.readers.lm_eval_log import Json
+from checkpoints_db.readers.lm_eval_rows import (
+    LOWEST,
+    ROUNDING,
+    Request,
+    Row,
+    choice_text,
+    requests_of,
+    right_answers,
+    several_contexts,
+    stated_acc,
+)
+from checkpoints_db.readers.lm_eval_shape import Pair
+from checkpoints_db.samples.choices import Counts, Marks
+from checkpoints_db.samples.estimate import Floats
+
+_FLOATS = ("log_likelihood", "prob_choice", "log_prob_choice", "margin", "sure", "hit", "brier", "guess")
+_WHOLE = ("wrong", "right", "bytes", "characters")
+_UNKNOWN = -1
+"""In place of the number of right answers, where the log cannot tell."""
+
+
+class Document(NamedTuple):
+    """One document: its conditional requests, and which of them are right (None: the log cannot tell)."""
+
+    requests: list[Request]
+    right: tuple[int, ...] | None
+
+
+class Choices:
+    """The rows of a multiple-choice task, measured block by block."""
+
+    def __init__(self, config: Json, path: Path) -> None:
+        # Rows with mutual information have requests that are no choices; their type fits no row, so all go strictly.
+        self.typed = {
+            "target": str,
+            "filtered_resps": list[Pair],
+            "resps": list[list[Pair]],
+            "acc": float,
+            "acc_mutual_info": None,
+        }
+        self.config, self.path = config, path
+        self._delimiter = str(config.get("target_delimiter", " "))
+        self._columns = Columns(*_FLOATS, *_WHOLE)
+        self._no_margin: set[str] = set()
+        self._clear()
+
+    def _clear(self) -> None:
+        self._lls, self._widths, self._marked = list[float](), list[int](), list[int]()
+        self._lengths, self._accs, self._known = list[int](), list[float](), list[int]()
+        self._bytes, self._characters = list[int](), list[int]()
+
+    def block(self, rows: list[Any], mine: list[Any]) -> bool:
+        """Take rows whose targets are indices of one of several continuations."""
+        lengths = [len(row.arguments) for row in mine]
+        pairs = [row.filtered_resps for row in mine]
+        targets = [row.target for row in mine]
+        if not mine:
+            return True
+        if None in pairs or None in targets or min(lengths) < 2 or lengths != list(map(len, pairs)):
+            return False
+        together = "".join(targets)
+        if not (together.isdigit() and together.isascii()) or max(map(len, targets)) > 9:
+            return False
+        texts = [asked.arg_1 for row in mine for asked in row.arguments.values()]
+        starts = np.cumsum([0, *lengths[:-1]])
+        if texts[0] is None or any(texts[start] == texts[start + 1] for start in starts.tolist()):
+            return False
+        try:
+            right, lls = np.array(list(map(int, targets))), [float(pair.ll) for each in pairs for pair in each]
+        except ValueError:  # no number, or an empty target
+            return False
+        if not np.all(right < lengths):
+            return False
+        texts = [text.removeprefix(self._delimiter) for text in texts]
+        places = (starts + right).tolist()
+        answers, before = [texts[place] for place in places], len(self._lls)
+        self._marked += [before + place for place in places]
+        self._lls += lls
+        self._widths += map(len, texts)
+        self._lengths += lengths
+        self._accs += [np.nan if row.acc is None else row.acc for row in mine]
+        self._known += [0] * len(mine)
+        self._bytes += [len(text.encode()) for text in answers]
+        self._characters += map(len, answers)
+        return True
+
+    def fast(self, row: Any) -> bool:
+        """Take a row whose target is the index or the text of one of several continuations."""
+        pairs, target = row.filtered_resps, row.target
+        texts = [asked.arg_1 for asked in row.arguments.values()]
+        k = len(texts)
+        if k < 2 or pairs is None or len(pairs) != k or target is None or texts[0] is None or texts[0] == texts[1]:
+            return False
+        texts = [text.removeprefix(self._delimiter) for text in texts]
+        if target.isdigit() and target.isascii() and len(target) < 10:
+            right = int(target)
+        elif target[:1].isalpha() and target in texts:
+            right = texts.index(target)
+        else:
+            return False
+        if right >= k:
+            return False
+        try:
+            lls = [float(pair.ll) for pair in pairs]
+        except ValueError:
+            return False
+        self._marked.append(len(self._lls) + right)
+        self._lls += lls
+        self._widths += map(len, texts)
+        self._lengths.append(k)
+        self._accs.append(np.nan if row.acc is None else row.acc)
+        self._known.append(0)
+        self._bytes.append(len(texts[right].encode()))
+        self._characters.append(len(texts[right]))
+        return True
+
+    def strict(self, row: Row) -> None:
+        """Take a row as it comes; of one that is wrong only that."""
+        try:
+            document, acc = document_of(row, self.config, self.path), stated_acc(row, self.path)
+        except UnreadableFile:
+            document, acc = None, None
+        if document is None:
+            self._lls.append(0.0)
+            self._widths.append(0)
+            self._lengths.append(1)
+            right: tuple[int, ...] = ()
+            self._known.append(Wrong.ROW)
+        else:
+            right = document.right or ()
+            self._marked += [len(self._lls) + index for index in right]
+            self._lls += [request.ll for request in document.requests]
+            texts = [choice_text(request, self._delimiter) for request in document.requests]
+            self._widths += map(len, texts)
+            self._lengths.append(len(texts))
+            self._known.append(0 if document.right is not None else _UNKNOWN)
+        text = choice_text(document.requests[right[0]], self._delimiter) if document and right else ""
+        self._accs.append(np.nan if acc is None else acc)
+        self._bytes.append(size_of(text))
+        self._characters.append(len(text))
+
+    def passed(self, row: Any) -> None:
+        """Likelihoods are the same under every filter."""
+
+    def settle(self) -> None:
+        """The numbers of each document of one block."""
+        if not self._lengths:
+            return
+        lengths = np.array(self._lengths)
+        starts: Counts = (np.cumsum(lengths) - lengths).astype(np.intp)
+        ll, right = np.array(self._lls), np.zeros(len(self._lls), dtype=bool)
+        right[self._marked] = True
+        beyond = ~((ll >= LOWEST) & (ll <= ROUNDING))  # NaN is too
+        ll = np.minimum(np.where(beyond, 0.0, ll), 0.0)
+        known = np.array(self._known)
+        wrong = np.where((known == Wrong.ROW) | np.logical_or.reduceat(beyond, starts), Wrong.ROW, 0)
+        acc, again = np.array(self._accs), right[samples.best(ll, starts)]
+        wrong[(wrong == 0) & (known != _UNKNOWN) & ~np.isnan(acc) & (acc != again)] = Wrong.ACC
+        count = np.add.reduceat(right.astype(int), starts)
+        found = {name: np.full(lengths.size, np.nan) for name in _FLOATS}
+        if (answered := count > 0).any():
+            flat = np.repeat(answered, lengths)
+            inside = lengths[answered]
+            self._numbers(
+                found,
+                answered,
+                (ll[flat], (np.cumsum(inside) - inside).astype(np.intp), right[flat]),
+                np.array(self._widths)[flat],
+            )
+        count[known == _UNKNOWN] = _UNKNOWN
+        self._columns.add(
+            **found,
+            wrong=wrong.astype(np.int8),
+            right=count.astype(np.int32),
+            bytes=np.array(self._bytes, dtype=np.int32),
+            characters=np.array(self._characters, dtype=np.int32),
+        )
+        self._clear()
+
+    def _numbers(
+        self, found: dict[str, Floats], at: NDArray[np.bool_], choices: tuple[Floats, Counts, Marks], widths: Places
+    ) -> None:
+        ll, starts, right = choices
+        found["log_likelihood"][at] = np.minimum(samples.log_likelihood(ll, starts, right), 0.0)
+        found["prob_choice"][at] = samples.prob_choice(ll, starts, right)
+        found["log_prob_choice"][at] = samples.log_prob_choice(ll, starts, right)
+        found["brier"][at] = samples.brier(ll, starts, right)
+        found["guess"][at] = samples.guess(starts, right)
+        chosen = samples.best(ll, starts)
+        found["sure"][at] = np.minimum(samples.shares(ll, starts)[chosen], 1.0)
+        found["hit"][at] = right[chosen]
+        try:
+            found["margin"][at] = samples.margin(ll, starts, right, widths)
+        except ValueError as error:
+            self._no_margin.add(str(error))
+
+    def found(self, rows: Rows, kept: Places, notes: list[str]) -> Found:
+        """The metrics over the rows that count. Raises UnreadableFile naming the first row that is wrong."""
+        mine = rows.measured(kept)
+        wrong, rights = self._columns.of("wrong")[mine], self._columns.of("right")[mine]
+        if (bad := np.flatnonzero(wrong == Wrong.ROW)).size:
+            document_of(row := rows.again(rows.place_of(mine[bad[0]])), self.config, self.path)
+            stated_acc(row, self.path)
+        if (bad := np.flatnonzero(wrong == Wrong.ACC)).size:
+            if self.config.get("process_results"):
+                notes.append("the task computes its own acc, its samples could not be verified; no continuous metric")
+                return []
+            raise self._contradicted(rows.again(rows.place_of(mine[bad[0]])))
+        if (unknown := np.flatnonzero(rights == _UNKNOWN)).size:
+            # Leaving out only the documents answered wrongly would flatter the model.
+            first = rows.doc_ids[rows.place_of(mine[unknown[0]])]
+            notes.append(
+                f"the log does not say the right answer of {unknown.size} documents (the first is {first}); "
+                "no continuous metric"
+            )
+            return []
+        answered = rights > 0
+        if left := int((~answered).sum()):
+            notes.append(f"{left} documents have no right answer among their choices and were left out")
+        if not answered.any():
+            return []
+        return self._estimates(self._columns.at(mine[answered]), rows, mine[answered], notes)
+
+    def _contradicted(self, row: Row) -> UnreadableFile:
+        document, acc = document_of(row, self.config, self.path), stated_acc(row, self.path)
+        lls = [request.ll for request in document.requests]
+        again = float(lls.index(max(lls)) in (document.right or ()))
+        why = f"acc is {acc:g}, recomputed from the log-likelihoods it is {again:g}"
+        return UnreadableFile(str(self.path), row.where, why)
+
+    def _estimates(self, table: dict[str, NDArray[Any]], rows: Rows, mine: Places, notes: list[str]) -> Found:
+        answer = table["log_likelihood"]
+        guess = METRICS["prob_choice"].model_copy(update={"chance": float(np.mean(table["guess"]))})
+        found: Found = [
+            (METRICS["log_likelihood"], samples.mean(answer)),
+            (METRICS["prob_answer"], samples.mean(np.exp(answer))),
+            (guess, samples.mean(table["prob_choice"])),
+            (METRICS["log_prob_choice"], samples.mean(table["log_prob_choice"])),
+            (METRICS["expected_calibration_error"], samples.calibration_error(table["sure"], table["hit"])),
+        ]
+        if not np.isnan(table["margin"]).any():
+            found.append((METRICS["margin"], samples.mean(table["margin"])))
+        else:
+            notes.append(f"no margin: {min(self._no_margin)}")
+        if table["right"].max() > 1:
+            notes.append(
+                "documents with several right answers: log-likelihood per byte or character, bits_per_byte and brier "
+                "are not defined for them"
+            )
+            return found
+        found += likelihood_columns(table, rows, mine, notes)
+        found.append((METRICS["brier"], samples.mean(table["brier"])))
+        return found
+
+
+def document_of(row: Row, config: Json, path: Path) -> Document:
+    """The choices of one row and the right ones among them. Raises UnreadableFile naming row and field."""
+    requests = requests_of(row, path)
+    half = len(requests) // 2
+    alone = requests[half:]
+    if "acc_mutual_info" in row.body and len(requests) % 2 == 0 and all(r.context == "" for r in alone):
+        requests = requests[:half]  # the second half is unconditional
+    if len(requests) < 2:
+        raise UnreadableFile(str(path), f"{row.where}, arguments", "fewer than two choices")
+    right = right_answers(row, requests, config, path)
+    return Document(requests, _deduced(row, requests, path) if right is None else right)
+
+
+def _deduced(row: Row, requests: list[Request], path: Path) -> tuple[int, ...] | None:
+    """The right answer as acc gives it away: the chosen one where it is 1, the other of two contexts where it is 0.
+
+    Only of two contexts: a target that is none of the choices has acc 0 whatever the model says.
+    """
+    acc, lls = stated_acc(row, path), [request.ll for request in requests]
+    chosen = lls.index(max(lls))
+    if acc == 1:
+        return (chosen,)
+    return (1 - chosen,) if acc == 0 and len(requests) == 2 and several_contexts(requests) else None
