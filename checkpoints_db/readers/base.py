@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from checkpoints_db.records import Reading, Record
 
@@ -36,3 +37,16 @@ class Reader(Protocol):
 
         Raises UnreadableFile naming the field, or IncompleteResult when the file is cut off or waits for its partner.
         """
+
+
+@runtime_checkable
+class Leaning(Protocol):
+    """A reader whose files do not all speak for themselves. Without this, equal bytes in two folders are one file."""
+
+    name: str
+
+    def recognises(self, path: Path, head: bytes) -> bool:
+        """As every reader."""
+
+    def beside(self, path: Path) -> Sequence[Path]:
+        """The other files that the readings of `path` depend on, there or not; none where it speaks for itself."""

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,11 @@ class Helm:
         """Whether it is a list of statistics, a run specification, or a list of requests with its adapter."""
         del path
         return _kind(head) is not None
+
+    def beside(self, path: Path) -> Sequence[Path]:
+        """The rest of the folder, for its stats.json."""
+        ours = _kind(head_of(path, HEAD_BYTES)) == STATS
+        return [path.parent / name for name in (SPEC, INSTANCES, STATE)] if ours else []
 
     def read(self, path: Path) -> Readout:
         """Every reading of the folder, from its stats.json. Raises UnreadableFile and IncompleteResult."""

@@ -7,6 +7,8 @@ from datetime import datetime
 from pathlib import Path
 
 from checkpoints_db import File, Store
+from checkpoints_db.readers.context import context_of
+from checkpoints_db.records import digest_of
 from checkpoints_db.records.duration import Duration
 from monitor.clock import Clock
 from monitor.daemon.inbox.bucket import Bucket
@@ -90,18 +92,43 @@ def _steady(fresh: Fresh) -> Fresh:
 
 
 def _note(store: Store, name: str, look: Look, kept: Kept, at: datetime, *, baseline: bool) -> None:
-    sighting = store.evidence.sight(name, *look, at, kept.sha256)
-    if store.evidence.file(kept.sha256) is None:
-        store.evidence.put_file(
-            File(
-                sha256=kept.sha256,
-                path=str(kept.path),
-                size=look.size,
-                status="arrived",
-                baseline=baseline,
-                seen_at=sighting.seen_at,
-                seen_after=sighting.seen_after,
-                changed_at=at,
-            ),
-            at,
+    sha256, context = _identity(store, kept)
+    sighting = store.evidence.sight(name, *look, at, sha256)
+    known = store.evidence.file(sha256)
+    if known is None:
+        file = File(
+            sha256=sha256,
+            path=str(kept.path),
+            size=look.size,
+            status="arrived",
+            baseline=baseline,
+            seen_at=sighting.seen_at,
+            seen_after=sighting.seen_after,
+            changed_at=at,
+            content="" if sha256 == kept.sha256 else kept.sha256,
+            context=context,
         )
+        store.evidence.put_file(file, at)
+    elif _moved(known):
+        store.evidence.put_file(known.model_copy(update={"path": str(kept.path), "status": "arrived"}), at)
+
+
+def _identity(store: Store, kept: Kept) -> tuple[str, str]:
+    """What the content is known by: its digest; or that of content and context, where both together are new.
+
+    Samples with equal bytes may be those of two models: only what lies beside them says so.
+    """
+    known = store.evidence.with_bytes(kept.sha256)
+    context = context_of(kept.path) if known else ""
+    if not context:
+        return kept.sha256, ""
+    for file in known:
+        unread = file.status in ("arrived", "waiting")
+        if _moved(file) or context == (context_of(Path(file.path)) if unread else file.context):
+            return file.sha256, context
+    return digest_of([kept.sha256, context]), context
+
+
+def _moved(file: File) -> bool:
+    """Whether it went elsewhere before it could be read."""
+    return file.status in ("arrived", "waiting") and not Path(file.path).is_file()

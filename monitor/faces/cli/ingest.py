@@ -134,8 +134,8 @@ def _report(walked: watch.Walked, *, baseline: bool, json: bool) -> None:
     what = "as baseline" if baseline else "as news"
     shell.say(
         f"{walked.files} files {what}: {walked.new} new results, {walked.same} known, "
-        f"{walked.conflicting} conflicting, {walked.unplaced} without a place, {walked.waiting} files waiting; "
-        f"{walked.sealed} forecasts sealed"
+        f"{walked.aside} kept aside, {walked.conflicting} conflicting, {walked.unplaced} without a place, "
+        f"{walked.waiting} files waiting; {walked.sealed} forecasts sealed"
     )
     for reason in walked.quarantined:
         shell.say(f"quarantined: {reason}")

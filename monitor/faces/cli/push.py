@@ -33,7 +33,7 @@ class Row(Record):
     metric: str
     value: float
     was: float | None = None
-    """The value that counts, where this one contradicts it."""
+    """The value that counts, where this one does not."""
 
 
 class Homeless(Record):
@@ -47,7 +47,7 @@ class Homeless(Record):
 
 
 class Answer(Record):
-    """What became of a push. `new`, `same`, `conflicting`, `unplaced`: every row is in one of them, or all refused."""
+    """What became of a push: each row is in `new`, `same`, `aside`, `conflicting` or `unplaced`; or all are refused."""
 
     sha256: str
     path: str
@@ -55,6 +55,8 @@ class Answer(Record):
     """Who walks it, where a daemon leads this store; nothing else is known then."""
     new: tuple[Row, ...] = ()
     same: tuple[Row, ...] = ()
+    aside: tuple[Row, ...] = ()
+    """Remarked, beside a whole result: kept, and counting for nothing."""
     conflicting: tuple[Row, ...] = ()
     unplaced: tuple[Homeless, ...] = ()
     refused: tuple[str, ...] = ()
@@ -112,7 +114,7 @@ def left(settings: Settings, body: bytes, holder: str) -> Answer:
 def answered(store: Store, rules: watch.Rules, file: File, walked: watch.Walked, *, known: bool) -> Answer:
     """What became of each row, by what the store says now."""
     opened = watch.open_file(rules.catalogue, file)
-    found: dict[str, list[Row]] = {"new": [], "same": [], "conflicting": []}
+    found: dict[str, list[Row]] = {"new": [], "same": [], "aside": [], "conflicting": []}
     for result in opened.results:
         what, row = _fate(store, result, known=known)
         found[what].append(row)
@@ -125,6 +127,7 @@ def answered(store: Store, rules: watch.Rules, file: File, walked: watch.Walked,
         path=file.path,
         new=tuple(found["new"]),
         same=tuple(found["same"]),
+        aside=tuple(found["aside"]),
         conflicting=tuple(found["conflicting"]),
         unplaced=tuple(unplaced),
         refused=(opened.refused,) if opened.refused else (),
@@ -140,7 +143,8 @@ def _fate(store: Store, result: Result, *, known: bool) -> tuple[str, Row]:
         checkpoint=result.checkpoint.id, task=result.task, metric=result.metric.name, value=result.value, was=None
     )
     if counting is not None and kept is not None and not kept.counts:
-        return "conflicting", row.model_copy(update={"was": counting.result.value})
+        aside = kept.result.remarks and not counting.result.remarks
+        return "aside" if aside else "conflicting", row.model_copy(update={"was": counting.result.value})
     is_new = kept is not None and kept.result.source == result.source and not known
     return ("new" if is_new else "same"), row
 
@@ -153,11 +157,12 @@ def show(answer: Answer, *, json: bool) -> None:
     if answer.left:
         shell.say(f"written to {answer.path}; the daemon {answer.left} leads and takes it in at its next scan")
         return
-    fates = {"new": answer.new, "same": answer.same, "conflicting": answer.conflicting}
+    fates = {"new": answer.new, "same": answer.same, "kept aside": answer.aside, "conflicting": answer.conflicting}
     rows = [("refused", "–", "–", "–", reason) for reason in answer.refused]
     rows += [
-        ("conflicting", r.checkpoint, f"{r.task} · {r.metric}", number(r.value), f"{number(r.was)} counts")
-        for r in answer.conflicting
+        (what, r.checkpoint, f"{r.task} · {r.metric}", number(r.value), f"{number(r.was)} counts")
+        for what in ("conflicting", "kept aside")
+        for r in fates[what]
     ]
     rows += [("unplaced", r.model, f"{r.task} · {r.metric}", number(r.value), r.reason) for r in answer.unplaced]
     for what in ("new", "same"):

@@ -1,0 +1,133 @@
+"""Equal bytes under two models, moved folders, files that vanish before they are read: nothing lost, nothing twice."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from lab import Lab, rung
+
+from checkpoints_db.readers import read
+from checkpoints_db.readers.context import context_of
+from monitor.daemon import inbox
+
+DATA = Path(__file__).parents[2] / "data" / "readers"
+LEANING = {
+    "helm_lm": "stats.json",
+    "helm_mc": "stats.json",
+    "lm_eval_0_4_13": "samples_sums_2026-01-01T00-00-00.000000.jsonl",
+    "lm_eval_0_4_2": "pretrained__toy__m1-step500,dtype__float32_colors.jsonl",
+    "olmes": "task-000-colors-predictions.jsonl",
+}
+"""Of each harness whose files lean on others: one that names no model itself."""
+each_harness = pytest.mark.parametrize("harness", LEANING)
+
+
+def copy(lab: Lab, harness: str, name: str, *, model: str = "m1") -> Path:
+    """The folder of a run, as if `model` had written it; the leaning file keeps its bytes."""
+    target = lab.inbox / name
+    shutil.copytree(DATA / harness, target)
+    for path in sorted(target.iterdir()):
+        if path.name != LEANING[harness] and not path.name.startswith("samples_"):
+            path.write_text(path.read_text(encoding="utf-8").replace("m1", model), encoding="utf-8")
+        path.rename(path.with_name(path.name.replace("m1", model)))
+    return target
+
+
+def held(lab: Lab) -> Counter[tuple[str, str, str]]:
+    """How many readings there are of each metric of each task of each model; the catalogue knows none of them."""
+    with lab.store() as store:
+        store.ledger.verify()
+        return Counter((u.reading.model, u.reading.task, u.reading.metric.name) for u in store.evidence.unplaced())
+
+
+def statuses(lab: Lab) -> set[str]:
+    with lab.store() as store:
+        return {file.status for file in store.evidence.files()}
+
+
+@each_harness
+def test_equal_bytes_of_two_models_are_two_files(lab: Lab, harness: str) -> None:
+    one, other = copy(lab, harness, "one"), copy(lab, harness, "other", model="m2")
+    leaning = LEANING[harness]
+    assert (one / leaning).read_bytes() == (other / leaning.replace("m1", "m2")).read_bytes()
+    expected = {
+        (reading.model, reading.task, reading.metric.name)
+        for folder in (one, other)
+        for path in folder.iterdir()
+        for reading in read(path).readings
+    }
+    lab.cycle("scan")
+    assert set(held(lab)) == expected
+    assert len({model for model, _, _ in expected}) == 2
+    lab.cycle("scan")
+    assert set(held(lab)) == expected
+    assert statuses(lab) == {"read"}
+
+
+@each_harness
+def test_a_folder_that_is_moved_or_copied_whole_says_nothing_new(lab: Lab, harness: str) -> None:
+    one = copy(lab, harness, "one")
+    lab.cycle("scan")
+    before = held(lab)
+    one.rename(lab.inbox / "moved")
+    lab.cycle("scan")
+    shutil.copytree(lab.inbox / "moved", lab.inbox / "copied")
+    lab.cycle("scan")
+    assert held(lab) == before
+    assert max(before.values()) == 1
+    with lab.store() as store:  # helm_lm has no scenario_state.json, and might get another one in each folder
+        files = Counter(Path(file.path).name for file in store.evidence.files())
+    assert max(files.values()) == (3 if harness == "helm_lm" else 1)
+
+
+@each_harness
+def test_equal_bytes_are_read_where_what_they_lean_on_lies(lab: Lab, harness: str) -> None:
+    """A stray copy waits for its other half, which lies in another folder; the one beside it is read."""
+    leaning = LEANING[harness]
+    (lab.inbox / "a").mkdir()
+    shutil.copyfile(DATA / harness / leaning, lab.inbox / "a" / leaning)
+    lab.cycle("scan")
+    assert statuses(lab) == {"waiting"}
+    copy(lab, harness, "b")
+    lab.cycle("scan")
+    expected = {(r.model, r.task, r.metric.name) for r in read(lab.inbox / "b" / leaning).readings}
+    assert expected <= set(held(lab))
+
+
+@pytest.mark.parametrize("harness", ["lm_eval_0_3", "bigbench", "openai_evals", "inspect", "table", "helm_lm"])
+def test_a_file_that_speaks_for_itself_has_no_context(harness: str) -> None:
+    contexts = {path.name: context_of(path) for path in (DATA / harness).iterdir()}
+    leaning = {"stats.json"} if harness == "helm_lm" else set()
+    assert {name for name, context in contexts.items() if context} == leaning
+
+
+def test_a_file_that_moves_between_being_noted_and_being_read_is_read_where_it_is(lab: Lab) -> None:
+    path = lab.arrive(rung(0), "s0.csv")
+    with lab.store() as store:
+        inbox.arrivals(store, inbox.sources_of(lab.settings), lab.root, lab.clock, lab.settings.daemon.settling)
+    path.rename(lab.inbox / "elsewhere.csv")
+    lab.cycle("scan")
+    with lab.store() as store:
+        assert len(store.evidence.results()) == 2
+        assert [(f.status, Path(f.path).name) for f in store.evidence.files()] == [("read", "elsewhere.csv")]
+
+
+def test_a_file_that_vanishes_before_it_is_read_is_waited_for_and_told(lab: Lab) -> None:
+    path = lab.arrive(rung(0), "s0.csv")
+    with lab.store() as store:
+        inbox.arrivals(store, inbox.sources_of(lab.settings), lab.root, lab.clock, lab.settings.daemon.settling)
+    kept = path.rename(lab.root / "kept.csv")
+    lab.cycle("scan")
+    assert statuses(lab) == {"waiting"}
+    lab.clock.sleep(2 * 3600)
+    lab.cycle("scan")
+    with lab.store() as store:
+        assert [(a.rule, a.state) for a in store.actions.alerts()] == [("waiting", "firing")]
+    kept.rename(path)
+    lab.cycle("scan")
+    assert statuses(lab) == {"read"}
+    with lab.store() as store:
+        assert len(store.evidence.results()) == 2
