@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
-import platform
 import signal
 import threading
 from types import FrameType
@@ -14,9 +12,10 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from checkpoints_db import Store
-from checkpoints_db.errors import HoldpointError, LeadershipLost
+from checkpoints_db.errors import HoldpointError
 from monitor.clock import Clock
 from monitor.daemon.jobs import FATAL, Jobs
+from monitor.daemon.leadership import lead, myself
 from monitor.settings import Settings
 
 logger = logging.getLogger("holdpoint.daemon")
@@ -27,7 +26,7 @@ class Service:
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self.settings, self.clock = settings, clock
-        self.holder = f"{platform.node()}:{os.getpid()}"
+        self.holder = myself()
         self.jobs = Jobs(settings, clock, self.holder)
         self._stop = threading.Event()
         self._fatal: HoldpointError | None = None
@@ -76,15 +75,7 @@ class Service:
         with Store.open(self.settings.at(self.settings.store)) as store:
             store.ledger.verify()
             at = self.clock.now()
-            until = at + self.settings.daemon.leadership
-            try:
-                store.lead(self.holder, at, until)
-            except LeadershipLost as lost:
-                if not _is_dead(lost.holder):
-                    raise
-                logger.warning("taking over from %s, which is no longer running", lost.holder)
-                store.resign(lost.holder)
-                store.lead(self.holder, at, until)
+            lead(store, self.holder, at, at + self.settings.daemon.leadership)
 
     def _run(self, name: str) -> bool:
         body = {job: body for job, _, body in self.jobs.timetable()}[name]
@@ -105,20 +96,6 @@ class Service:
     def _asked_to_stop(self, number: int, _frame: FrameType | None) -> None:
         logger.info("received %s, finishing the job in hand", signal.Signals(number).name)
         self._stop.set()
-
-
-def _is_dead(holder: str) -> bool:
-    """Whether `holder` was a process of this machine that is gone."""
-    host, _, pid = holder.rpartition(":")
-    if host != platform.node() or not pid.isdigit():
-        return False
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False
-    return False
 
 
 def _late(event: JobExecutionEvent) -> None:

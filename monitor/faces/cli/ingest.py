@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import platform
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,6 +18,7 @@ from checkpoints_db.errors import LeadershipLost, SettingsError
 from monitor import watch
 from monitor.daemon import inbox
 from monitor.daemon.jobs import load_rules
+from monitor.daemon.leadership import lead, myself
 from monitor.faces.cli import push, shell
 from monitor.faces.render import as_json, console, table
 from monitor.settings import Source
@@ -65,8 +64,8 @@ def ingest(
 
 @contextmanager
 def _leading(store: Store) -> Iterator[None]:
-    holder = f"{platform.node()}:{os.getpid()}"
-    store.lead(holder, shell.now(), shell.now() + timedelta(minutes=10))
+    holder = myself()
+    lead(store, holder, shell.now(), shell.now() + timedelta(minutes=10))
     try:
         yield
     finally:
