@@ -95,8 +95,8 @@ def _readings_of(body: list[Any], path: Path, notes: list[str]) -> list[Reading]
         "model": run.model,
         "date": run.date,
         "harness": "helm",
-        "conditions": run.conditions(),
-        "remarks": run.remarks(len(instances.asked)) + choices.remarks,
+        "conditions": run.conditions(instances.asked),
+        "remarks": choices.remarks,
     }
     readings = []
     for key, value in stated.items():
