@@ -59,6 +59,7 @@ STRANGE: tuple[Any, ...] = (
 NUMBERS: tuple[Any, ...] = (0.5, 1e308, -1e308, 1e-320, 10**400, float("nan"), float("inf"), DEEP)
 _DONE = re.compile(r"stat::number_of_executed_units:\s*(\d+)")
 _SO_FAR = re.compile(r"^#(\d+)\s", re.MULTILINE)
+_SLOWEST = re.compile(r"stat::slowest_unit_time_sec:\s*(\d+)")
 _COVERED = re.compile(r"\bcov: (\d+)")
 
 
@@ -191,7 +192,7 @@ def child(name: str, corpus: Path, arguments: list[str]) -> None:
 
 def fuzz(name: str, seconds: float, seeds: Path | None, out: Path) -> dict[str, Any]:
     """Fuzz one reader for a time, going on after each crash."""
-    done, crashes, covered, left = 0, [], 0, seconds
+    done, crashes, covered, slowest, left = 0, [], 0, 0, seconds
     with tempfile.TemporaryDirectory() as folder:
         corpus = Path(folder) / "corpus"
         corpus.mkdir()
@@ -208,11 +209,13 @@ def fuzz(name: str, seconds: float, seeds: Path | None, out: Path) -> dict[str, 
             counted = _DONE.findall(ran.stderr) or _SO_FAR.findall(ran.stderr) or ["0"]
             done += int(counted[-1])
             covered = max([covered, *map(int, _COVERED.findall(ran.stderr))])
+            slowest = max([slowest, *map(int, _SLOWEST.findall(ran.stderr))])
             if ran.returncode:
                 crashes.append(_told(ran.stdout + ran.stderr))
                 print(f"{name}: {crashes[-1]}", flush=True)
     spent = seconds - left
-    return {"reader": name, "seconds": round(spent), "executions": done, "edges": covered, "crashes": crashes}
+    found = {"reader": name, "seconds": round(spent), "executions": done, "edges": covered}
+    return {**found, "slowest, s": slowest, "crashes": crashes}
 
 
 def _told(output: str) -> str:
@@ -240,10 +243,9 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     names = options.reader or READERS.names()
     found = [fuzz(name, 60 * options.minutes / len(names), options.seeds, options.out) for name in names]
-    print(f"{'reader':<14} {'seconds':>8} {'executions':>12} {'edges':>7} {'crashes':>8}")
+    print("".join(f"{name:>14}" for name in found[0]))
     for row in found:
-        counted = {**row, "crashes": len(row["crashes"])}
-        print("{reader:<14} {seconds:>8} {executions:>12,} {edges:>7,} {crashes:>8}".format(**counted))
+        print("".join(f"{len(cell) if isinstance(cell, list) else cell:>14}" for cell in row.values()))
     if options.json:
         options.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
     if any(row["crashes"] for row in found):
