@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 from harness_logs import Asked, asked, helm, inspect, lm_eval, openai_evals
 from lab import Lab
+from typer.testing import CliRunner
+
+from monitor.faces.cli import app
 
 RUNGS, MARKED, DOCUMENTS = 6, 3, 40
 Write = Callable[[Path, str, Sequence[Asked], str], list[Path]]
@@ -98,8 +101,11 @@ def test_a_clean_repeat_takes_the_place_of_a_cancelled_one_whichever_comes_first
     lab.cycle("scan")
     _, points, _ = told(lab)
     assert f"r{MARKED}" in points
-    evaluated(inspect, lab.inbox / "late", MARKED, "invalidated")
-    lab.cycle("scan")
+    evaluated(inspect, lab.root / "late", MARKED, "invalidated")
+    with lab.store() as store:
+        store.resign(lab.jobs.holder)
+    done = CliRunner().invoke(app, ["ingest", str(lab.root / "late"), "--config", str(lab.config)])
+    assert "0 new results, 0 known, 1 kept aside, 0 conflicting" in " ".join(done.output.split())
     remarks, points, _ = told(lab)
     assert {"cancelled", "invalidated"} <= remarks
     assert f"r{MARKED}" in points

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections import Counter
 from pathlib import Path
 
 import pytest
 from lab import Lab, rung
+from typer.testing import CliRunner
 
 from checkpoints_db.readers import read
 from checkpoints_db.readers.context import context_of
 from monitor.daemon import inbox
+from monitor.faces.cli import app
 
 DATA = Path(__file__).parents[2] / "data" / "readers"
 LEANING = {
@@ -131,3 +134,28 @@ def test_a_file_that_vanishes_before_it_is_read_is_waited_for_and_told(lab: Lab)
     assert statuses(lab) == {"read"}
     with lab.store() as store:
         assert len(store.evidence.results()) == 2
+
+
+def test_each_of_two_files_with_equal_bytes_can_be_shown_and_retried(lab: Lab) -> None:
+    """Both are refused: beside neither of them is the task that they are of."""
+    for name, model in (("one", "m1"), ("other", "m2")):
+        folder = copy(lab, "lm_eval_0_4_13", name, model=model)
+        samples = folder / LEANING["lm_eval_0_4_13"]
+        samples.rename(folder / samples.name.replace("sums", "nothing"))
+    lab.cycle("scan")
+    with lab.store() as store:
+        refused = store.evidence.files("quarantined")
+    assert {Path(file.path).parent.name for file in refused} == {"one", "other"}
+    assert len({file.sha256 for file in refused}) == 2
+    assert len({file.bytes_digest for file in refused}) == 1
+    for file in refused:
+        for command in ("show", "retry"):
+            done = CliRunner().invoke(
+                app, ["quarantine", command, file.sha256[:12], "--json", "--config", str(lab.config)]
+            )
+            assert done.exit_code == 0, done.output
+            assert json.loads(done.output)["path"] == file.path
+    lab.cycle("scan")
+    with lab.store() as store:
+        assert store.evidence.files("quarantined") != []
+        assert {file.sha256 for file in store.evidence.files("quarantined")} == {file.sha256 for file in refused}
