@@ -25,7 +25,10 @@ class Readout(Record):
 
 
 class Reader(Protocol):
-    """Reads the files of one harness. One file, one line in `readers/__init__.py`, no configuration."""
+    """Reads the files of one harness. One file, one line in `readers/__init__.py`, no configuration.
+
+    One that opens other files beside the one it is asked to read is `Leaning`: it names them in `beside`.
+    """
 
     name: str
 

@@ -9,6 +9,7 @@ import pytest
 
 from checkpoints_db.errors import EvidenceError, IncompleteResult, UnknownFormat, UnreadableFile
 from checkpoints_db.readers import HEAD_BYTES, READERS, Readout, read
+from checkpoints_db.readers.context import context_of
 from checkpoints_db.records import Reading
 
 DATA = Path(__file__).parents[1] / "data" / "readers"
@@ -54,6 +55,19 @@ def test_it_reads_and_reads_the_same_again(name: str, path: Path):
     assert first.reader == name
     assert all(isinstance(reading, Reading) for reading in first.readings)
     assert first.readings or first.notes
+
+
+@each_example
+def test_what_it_reads_beside_a_file_is_part_of_what_the_file_is_known_by(name: str, path: Path, tmp_path: Path):
+    """A reader that opens other files says so in `beside`, or equal bytes of two models would count as one file."""
+    alone = tmp_path / path.name
+    shutil.copyfile(path, alone)
+    try:
+        changed = read(alone) != read(path)
+    except IncompleteResult as error:
+        changed = bool(error.waits_for)
+    assert context_of(path) or not changed
+    assert not context_of(path) or context_of(path) != context_of(alone)
 
 
 @each_text
