@@ -11,6 +11,7 @@ What breaks a reader lies in --out and is printed; so does what takes longer tha
 from __future__ import annotations
 
 import argparse
+import copy
 import io
 import json
 import random
@@ -157,7 +158,8 @@ def strange(body: Any, draw: random.Random) -> Any:
         elif draw.random() < 0.2 and isinstance(inner, list):
             inner.append(inner[key])
         else:
-            inner[key] = draw.choice(STRANGE + NUMBERS + ((-inner[key],) if isinstance(inner[key], float) else ()))
+            more = (-inner[key],) if isinstance(inner[key], float) else ()
+            inner[key] = copy.deepcopy(draw.choice(STRANGE + NUMBERS + more))
         break
     return body
 

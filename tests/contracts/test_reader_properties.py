@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 import shutil
@@ -125,7 +126,7 @@ def damaged(path: Path, data: st.DataObject) -> str:
                 inner = inner[key]
             how = data.draw(st.sampled_from(["change", "drop", "repeat"]))
             if how == "change":
-                inner[place[-1]] = data.draw(values)
+                inner[place[-1]] = copy.deepcopy(data.draw(values))
             elif how == "drop":
                 del inner[place[-1]]
             elif isinstance(inner, list):

@@ -41,9 +41,9 @@ def test_an_ingest_that_was_killed_does_not_lock_out_the_next_one(lab: Lab) -> N
         assert len(store.evidence.results()) == 2
 
 
-@pytest.mark.parametrize("holder", [f"{platform.node()}:{os.getpid()}", "another-machine:1", "no process at all"])
+@pytest.mark.parametrize("holder", ["{here}:{me}", "another-machine:1", "no process at all"])
 def test_whoever_may_be_alive_keeps_the_lead(lab: Lab, holder: str) -> None:
-    led_by(lab, holder)
+    led_by(lab, holder.format(here=platform.node(), me=os.getpid()))
     now = SystemClock().now()
     with lab.store() as store, pytest.raises(LeadershipLost):
         lead(store, "me:1", now, now + HOUR)
