@@ -3,7 +3,7 @@
     python benchmarks/killed.py [--files 10000] [--kills 20] [--pushes 5] [--seed 0] [--json killed.json]
 
 What it starts is what a user starts: `holdpoint init`, `ingest --baseline` over the history, `daemon run` over the
-news, `ingest -` for pushes. A third of the kills hits each of the first two, at moments spread over their work, and
+news, `ingest -` for pushes. Half of the kills hits each of the first two, at moments spread over their work, and
 every push is killed once. Then all runs to its end, and the store is compared with what was written: results by what
 they are of and by what they say, files by digest, the ledger by its chain, the quarantine by what is truly damaged.
 """
