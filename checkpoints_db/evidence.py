@@ -17,9 +17,13 @@ FileStatus = Literal["arrived", "read", "waiting", "quarantined"]
 
 
 class File(Record):
-    """A file by its content: the same bytes under another name are the same file."""
+    """A file by its content: the same bytes under another name are the same file.
+
+    Unless a reader reads them together with what lies beside them: `samples_x.jsonl` under two models is two files.
+    """
 
     sha256: str
+    """Digest of the bytes; of bytes and context, for a file whose bytes were known with another context before."""
     path: str
     size: int
     reader: str = ""
@@ -31,6 +35,15 @@ class File(Record):
     """Head of the ledger when the file was first noticed: only forecasts sealed up to there may judge it."""
     changed_at: Instant
     notes: tuple[str, ...] = ()
+    content: str = ""
+    """Digest of the bytes, where `sha256` is not that."""
+    context: str = ""
+    """What it was read with, besides its bytes (`readers.context_of`); empty where it speaks for itself."""
+
+    @property
+    def bytes_digest(self) -> str:
+        """SHA-256 of the bytes."""
+        return self.content or self.sha256
 
 
 class Sighting(Record):
@@ -74,6 +87,8 @@ class Recorded(Record):
 
     new: tuple[Result, ...] = ()
     same: int = 0
+    aside: tuple[Result, ...] = ()
+    """Remarked results beside a whole one: kept and shown, they contradict nothing and never count."""
     conflicting: tuple[tuple[Result, Result], ...] = ()
     """Pairs (the one that counts, the newcomer)."""
 
@@ -124,6 +139,12 @@ class Evidence:
             return _file(row)
         return None
 
+    def with_bytes(self, sha256: str) -> list[File]:
+        """Every file of these bytes, oldest first; more than one only where their contexts differ."""
+        first = self.file(sha256)
+        rows = self._tables.rows("files", "content = ?", [sha256], order_by="seen_at, path") if first else []
+        return [*([first] if first else []), *map(_file, rows)]
+
     def files(self, *statuses: FileStatus) -> list[File]:
         """Files in the order they were first seen; those of some statuses, where any is named."""
         where = f"status in ({', '.join('?' * len(statuses))})" if statuses else None
@@ -150,9 +171,10 @@ class Evidence:
         """Keep `results`: new ones, known ones (nothing happens), and conflicting ones (kept beside the first).
 
         A remark (a limit, a cancelled or invalidated evaluation) gives way: a whole result takes the place of a
-        remarked one, and a remarked one beside a whole one is kept and contradicts nothing.
+        remarked one, and a remarked one beside a whole one is kept aside and contradicts nothing.
         """
         new: list[Result] = []
+        aside: list[Result] = []
         conflicting: list[tuple[Result, Result]] = []
         same = 0
         for result in results:
@@ -168,10 +190,10 @@ class Evidence:
             if first is None or counts:
                 new.append(result)
             elif result.remarks and not first.result.remarks:
-                same += 1
+                aside.append(result)
             else:
                 conflicting.append((first.result, result))
-        return Recorded(new=tuple(new), same=same, conflicting=tuple(conflicting))
+        return Recorded(new=tuple(new), same=same, aside=tuple(aside), conflicting=tuple(conflicting))
 
     def _set_aside(self, identity: str) -> None:
         """Let a remarked result count no longer; what the ledger says of its arrival stays."""
@@ -263,9 +285,9 @@ class Evidence:
         seen_after: int,
         at: datetime,
     ) -> None:
-        """Keep readings that could not be placed, each with its reason."""
+        """Keep readings that could not be placed, each once, with its reason."""
         for reading, reason in readings:
-            name = digest_of([reading.body(), source])
+            name = digest_of(reading.body())
             if self._tables.count("unplaced", "id = ?", [name]):
                 continue
             self._ledger.append("unplaced", reading.model, {"reading": reading.body(), "reason": reason}, at)

@@ -167,3 +167,11 @@ def m004_action(db: Database) -> None:
     )
     db.table("leadership").create({"name": str, "holder": str, "expires": str}, pk="name", strict=True)
     db.table("facts").create({"name": str, "value": str, "at": str}, pk="name", strict=True)
+
+
+@schema()
+def m005_shared_bytes(db: Database) -> None:
+    """The same bytes in two folders are two files where a reader also reads what lies beside them."""
+    for column in ("content", "context"):
+        db.table("files").add_column(column, str, not_null_default="")
+    db.table("files").create_index(["content"])

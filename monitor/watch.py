@@ -24,6 +24,7 @@ from checkpoints_db.errors import (
     UnreadableFile,
 )
 from checkpoints_db.readers import MAX_BYTES, Reader, read
+from checkpoints_db.readers.context import context_of
 from checkpoints_db.records import Answer, Checkpoint, Decision, Forecast, Reading, Record, Result, Series
 from checkpoints_db.series import make_series
 from monitor import alerts, gate
@@ -72,6 +73,7 @@ class Walked(Record):
     files: int = 0
     new: int = 0
     same: int = 0
+    aside: int = 0
     conflicting: int = 0
     unplaced: int = 0
     quarantined: tuple[str, ...] = ()
@@ -121,7 +123,8 @@ def _place(store: Store, rules: Rules, run: tuple[str, str], found: Sequence[tup
         )
         store.evidence.placed(held.id, at)
         alerts.settle_about(store, "unplaced", held.reading.model, rules.policy.notify, at)
-        walked = added(walked, Walked(new=len(recorded.new), same=recorded.same))
+        _tell_conflicts(store, rules, recorded, at)
+        walked = added(walked, _counted(recorded))
     return added(
         walked, Walked(decisions=_settle(store, rules, [r.checkpoint for held, r in found if not held.baseline]))
     )
@@ -132,8 +135,13 @@ def open_file(rules: Rules, file: File) -> Opened:
     if file.size > MAX_BYTES:  # what lies behind a URL was not even fetched
         why = f"{file.size} bytes are more than the limit of {MAX_BYTES}; split the file"
         return Opened(file=file, refused=str(UnreadableFile(file.path, "size", why)), field="size")
+    path = Path(file.path)
+    if not path.is_file():  # it was seen: it is waited for, and read wherever its content turns up
+        gone = IncompleteResult(file.path, "it was there and is gone", waits_for="the file")
+        return Opened(file=file, refused=str(gone), waits=True)
+    file = file.model_copy(update={"context": context_of(path, rules.readers)})
     try:
-        readout = read(Path(file.path), rules.readers)
+        readout = read(path, rules.readers)
     except IncompleteResult as error:
         return Opened(file=file, refused=str(error), waits=bool(error.waits_for))
     except UnreadableFile as error:
@@ -202,15 +210,7 @@ def _one_group(store: Store, rules: Rules, group: Sequence[Opened]) -> Walked:
         _tell(store, rules, one, recorded, at)
         if not file.baseline:
             news += [result.checkpoint for result in (*recorded.new, *(late for _, late in recorded.conflicting))]
-        walked = added(
-            walked,
-            Walked(
-                new=len(recorded.new),
-                same=recorded.same,
-                conflicting=len(recorded.conflicting),
-                unplaced=len(one.unplaced),
-            ),
-        )
+        walked = added(added(walked, _counted(recorded)), Walked(unplaced=len(one.unplaced)))
     return added(walked, Walked(decisions=_settle(store, rules, news)))
 
 
@@ -221,6 +221,17 @@ def _tell(store: Store, rules: Rules, one: Opened, recorded: Recorded, at: datet
         alerts.settle_about(store, rule, one.file.path, told, at)
     for reading, reason in {reading.model: (reading, reason) for reading, reason in one.unplaced}.values():
         alerts.raise_about(store, "unplaced", reading.model, reason, told, at)
+    _tell_conflicts(store, rules, recorded, at)
+
+
+def _counted(recorded: Recorded) -> Walked:
+    return Walked(
+        new=len(recorded.new), same=recorded.same, aside=len(recorded.aside), conflicting=len(recorded.conflicting)
+    )
+
+
+def _tell_conflicts(store: Store, rules: Rules, recorded: Recorded, at: datetime) -> None:
+    told = rules.policy.notify
     for old, new in recorded.conflicting:
         checkpoint = new.checkpoint
         sentence = str(ConflictingResult(checkpoint.id, new.task, new.metric.name, old.value, new.value))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -28,7 +29,10 @@ class Readout(Record):
 
 @runtime_checkable
 class Reader(Protocol):
-    """Reads the files of one harness. One file, one line in `readers/__init__.py`, no configuration."""
+    """Reads the files of one harness. One file, one line in `readers/__init__.py`, no configuration.
+
+    One that opens other files beside the one it is asked to read is `Leaning`: it names them in `beside`.
+    """
 
     name: str
 
@@ -40,3 +44,16 @@ class Reader(Protocol):
 
         Raises UnreadableFile naming the field, or IncompleteResult when the file is cut off or waits for its partner.
         """
+
+
+@runtime_checkable
+class Leaning(Protocol):
+    """A reader whose files do not all speak for themselves. Without this, equal bytes in two folders are one file."""
+
+    name: str
+
+    def recognises(self, path: Path, head: bytes) -> bool:
+        """As every reader."""
+
+    def beside(self, path: Path) -> Sequence[Path]:
+        """The other files that the readings of `path` depend on, there or not; none where it speaks for itself."""

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,11 @@ class Helm:
         del path
         return _kind(head) is not None
 
+    def beside(self, path: Path) -> Sequence[Path]:
+        """The rest of the folder, for its stats.json."""
+        ours = _kind(head_of(path, HEAD_BYTES)) == STATS
+        return [path.parent / name for name in (SPEC, INSTANCES, STATE)] if ours else []
+
     def read(self, path: Path) -> Readout:
         """Every reading of the folder, from its stats.json. Raises UnreadableFile and IncompleteResult."""
         kind = _kind(head_of(path, HEAD_BYTES))
@@ -89,8 +95,8 @@ def _readings_of(body: list[Any], path: Path, notes: list[str]) -> list[Reading]
         "model": run.model,
         "date": run.date,
         "harness": "helm",
-        "conditions": run.conditions(),
-        "remarks": run.remarks(len(instances.asked)) + choices.remarks,
+        "conditions": run.conditions(instances.asked),
+        "remarks": choices.remarks,
     }
     readings = []
     for key, value in stated.items():

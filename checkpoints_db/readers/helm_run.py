@@ -8,6 +8,7 @@ without its model; a split other than `test` is a task of its own.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -94,18 +95,22 @@ class Run:
         given += [f"sub_split={key.sub_split}"] if key.sub_split else []
         return f"{scenario}:{','.join(given)}" if given else scenario
 
-    def conditions(self) -> str:
-        """Digest of scenario and adapter without the model."""
+    def conditions(self, asked: Collection[str]) -> str:
+        """Digest of scenario and adapter without the model; and of the instances `asked`, where they were drawn.
+
+        HELM always asks at most `max_eval_instances`, drawn with a fixed seed: every rung of a ladder then answers the
+        same questions, and its sampling noise is in the standard error. So a cap is no remark, unlike `--limit` of
+        lm-eval, whose own documentation keeps it for tests. It is a condition: under another cap, or should other
+        instances have been drawn under the same one, it is another series.
+        """
         adapter = {key: value for key, value in self.adapter.items() if key not in ("model", "model_deployment")}
         parts = {name: self.spec.get(name) for name in ("scenario_spec", "data_augmenter_spec")}
-        return conditions_of({"harness": "helm", "adapter": adapter, **parts}, self.where, "adapter_spec")
+        drawn = {"instances": sorted(asked)} if self._is_capped(len(asked)) else {}
+        return conditions_of({"harness": "helm", "adapter": adapter, **parts, **drawn}, self.where, "adapter_spec")
 
-    def remarks(self, asked: int) -> tuple[str, ...]:
-        """`limit` where as many instances were asked as `max_eval_instances` allows: the rest was never asked."""
+    def _is_capped(self, asked: int) -> bool:
         most = self.adapter.get("max_eval_instances")
-        if most is None:
-            return ()
-        return ("limit",) if asked >= count_of(most, self.where, "adapter_spec.max_eval_instances", least=1) else ()
+        return most is not None and asked >= count_of(most, self.where, "adapter_spec.max_eval_instances", least=1)
 
     @property
     def date(self) -> datetime | None:

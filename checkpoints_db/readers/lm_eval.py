@@ -8,6 +8,7 @@ weights change when a task is added to the group.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from checkpoints_db.readers import lm_eval_samples
 from checkpoints_db.readers.base import HEAD_BYTES, Readout
 from checkpoints_db.readers.lm_eval_log import Log
 from checkpoints_db.readers.lm_eval_metrics import NO_VALUE, metric_of
+from checkpoints_db.readers.lm_eval_partner import partners
 from checkpoints_db.readers.strict import head_of, in_range, number_of, object_of, reading_of, refused
 from checkpoints_db.records import Reading
 
@@ -45,13 +47,21 @@ class LmEval:
         ours = text.lstrip().startswith("{") and '"model_args"' in text and '"bootstrap_iters"' in text
         return ours and ('"results"' in text or (cut and path.name.startswith("results")))
 
+    def beside(self, path: Path) -> Sequence[Path]:
+        """The results file, for samples: the rows do not name their model."""
+        return partners(path) if _is_samples(path) else []
+
     def read(self, path: Path) -> Readout:
         """Every reading of the file. Raises UnreadableFile and IncompleteResult."""
-        if _SAMPLE.match(head_of(path, HEAD_BYTES).decode("utf-8-sig", "replace")):
+        if _is_samples(path):
             readings, notes = lm_eval_samples.readings_of(path)
         else:
             readings, notes = _readings_of(Log.open(path))
         return Readout(reader=self.name, readings=readings, notes=notes)
+
+
+def _is_samples(path: Path) -> bool:
+    return bool(_SAMPLE.match(head_of(path, HEAD_BYTES).decode("utf-8-sig", "replace")))
 
 
 def _readings_of(log: Log) -> tuple[tuple[Reading, ...], tuple[str, ...]]:

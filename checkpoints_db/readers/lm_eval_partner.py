@@ -23,12 +23,10 @@ def partner_of(path: Path) -> tuple[Log, str]:
     named = _NAMED.fullmatch(path.name)
     if named is None:
         return _old_partner(path)
-    time, task = named["time"], named["task"]
-    wanted = path.parent / f"results_{time}.json"
-    found = [wanted] if wanted.is_file() else sorted(path.parent.glob(f"*_{time}.json"))
-    if not found:
-        why = f"{wanted.name} beside it names the model and is not there"
-        raise IncompleteResult(str(path), why, waits_for=wanted.name)
+    task, found = named["task"], partners(path)
+    if not found[0].is_file():
+        why = f"{found[0].name} beside it names the model and is not there"
+        raise IncompleteResult(str(path), why, waits_for=found[0].name)
     if len(found) > 1:
         names = ", ".join(other.name for other in found)
         raise UnreadableFile(str(path), "", f"{len(found)} results files share its time: {names}; keep one")
@@ -36,6 +34,15 @@ def partner_of(path: Path) -> tuple[Log, str]:
     if task not in log.results:
         raise UnreadableFile(str(path), "", f"{found[0].name} has no task {task!r}")
     return log, task
+
+
+def partners(path: Path) -> list[Path]:
+    """The results files that the samples in `path` may belong to; where there is none, the one they wait for."""
+    named = _NAMED.fullmatch(path.name)
+    if named is None:
+        return [path.parent / _OLD]
+    wanted = path.parent / f"results_{named['time']}.json"
+    return [wanted] if wanted.is_file() else sorted(path.parent.glob(f"*_{named['time']}.json")) or [wanted]
 
 
 def _opened(path: Path, partner: Path) -> Log:

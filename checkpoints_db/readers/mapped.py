@@ -16,7 +16,7 @@ from checkpoints_db.errors import EvidenceError, IncompleteResult, UnknownFormat
 from checkpoints_db.readers.base import HEAD_BYTES, Readout
 from checkpoints_db.readers.columns import SCALES, TASK, Columns, Measure
 from checkpoints_db.readers.exports import Row, Sheet, header_of, sheet_of
-from checkpoints_db.readers.mlflow_store import is_metric, store_sheet
+from checkpoints_db.readers.mlflow_store import column_of, files_beside, is_metric, store_sheet
 from checkpoints_db.readers.stated import conditions_of, moment_of, second_of
 from checkpoints_db.readers.strict import (
     count_of,
@@ -57,6 +57,15 @@ class Mapped:
     def recognises(self, path: Path, head: bytes) -> bool:
         """Whether a declared table names the path, or all that it names is in the file."""
         return bool(self._claiming(path, head))
+
+    def beside(self, path: Path) -> Sequence[Path]:
+        """For a metric of MLflow's store the declared files of its run: equal bytes may be of other runs and tasks."""
+        head = head_of(path, HEAD_BYTES)
+        if not is_metric(path, head):
+            return []
+        own = column_of(path)
+        columns = [column for table in self._claiming(path, head) for column in _declared(table, own)]
+        return files_beside(path, columns)
 
     def read(self, path: Path) -> Readout:
         """Every declared metric of every row. Raises UnreadableFile naming row and column, with the nearest column."""
@@ -144,6 +153,18 @@ def _companions(table: Columns, wanted: Wanted, sheet: Sheet, path: Path) -> Wan
             raise _missing(table, key, column, sheet, path)
         given[key] = column if column in sheet.names else ""
     return wanted._replace(**given)
+
+
+def _declared(table: Columns, own: str) -> list[str]:
+    """Every column that the values in the column `own` may be read with, there or not."""
+    tasks = [(measure, task) for measure in table.metric if (task := measure.task_of(own)) is not None]
+    companions = [
+        named.replace(TASK, task)
+        for measure, task in tasks
+        for named in (measure.stderr, measure.n)
+        if isinstance(named, str)
+    ]
+    return [*table.plain.values(), *companions]
 
 
 def _columns(wanted: Wanted) -> list[str]:

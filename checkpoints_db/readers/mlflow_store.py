@@ -6,7 +6,7 @@ Which run they are of, its parameters and tags, and the standard errors, lie in 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from checkpoints_db.errors import IncompleteResult, UnreadableFile
@@ -14,6 +14,8 @@ from checkpoints_db.readers.exports import Cells, Row, Sheet
 from checkpoints_db.readers.strict import text_of
 
 _LINE = re.compile(r"(\d{1,17}) (\S+)(?: (-?\d{1,17})(?: .*)?)?")
+_ABOUT = ("params", "tags")
+"""Folders of a run that say what it is."""
 _LISTED = 10_000
 """Files of one kind in the folder of a run that are looked at."""
 
@@ -26,15 +28,32 @@ def is_metric(path: Path, head: bytes) -> bool:
 
 def store_sheet(path: Path) -> tuple[Sheet, str]:
     """The metric in this file with all that lies beside it, and the name of its column."""
-    places = [i for i, part in enumerate(path.parts[:-1]) if part == "metrics" and i > 1]
-    known = (i for i in places if (Path(*path.parts[:i]) / "meta.yaml").is_file())
-    at = next(known, places[-1])  # a key may hold a "metrics/" of its own
-    folder = Path(*path.parts[:at])
-    own = "metrics." + "/".join(path.parts[at + 1 :])
-    about = [f"{kind}.{name}" for kind in ("params", "tags") for name in _names(folder / kind)]
+    folder, own = _placed(path)
+    about = [f"{kind}.{name}" for kind in _ABOUT for name in _names(folder / kind)]
     beside = [f"metrics.{name}" for name in _names(folder / "metrics")]
     names = list(dict.fromkeys(["run_id", "experiment_id", "timestamp", "step", own, *about, *beside]))
     return Sheet(names, lambda wanted: _rows(folder, own, path, wanted)), own
+
+
+def column_of(path: Path) -> str:
+    """The name of the column of this metric."""
+    return _placed(path)[1]
+
+
+def files_beside(path: Path, columns: Iterable[str]) -> list[Path]:
+    """The files that hold `columns` of its run; and the description of its experiment, from where the run is named."""
+    folder, own = _placed(path)
+    parted = (name.partition(".") for name in columns if name != own)
+    found = dict.fromkeys(folder / kind / key for kind, _, key in parted if kind in (*_ABOUT, "metrics") and key)
+    return [*found, folder.parent / "meta.yaml"]
+
+
+def _placed(path: Path) -> tuple[Path, str]:
+    """The folder of its run, and the name of its column."""
+    places = [i for i, part in enumerate(path.parts[:-1]) if part == "metrics" and i > 1]
+    known = (i for i in places if (Path(*path.parts[:i]) / "meta.yaml").is_file())
+    at = next(known, places[-1])  # a key may hold a "metrics/" of its own
+    return Path(*path.parts[:at]), "metrics." + "/".join(path.parts[at + 1 :])
 
 
 def _rows(folder: Path, own: str, path: Path, wanted: Sequence[str]) -> Iterator[Row]:
@@ -42,7 +61,7 @@ def _rows(folder: Path, own: str, path: Path, wanted: Sequence[str]) -> Iterator
     beside: dict[str, dict[str, str]] = {}
     for name in wanted:
         kind, dot, key = name.partition(".")
-        if dot and kind in ("params", "tags"):
+        if dot and kind in _ABOUT:
             about[name] = text_of(folder / kind / key).strip()
         elif kind == "metrics" and name != own:
             lines = _lines(folder / kind / key)

@@ -16,6 +16,7 @@ The acc variants of a metrics file have their standard errors (of zeros and ones
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,14 @@ class Olmes:
         """Whether it is metrics with the hashes of task or model, or predictions with the output for each choice."""
         del path
         return _kind(head) is not None
+
+    def beside(self, path: Path) -> Sequence[Path]:
+        """The metrics of a task for its predictions, which name no model; and the other way round, see above."""
+        kind = _kind(head_of(path, HEAD_BYTES))
+        if kind == "predictions":
+            return [olmes_predictions.partner(path)]
+        ours = kind == "metrics" and path.name.endswith(METRICS_END)
+        return [path.with_name(path.name.removesuffix(METRICS_END) + PREDICTIONS_END)] if ours else []
 
     def read(self, path: Path) -> Readout:
         """Every reading of the file. Raises UnreadableFile and IncompleteResult."""

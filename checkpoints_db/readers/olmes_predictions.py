@@ -48,10 +48,8 @@ def readings_of(path: Path, notes: list[str]) -> list[Reading]:
 
     Raises IncompleteResult when rows or the metrics file are missing, UnreadableFile naming the line otherwise.
     """
-    wanted = path.name.removesuffix(PREDICTIONS_END) + METRICS_END
-    if not path.name.endswith(PREDICTIONS_END):
-        wanted = METRICS_END[1:]
-    log = Log.of(neighbour_of(path, wanted, "names model and task"), path.parent / wanted)
+    wanted = partner(path)
+    log = Log.of(neighbour_of(path, wanted.name, "names model and task"), wanted)
     lines = list(lines_of(path))
     _whole(lines, log, path)
     predictions = [_prediction(line, path) for line in lines]
@@ -61,6 +59,13 @@ def readings_of(path: Path, notes: list[str]) -> list[Reading]:
         reading_of(path, f"{log.task} · {metric.name}", {**shared, **estimate._asdict(), "metric": metric})
         for metric, estimate in _found(predictions, lines, path, notes)
     ]
+
+
+def partner(path: Path) -> Path:
+    """The metrics file of a predictions file."""
+    if not path.name.endswith(PREDICTIONS_END):
+        return path.parent / METRICS_END[1:]
+    return path.parent / (path.name.removesuffix(PREDICTIONS_END) + METRICS_END)
 
 
 def _whole(lines: list[Line], log: Log, path: Path) -> None:

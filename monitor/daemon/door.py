@@ -13,8 +13,8 @@ from checkpoints_db.errors import LeadershipLost, StoreError
 from monitor import watch
 from monitor.clock import Clock
 from monitor.daemon import push
-from monitor.daemon.holder import holder_here, is_dead
 from monitor.daemon.jobs import load_rules
+from monitor.daemon.leadership import is_dead, myself
 from monitor.daemon.spool import PUSHED, Held, Spool
 from monitor.settings import Settings, Web
 
@@ -33,7 +33,7 @@ class Door:
         self.settings, self.clock = settings, clock
         self.terms = settings.web or Web()
         self._alone = not holder
-        self._holder = holder or holder_here()
+        self._holder = holder or myself()
         self._turn = turn or threading.Lock()
         self._pause = threading.Event()
 
@@ -54,7 +54,7 @@ class Door:
             return push.Pushed(files=tuple(held), left=self._holder)
         try:
             with Store.open(self.settings.at(self.settings.store)) as store:
-                known = push.known_of(store, held)
+                known = push.known_of(store, rules, held)
                 push.again(store, rules, held)
                 try:
                     self._lead(store)
@@ -83,7 +83,7 @@ class Door:
         """Another daemon leads: wait for its scan to take the push in."""
         with Store.open(self.settings.at(self.settings.store)) as store:
             for _ in range(int(self.terms.patience.total_seconds() / GLANCE) + 1):
-                files = [store.evidence.file(one.sha256) for one in held]
+                files = [push.file_of(store, rules, one) for one in held]
                 if all(file is not None and file.status != "arrived" for file in files):
                     return push.answered(store, rules, held, watch.Walked(), known=known)
                 self._pause.wait(GLANCE)

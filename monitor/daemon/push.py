@@ -11,7 +11,7 @@ from checkpoints_db.errors import UnreadableFile
 from checkpoints_db.records import Decision, Record, Result
 from monitor import alerts, watch
 from monitor.daemon import inbox
-from monitor.daemon.inbox.place import passed_over
+from monitor.daemon.inbox.place import Kept, passed_over
 from monitor.daemon.spool import LONGEST, Held
 from monitor.settings import Source
 
@@ -34,7 +34,7 @@ class Row(Record):
     metric: str
     value: float
     was: float | None = None
-    """The value that counts, where this one contradicts it."""
+    """The value that counts, where this one does not."""
 
 
 class Homeless(Record):
@@ -66,14 +66,16 @@ class Waiting(Record):
 
 
 class Pushed(Record):
-    """What became of a push. Every result is in one of `new`, `same`, `conflicting`, `unplaced`, or its file in
-    `refused` or `waiting`."""
+    """What became of a push. Every result is in one of `new`, `same`, `aside`, `conflicting`, `unplaced`, or its file
+    in `refused` or `waiting`."""
 
     files: tuple[Held, ...]
     left: str = ""
     """Who walks it, where a daemon leads this store; nothing else is known then."""
     new: tuple[Row, ...] = ()
     same: tuple[Row, ...] = ()
+    aside: tuple[Row, ...] = ()
+    """Remarked, beside a whole result: kept, and counting for nothing."""
     conflicting: tuple[Row, ...] = ()
     unplaced: tuple[Homeless, ...] = ()
     refused: tuple[Refused, ...] = ()
@@ -115,10 +117,15 @@ def distinct(names: Sequence[str]) -> list[PurePosixPath]:
     return paths
 
 
-def known_of(store: Store, held: Sequence[Held]) -> frozenset[str]:
+def known_of(store: Store, rules: watch.Rules, held: Sequence[Held]) -> frozenset[str]:
     """Which of the files were read before this push."""
-    found = (store.evidence.file(one.sha256) for one in held)
+    found = (file_of(store, rules, one) for one in held)
     return frozenset(file.sha256 for file in found if file is not None and file.status == "read")
+
+
+def file_of(store: Store, rules: watch.Rules, one: Held) -> File | None:
+    """The file of the store that a pushed one is: by its bytes, and by what it is read with."""
+    return store.evidence.file(inbox.identified(store, Kept(one.sha256, Path(one.path)), rules.readers)[0])
 
 
 def settled(
@@ -130,7 +137,7 @@ def settled(
     consider: Consider = watch.consider,
 ) -> Pushed:
     """Walk a push that lies in the spool to the end, and say what became of it. Wants leadership."""
-    known = known_of(store, held)
+    known = known_of(store, rules, held)
     again(store, rules, held)
     files = arrived(store, rules, held, baseline=baseline)
     walked = consider(store, rules, [file for file in files if file.status in ("arrived", "waiting")])
@@ -141,7 +148,7 @@ def again(store: Store, rules: watch.Rules, held: Sequence[Held]) -> None:
     """Let what was refused or waits be read again, where it lies now: by whoever leads, so this wants no leadership."""
     at, told = rules.clock.now(), rules.policy.notify
     for one in held:
-        before = store.evidence.file(one.sha256)
+        before = file_of(store, rules, one) or _without_its_half(store, one)
         if before is None or before.status == "read":
             continue
         if before.path == one.path and before.status != "quarantined":
@@ -154,19 +161,28 @@ def again(store: Store, rules: watch.Rules, held: Sequence[Held]) -> None:
             store.evidence.put_file(before.model_copy(update=update), at)
 
 
+def _without_its_half(store: Store, one: Held) -> File | None:
+    """The same bytes, which wait in the folder of another push: nothing will ever be written beside them there."""
+    pushes = _folder(one).parent
+    for file in store.evidence.with_bytes(one.sha256):
+        if file.status == "waiting" and pushes in Path(file.path).parents:
+            return file
+    return None
+
+
 def arrived(store: Store, rules: watch.Rules, held: Sequence[Held], *, baseline: bool) -> list[File]:
     """Note the files of a push as arrived; each content once."""
     folders = dict.fromkeys(_folder(one) for one in held)
     # It is whole already, so there is nothing to wait for.
     sources = [Source(path=folder) for folder in folders]
-    inbox.arrivals(store, sources, Path.cwd(), rules.clock, timedelta(0), baseline=baseline)
-    found = []
-    for one in {one.sha256: one for one in held}.values():
-        file = store.evidence.file(one.sha256)
+    inbox.arrivals(store, sources, Path.cwd(), rules.clock, timedelta(0), more=rules.readers, baseline=baseline)
+    found = {}
+    for one in held:
+        file = file_of(store, rules, one)
         if file is None:
             raise UnreadableFile(one.path, "", "it was changed while it was taken in; push it again")
-        found.append(file)
-    return found
+        found[file.sha256] = file
+    return list(found.values())
 
 
 def _folder(one: Held) -> Path:
@@ -177,20 +193,20 @@ def answered(
     store: Store, rules: watch.Rules, held: Sequence[Held], walked: watch.Walked, *, known: frozenset[str]
 ) -> Pushed:
     """What became of each row, by what the store says now."""
-    rows: dict[str, list[Row]] = {"new": [], "same": [], "conflicting": []}
+    rows: dict[str, list[Row]] = {"new": [], "same": [], "aside": [], "conflicting": []}
     unplaced: list[Homeless] = []
     refused: list[Refused] = []
     waiting: list[Waiting] = []
     notes: list[str] = []
     for one in held:
-        file = store.evidence.file(one.sha256)
+        file = file_of(store, rules, one)
         if file is None:
             continue
         opened = watch.open_file(rules, file.model_copy(update={"path": one.path}))
         if file.status == "quarantined" and not opened.refused:  # whoever leads has other readers than we have
             opened = watch.Opened(file=file, refused=file.reason)
         for result in opened.results:
-            what, row = _fate(store, one.name, result, known=one.sha256 in known)
+            what, row = _fate(store, one.name, result, known=file.sha256 in known)
             rows[what].append(row)
         unplaced += [
             Homeless(file=one.name, model=r.model, task=r.task, metric=r.metric.name, value=r.value, reason=why)
@@ -205,6 +221,7 @@ def answered(
         files=tuple(held),
         new=tuple(rows["new"]),
         same=tuple(rows["same"]),
+        aside=tuple(rows["aside"]),
         conflicting=tuple(rows["conflicting"]),
         unplaced=tuple(unplaced),
         refused=tuple(refused),
@@ -221,6 +238,7 @@ def _fate(store: Store, name: str, result: Result, *, known: bool) -> tuple[str,
         file=name, checkpoint=result.checkpoint.id, task=result.task, metric=result.metric.name, value=result.value
     )
     if counting is not None and kept is not None and not kept.counts:
-        return "conflicting", row.model_copy(update={"was": counting.result.value})
+        aside = kept.result.remarks and not counting.result.remarks
+        return "aside" if aside else "conflicting", row.model_copy(update={"was": counting.result.value})
     is_new = kept is not None and kept.result.source == result.source and not known
     return ("new" if is_new else "same"), row

@@ -13,10 +13,10 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from checkpoints_db import Store
-from checkpoints_db.errors import HoldpointError, LeadershipLost
+from checkpoints_db.errors import HoldpointError
 from monitor.clock import Clock
-from monitor.daemon.holder import holder_here, is_dead
 from monitor.daemon.jobs import FATAL, Jobs
+from monitor.daemon.leadership import lead, myself
 from monitor.settings import Settings
 
 logger = logging.getLogger("holdpoint.daemon")
@@ -39,7 +39,7 @@ class Service:
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self.settings, self.clock = settings, clock
-        self.holder = holder_here()
+        self.holder = myself()
         self.jobs = Jobs(settings, clock, self.holder)
         self.turn = threading.Lock()
         """Held by whoever walks: a job, or a push beside it."""
@@ -94,15 +94,7 @@ class Service:
         with Store.open(self.settings.at(self.settings.store)) as store:
             store.ledger.verify()
             at = self.clock.now()
-            until = at + self.settings.daemon.leadership
-            try:
-                store.lead(self.holder, at, until)
-            except LeadershipLost as lost:
-                if not is_dead(lost.holder):
-                    raise
-                logger.warning("taking over from %s, which is no longer running", lost.holder)
-                store.resign(lost.holder)
-                store.lead(self.holder, at, until)
+            lead(store, self.holder, at, at + self.settings.daemon.leadership)
 
     def _run(self, name: str) -> bool:
         body = {job: body for job, _, body in self.jobs.timetable()}[name]

@@ -80,6 +80,10 @@ def test_a_whole_result_takes_the_place_of_a_remarked_one_and_is_not_contradicte
     """A cancelled evaluation and its clean repeat are not two opinions."""
     assert record(store, result("a", 1e18, 0.9, remarks=("cancelled",))) == (1, 0, 0)
     assert record(store, result("a", 1e18, 0.5)) == (1, 0, 0)
-    assert record(store, result("a", 1e18, 0.7, remarks=("limit",))) == (0, 1, 0)
+    with store.transaction():
+        limited = result("a", 1e18, 0.7, remarks=("limit",))
+        done = store.evidence.record([limited], baseline=False, seen_at=AT, seen_after=0, at=AT)
+    assert (done.aside, done.new, done.same, done.conflicting) == ((limited,), (), 0, ())
+    assert record(store, limited) == (0, 1, 0)
     assert [(s.result.value, s.counts) for s in store.evidence.results()] == [(0.9, False), (0.5, True), (0.7, False)]
     assert record(store, result("a", 1e18, 0.6)) == (0, 0, 1)

@@ -80,9 +80,43 @@ def test_language_modelling_has_errors_by_the_delta_method():
     assert out["bits_per_byte"].metric.direction == "lower"
 
 
-def test_asking_as_many_as_allowed_is_a_limit():
-    assert {r.remarks for r in read(DATA / "helm_lm" / "stats.json").readings} == {("limit",)}
-    assert {r.remarks for r in read(DATA / "helm_mc" / "stats.json").readings} == {()}
+def conditions(folder: Path) -> str:
+    (found,) = {reading.conditions for reading in read(folder / "stats.json").readings}
+    return found
+
+
+def test_a_cap_is_a_condition_and_no_remark(folder: Path):
+    """HELM always has one; a ladder under one cap answers the same questions."""
+    whole = conditions(folder)
+    change(folder, "run_spec.json", lambda spec: spec["adapter_spec"].update(method="generation"))
+    uncapped = conditions(folder)
+    change(folder, "run_spec.json", lambda spec: spec["adapter_spec"].update(max_eval_instances=3))
+    capped = conditions(folder)
+    assert len({whole, uncapped, capped}) == 3
+    assert {r.remarks for r in read(folder / "stats.json").readings} == {()}
+
+
+def test_under_a_cap_that_was_reached_the_instances_must_be_the_same(folder: Path):
+    change(folder, "run_spec.json", lambda spec: spec["adapter_spec"].update(method="generation", max_eval_instances=3))
+    first = conditions(folder)
+    change(folder, "per_instance_stats.json", lambda rows: rows.reverse())
+    assert conditions(folder) == first
+    named = json.loads((folder / "per_instance_stats.json").read_text(encoding="utf-8"))[0]["instance_id"]
+    change(
+        folder,
+        "per_instance_stats.json",
+        lambda rows: [row.update(instance_id="id999") for row in rows if row["instance_id"] == named],
+    )
+    assert conditions(folder) != first
+
+
+def test_below_the_cap_every_instance_was_asked(folder: Path):
+    change(folder, "run_spec.json", lambda spec: spec["adapter_spec"].update(method="generation", max_eval_instances=9))
+    first = conditions(folder)
+    change(
+        folder, "per_instance_stats.json", lambda rows: [row.update(instance_id=f"x{i}") for i, row in enumerate(rows)]
+    )
+    assert conditions(folder) == first
 
 
 @pytest.mark.parametrize("missing", ["run_spec.json", "per_instance_stats.json", "scenario_state.json"])

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
-from acme import LOG, acme_from
+from acme import LOG
+from more_readers import MORE, read
 
-from checkpoints_db import readers as front
 from checkpoints_db.errors import EvidenceError, IncompleteResult, UnknownFormat, UnreadableFile
-from checkpoints_db.readers import HEAD_BYTES, MAX_BYTES, READERS, Reader, Readout
-from checkpoints_db.readers.columns import columns_of
-from checkpoints_db.readers.mapped import Mapped
+from checkpoints_db.readers import HEAD_BYTES, MAX_BYTES, READERS, Readout
+from checkpoints_db.readers.context import context_of
 from checkpoints_db.records import Reading
 
 DATA = Path(__file__).parents[1] / "data" / "readers"
@@ -34,14 +32,7 @@ each_text = pytest.mark.parametrize(("name", "path"), TEXTS, ids=lambda x: x.nam
 each_example = pytest.mark.parametrize(("name", "path"), EXAMPLES, ids=lambda x: x.name if isinstance(x, Path) else x)
 
 
-with TemporaryDirectory() as site:
-    MORE: tuple[Reader, ...] = (*acme_from(Path(site)), Mapped(columns_of(DATA / "columns.toml")))
 ASKED = {reader.name: reader for reader in (*READERS, *MORE)}
-
-
-def read(path: Path) -> Readout:
-    """With the built-in readers and those that settings can add: of the example package, and declared columns."""
-    return front.read(path, MORE)
 
 
 def test_every_registered_reader_has_an_example():
@@ -69,6 +60,19 @@ def test_it_reads_and_reads_the_same_again(name: str, path: Path):
     assert first.reader.partition(" ")[0] == name  # columns say which table of the declaration it was
     assert all(isinstance(reading, Reading) for reading in first.readings)
     assert first.readings or first.notes
+
+
+@each_example
+def test_what_it_reads_beside_a_file_is_part_of_what_the_file_is_known_by(name: str, path: Path, tmp_path: Path):
+    """A reader that opens other files says so in `beside`, or equal bytes of two models would count as one file."""
+    alone = tmp_path / path.name
+    shutil.copyfile(path, alone)
+    try:
+        changed = read(alone) != read(path)
+    except IncompleteResult as error:
+        changed = bool(error.waits_for)
+    assert context_of(path, MORE) or not changed
+    assert not context_of(path, MORE) or context_of(path, MORE) != context_of(alone, MORE)
 
 
 @each_text

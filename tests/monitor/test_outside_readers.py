@@ -116,8 +116,8 @@ def test_the_plain_table_gives_way_to_no_reader_of_another_package(lab: Lab, put
 def test_declared_columns_and_a_reader_of_another_package_are_asked_side_by_side(lab: Lab, put: Put) -> None:
     put()
     named(lab, "acme").config.write_text('columns = "columns.toml"\n' + lab.config.read_text(encoding="utf-8"))
-    declared = Path(__file__).parents[1] / "data" / "readers" / "columns.toml"
+    declared = Path(__file__).parents[1] / "data" / "columns.toml"
     (lab.root / "columns.toml").write_bytes(declared.read_bytes())
     readers = readers_of(lab.settings)
     assert read(LOG, readers).reader == "acme"
-    assert read(declared.parent / "columns" / "history.csv", readers).reader == "columns history"
+    assert read(declared.parent / "readers" / "columns" / "history.csv", readers).reader == "columns history"

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from checkpoints_db import File, Store
+from checkpoints_db import File, Sighting, Store
+from checkpoints_db.readers import Reader
 from checkpoints_db.records.duration import Duration
 from monitor.clock import Clock
 from monitor.daemon.inbox.bucket import Bucket
 from monitor.daemon.inbox.folder import Folder, sha256_of
+from monitor.daemon.inbox.identity import identified, is_moved
 from monitor.daemon.inbox.place import Kept, Look, Place
 from monitor.daemon.spool import PUSHED, Spool
 from monitor.settings import Settings, Source
 
-__all__ = ["Bucket", "Folder", "Look", "Place", "arrivals", "names_of", "sha256_of", "sources_of"]
+__all__ = ["Bucket", "Folder", "Look", "Place", "arrivals", "identified", "names_of", "sha256_of", "sources_of"]
 
 Fresh = dict[str, tuple[Place, Look]]
 
@@ -46,13 +48,15 @@ def arrivals(
     settle: Duration,
     *,
     spool: Path | None = None,
+    more: Sequence[Reader] = (),
     baseline: bool = False,
 ) -> list[File]:
     """Note every new settled file of the sources as `arrived` and return all files that wait to be read.
 
     A file is settled when its size and time (or etag) did not change over `settle`. All arrivals are written down, in
     one transaction, before any of them is read: a forecast sealed from the first one can then never judge the second.
-    Raises Unreachable where a source cannot be looked through.
+    `more` are the readers that settings add: what they read beside a file belongs to it, too. Raises Unreachable where
+    a source cannot be looked through.
     """
     fresh = _fresh(store, _places(sources, base, spool))
     if fresh:
@@ -63,7 +67,8 @@ def arrivals(
         kept = {name: one for name, one in taken.items() if one is not None}
         whole = _steady({name: fresh[name] for name in kept})
         with store.transaction():
-            _note(store, {name: look for name, (_, look) in whole.items()}, kept, clock.now(), baseline=baseline)
+            looks = {name: look for name, (_, look) in whole.items()}
+            _note(store, looks, kept, clock.now(), more, baseline=baseline)
     return store.evidence.files("arrived", "waiting")
 
 
@@ -87,21 +92,48 @@ def _steady(fresh: Fresh) -> Fresh:
     return {name: (place, look) for name, (place, look) in fresh.items() if now[place].get(name) == look}
 
 
-def _note(store: Store, whole: dict[str, Look], kept: dict[str, Kept], at: datetime, *, baseline: bool) -> None:
-    """Write down what settled: how it looked and, once for each content that is new, a file that has arrived."""
-    seen = store.evidence.sight_all({name: (*look, kept[name].sha256) for name, look in whole.items()}, at)
-    new = store.evidence.unknown([sighting.sha256 for sighting in seen.values()])
-    files: dict[str, File] = {}
-    for name, sighting in seen.items():
-        if sighting.sha256 in new and sighting.sha256 not in files:
-            files[sighting.sha256] = File(
-                sha256=sighting.sha256,
-                path=str(kept[name].path),
-                size=sighting.size,
-                status="arrived",
-                baseline=baseline,
-                seen_at=sighting.seen_at,
-                seen_after=sighting.seen_after,
-                changed_at=at,
-            )
-    store.evidence.put_files(list(files.values()), at)
+def _note(
+    store: Store, looks: dict[str, Look], kept: dict[str, Kept], at: datetime, more: Sequence[Reader], *, baseline: bool
+) -> None:
+    """Write down what settled: how it looked and, for each content that is new, a file that has arrived.
+
+    The first file of each content goes in with all others: a first look may see very many. Whether another one of
+    the same bytes is the same file is then asked for each.
+    """
+    fresh = store.evidence.unknown([kept[name].sha256 for name in looks])
+    firsts = {kept[name].sha256: name for name in reversed(looks) if kept[name].sha256 in fresh}
+    first = [name for name in looks if firsts.get(kept[name].sha256) == name]
+    seen = store.evidence.sight_all({name: (*looks[name], kept[name].sha256) for name in first}, at)
+    files = [_arrived(seen[name], kept[name], at, baseline=baseline) for name in first]
+    store.evidence.put_files(files, at)
+    for name, look in looks.items():
+        if name not in seen:
+            _note_again(store, name, look, kept[name], at, more, baseline=baseline)
+
+
+def _note_again(
+    store: Store, name: str, look: Look, kept: Kept, at: datetime, more: Sequence[Reader], *, baseline: bool
+) -> None:
+    """Write down one whose bytes are known: the same file, another one with them, or one that moved."""
+    sha256, context = identified(store, kept, more)
+    sighting = store.evidence.sight(name, *look, at, sha256)
+    known = store.evidence.file(sha256)
+    if known is None:
+        store.evidence.put_file(_arrived(sighting, kept, at, baseline=baseline, context=context), at)
+    elif is_moved(known):
+        store.evidence.put_file(known.model_copy(update={"path": str(kept.path), "status": "arrived"}), at)
+
+
+def _arrived(sighting: Sighting, kept: Kept, at: datetime, *, baseline: bool, context: str = "") -> File:
+    return File(
+        sha256=sighting.sha256,
+        path=str(kept.path),
+        size=sighting.size,
+        status="arrived",
+        baseline=baseline,
+        seen_at=sighting.seen_at,
+        seen_after=sighting.seen_after,
+        changed_at=at,
+        content="" if sighting.sha256 == kept.sha256 else kept.sha256,
+        context=context,
+    )

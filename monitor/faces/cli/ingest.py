@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import platform
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -21,6 +19,7 @@ from checkpoints_db.errors import LeadershipLost, SettingsError
 from monitor import watch
 from monitor.daemon import inbox
 from monitor.daemon.jobs import load_rules
+from monitor.daemon.leadership import lead, myself
 from monitor.daemon.push import Pushed, again, settled
 from monitor.daemon.spool import HISTORY, PUSHED
 from monitor.faces.cli import push, shell
@@ -54,9 +53,8 @@ def ingest(
     sources = [_source(path) for path in paths]
     with shell.opened(config) as (settings, store), _leading(store):
         rules, spool, here = load_rules(settings, shell.CLOCK), settings.at(settings.spool), Path.cwd()
-        found = inbox.arrivals(
-            store, sources, here, shell.CLOCK, settings.daemon.settle, spool=spool, baseline=baseline
-        )
+        settle, more = settings.daemon.settle, rules.readers
+        found = inbox.arrivals(store, sources, here, shell.CLOCK, settle, spool=spool, more=more, baseline=baseline)
         wanted = inbox.names_of(sources, here, spool)
         walked = _walk(store, rules, [file for file in found if file.path in wanted], quiet=json)
         with store.transaction():
@@ -68,8 +66,8 @@ def ingest(
 
 @contextmanager
 def _leading(store: Store) -> Iterator[None]:
-    holder = f"{platform.node()}:{os.getpid()}"
-    store.lead(holder, shell.now(), shell.now() + timedelta(minutes=10))
+    holder = myself()
+    lead(store, holder, shell.now(), shell.now() + timedelta(minutes=10))
     try:
         yield
     finally:
@@ -137,8 +135,8 @@ def _report(walked: watch.Walked, *, baseline: bool, json: bool) -> None:
     what = "as baseline" if baseline else "as news"
     shell.say(
         f"{walked.files} files {what}: {walked.new} new results, {walked.same} known, "
-        f"{walked.conflicting} conflicting, {walked.unplaced} without a place, {walked.waiting} files waiting; "
-        f"{walked.sealed} forecasts sealed"
+        f"{walked.aside} kept aside, {walked.conflicting} conflicting, {walked.unplaced} without a place, "
+        f"{walked.waiting} files waiting; {walked.sealed} forecasts sealed"
     )
     for reason in walked.quarantined:
         shell.say(f"quarantined: {reason}")

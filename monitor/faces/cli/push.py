@@ -49,11 +49,12 @@ def show(answer: Pushed, *, json: bool) -> None:
     if answer.left:
         shell.say(f"written to {answer.files[0].path}; the daemon {answer.left} leads and takes it in at its next scan")
         return
-    fates = {"new": answer.new, "same": answer.same, "conflicting": answer.conflicting}
+    fates = {"new": answer.new, "same": answer.same, "kept aside": answer.aside, "conflicting": answer.conflicting}
     rows = [("refused", "–", "–", "–", one.reason) for one in answer.refused]
     rows += [
-        ("conflicting", r.checkpoint, f"{r.task} · {r.metric}", number(r.value), f"{number(r.was)} counts")
-        for r in answer.conflicting
+        (what, r.checkpoint, f"{r.task} · {r.metric}", number(r.value), f"{number(r.was)} counts")
+        for what in ("conflicting", "kept aside")
+        for r in fates[what]
     ]
     rows += [("unplaced", r.model, f"{r.task} · {r.metric}", number(r.value), r.reason) for r in answer.unplaced]
     for what in ("new", "same"):

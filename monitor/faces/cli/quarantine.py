@@ -95,7 +95,7 @@ def _content(settings: Settings, file: File) -> Path | None:
     """Where these very bytes lie: where they were seen, else the copy; None where both are gone or changed."""
     for path in (Path(file.path), watch.copy_of(settings, file)):
         try:
-            if sha256_of(path) == file.sha256:
+            if sha256_of(path) == file.bytes_digest:
                 return path
         except OSError:  # not ours to open any more: as good as gone
             continue

@@ -120,6 +120,6 @@ def _partly(answer: Pushed) -> Partly:
 
 
 def _summary(answer: Pushed) -> str:
-    named = ("new", "same", "conflicting", "unplaced", "refused", "waiting")
+    named = ("new", "same", "aside", "conflicting", "unplaced", "refused", "waiting")
     told_of = ", ".join(f"{len(getattr(answer, name))} {name}" for name in named)
     return clean(f"{', '.join(one.name for one in answer.files[:3])}: {told_of}")

@@ -166,5 +166,5 @@ def test_the_table_names_what_became_of_each_row(ladder: Lab) -> None:
     done = CliRunner().invoke(app, ["ingest", "-", "--config", str(ladder.config)], input=lines(rung(6)))
     assert done.exit_code == 0
     assert "new" in done.output
-    assert "2 new, 0 same, 0 conflicting" in done.output
+    assert "2 new, 0 same, 0 kept aside, 0 conflicting" in done.output
     assert CliRunner().invoke(app, ["ingest", "-", "x", "--config", str(ladder.config)]).exit_code == 2

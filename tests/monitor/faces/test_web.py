@@ -27,7 +27,7 @@ from typer.testing import CliRunner
 from checkpoints_db.errors import SettingsError, UnreadableFile
 from checkpoints_db.records import Answer
 from monitor.daemon.door import Door
-from monitor.daemon.holder import holder_here
+from monitor.daemon.leadership import myself
 from monitor.daemon.push import confined
 from monitor.faces.cli import app as command_line
 from monitor.faces.web.app import create_app
@@ -159,6 +159,23 @@ def test_results_and_their_samples_come_in_one_push(ladder: Lab, client: httpx.C
     with ladder.store() as store:
         assert len(store.evidence.files("read")) == 1 + len(files)
         assert {a.state for a in store.actions.alerts() if a.rule == "waiting"} <= {"closed"}
+
+
+def test_samples_with_equal_bytes_of_two_models_are_answered_each_with_its_own(
+    ladder: Lab, client: httpx.Client
+) -> None:
+    folder = DATA / "lm_eval_0_4_13"
+    results, samples = next(folder.glob("results_*")), next(folder.glob("samples_sums_*"))
+    for model in ("m1", "m2", "m1"):
+        written = results.read_bytes().replace(b"m1", model.encode())
+        told = form(client, (results.name, written), (samples.name, samples.read_bytes())).json()
+        named = {(u["file"], u["model"]) for u in told["unplaced"]}
+        assert named == {(results.name, f"toy/{model}-step500"), (samples.name, f"toy/{model}-step500")}
+    with ladder.store() as store:
+        assert len(store.evidence.files("read")) == 5
+    assert ladder.cycle("scan")
+    with ladder.store() as store:
+        assert len(store.evidence.files()) == 5
 
 
 def test_a_file_that_cannot_be_read_is_refused_by_name_and_field_and_the_rest_is_taken(
@@ -475,7 +492,7 @@ def test_a_daemon_that_is_late_is_not_replaced_while_it_may_live(
     lab: Lab, leader: str, lapsed: float, status: int
 ) -> None:
     """A long scan does not renew; a daemon that finds itself replaced stops."""
-    node = holder_here().rpartition(":")[0]
+    node = myself().rpartition(":")[0]
     named = {"alive": f"{node}:{os.getppid()}", "else": "elsewhere:7", "gone": f"{node}:{2**22 + 1}"}[leader]
     with lab.store() as store:
         store.lead(named, lab.clock.now(), lab.later(seconds=-lapsed))
