@@ -24,11 +24,18 @@ def lab(tmp_path: Path) -> Lab:
     return Lab(tmp_path / "lab")
 
 
-@pytest.fixture
-def ladder(lab: Lab) -> Lab:
-    """A lab with six rungs of history and their forecasts sealed."""
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Lab:
+    """A ladder that was built once, to be copied: building it takes as long as many tests."""
+    lab = Lab(tmp_path_factory.mktemp("built") / "lab")
     lab.baseline([row for i in range(6) for row in rung(i)])
     return lab
+
+
+@pytest.fixture
+def ladder(built: Lab, tmp_path: Path) -> Lab:
+    """A lab with six rungs of history and their forecasts sealed."""
+    return built.copy(tmp_path / "lab")
 
 
 @pytest.fixture

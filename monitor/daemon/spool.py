@@ -81,16 +81,27 @@ class Spool:
         try:
             found = {name: self.write(growing / name, chunks, limit, str(name)) for name, chunks in files}
             whole = top / digest_of(sorted((str(name), digest) for name, digest in found.items()))[:16]
-            if whole.is_dir():
-                for name in found:  # it may have been damaged since
-                    (whole / name).parent.mkdir(parents=True, exist_ok=True)
-                    (growing / name).replace(whole / name)
-            else:
+            try:
                 growing.rename(whole)
+            except OSError:
+                if not whole.is_dir():
+                    raise
+                for name, digest in found.items():  # pushed before, perhaps this moment; what is sound is left alone
+                    if not _holds(whole / name, digest):
+                        (whole / name).parent.mkdir(parents=True, exist_ok=True)
+                        (growing / name).replace(whole / name)
             _sync(top)
         finally:
             shutil.rmtree(growing, ignore_errors=True)
         return tuple(Held(name=str(name), path=str(whole / name), sha256=digest) for name, digest in found.items())
+
+
+def _holds(path: Path, digest: str) -> bool:
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest() == digest
+    except OSError:
+        return False
 
 
 def _sync(folder: Path) -> None:

@@ -452,7 +452,7 @@ def test_other_paths_and_methods_are_problems_too(refusing: Refusing) -> None:
 def test_while_another_daemon_leads_it_is_held_and_answered_once_that_took_it_in(ladder: Lab) -> None:
     with ladder.store() as store:
         store.lead("daemon:7", ladder.clock.now(), ladder.clock.now() + timedelta(hours=1))
-    with serving(web(ladder, patience="0.5s")) as client:
+    with serving(web(ladder, patience="0.1s")) as client:
         answer = push(client, lines(rung(6)))
         told = problem(answer, 503)
         assert "daemon:7" in told["detail"]
@@ -471,7 +471,7 @@ def test_what_was_refused_or_waits_is_left_to_the_daemon_that_leads_to_be_read_a
     folder = DATA / "lm_eval_0_4_13"
     files = [(path.name, path.read_bytes()) for path in sorted(folder.iterdir())]
     bad = ("bad.jsonl", lines(rung(6)))
-    with serving(web(ladder, patience="0.2s"), holder="test:1") as client:
+    with serving(web(ladder, patience="0.1s"), holder="test:1") as client:
         with pytest.MonkeyPatch.context() as broken:
             broken.setattr("checkpoints_db.readers.table.Table.read", lambda *_: {}["bug"])
             assert len(problem(form(client, bad), 422)["refused"]) == 1
@@ -518,7 +518,7 @@ def test_the_answer_waits_for_the_scan_of_the_daemon_that_leads(ladder: Lab) -> 
 
 def test_while_a_job_of_the_same_daemon_runs_a_push_waits_for_its_turn(ladder: Lab) -> None:
     turn = threading.Lock()
-    with serving(web(ladder, patience="0.3s"), holder="test:1", turn=turn) as client:
+    with serving(web(ladder, patience="0.1s"), holder="test:1", turn=turn) as client:
         with turn:
             assert "test:1" in problem(push(client, lines(rung(6))), 503)["detail"]
             assert client.get("/openapi.json").status_code == 200  # the loop is not blocked
