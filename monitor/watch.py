@@ -139,8 +139,8 @@ def open_file(rules: Rules, file: File) -> Opened:
     if not path.is_file():  # it was seen: it is waited for, and read wherever its content turns up
         gone = IncompleteResult(file.path, "it was there and is gone", waits_for="the file")
         return Opened(file=file, refused=str(gone), waits=True)
-    file = file.model_copy(update={"context": context_of(path, rules.readers)})
     try:
+        file = file.model_copy(update={"context": context_of(path, rules.readers)})
         readout = read(path, rules.readers)
     except IncompleteResult as error:
         return Opened(file=file, refused=str(error), waits=bool(error.waits_for))

@@ -55,8 +55,8 @@ def _outside(name: str) -> Reader:
     return reader
 
 
-def read(path: Path, more: Sequence[Reader] = ()) -> Readout:
-    """Everything one result file says, by the reader that recognises it: one of ours, or of those settings add.
+def read(path: Path, readers: Sequence[Reader] = ()) -> Readout:
+    """Everything one result file says, by the reader that recognises it: one of ours, or of those that settings add.
 
     The plain table gives way to declared columns; nobody else does.
 
@@ -69,7 +69,7 @@ def read(path: Path, more: Sequence[Reader] = ()) -> Readout:
         raise UnreadableFile(str(path), "size", f"{size} bytes are more than the limit of {MAX_BYTES}; split the file")
     if not head.lstrip(b"\xef\xbb\xbf \t\r\n"):
         raise IncompleteResult(str(path), "the file is empty")
-    ours: list[Reader] = [reader for reader in (*more, *READERS) if reader.recognises(path, head)]
+    ours: list[Reader] = [reader for reader in (*readers, *READERS) if reader.recognises(path, head)]
     if any(isinstance(reader, Mapped) for reader in ours):
         ours = [reader for reader in ours if not isinstance(reader, Table)]
     if len(ours) > 1:

@@ -14,19 +14,19 @@ from checkpoints_db.readers.strict import head_of
 from checkpoints_db.records import digest_of
 
 
-def context_of(path: Path, more: Sequence[Reader] = ()) -> str:
+def context_of(path: Path, readers: Sequence[Reader] = ()) -> str:
     """Digest of the name of `path` and of the files beside it that it is read with; empty where it speaks for itself.
 
     Names go as far up as the folder that holds all of them, so one that was moved or copied whole keeps its contexts.
-    While a file beside is not there, the context is that of this folder alone: nobody knows yet what will come. `more`
-    are the readers that settings add.
+    While a file beside is not there, the context is that of this folder alone: nobody knows yet what will come.
+    `readers` are those that settings add.
     """
     try:
         head = head_of(path, HEAD_BYTES)
+        asked = (reader for reader in (*readers, *READERS) if isinstance(reader, Leaning))
+        beside = [other for reader in asked if reader.recognises(path, head) for other in reader.beside(path)]
     except EvidenceError:  # gone, or not ours to open: nothing can be said of it
         return ""
-    leaning = [reader for reader in (*more, *READERS) if isinstance(reader, Leaning) and reader.recognises(path, head)]
-    beside = [other for reader in leaning for other in reader.beside(path)]
     if not beside:
         return ""
     folder = os.path.commonpath([each.parent for each in (path, *beside)])

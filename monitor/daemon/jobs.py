@@ -92,7 +92,7 @@ class Jobs:
                 self.clock,
                 self.settings.daemon.settling,
                 spool=self.settings.at(self.settings.spool),
-                more=rules.readers,
+                readers=rules.readers,
             )
             walked = watch.consider(store, rules, files) if files else watch.Walked()
             placed = watch.reconsider(store, rules)

@@ -175,7 +175,7 @@ def arrived(store: Store, rules: watch.Rules, held: Sequence[Held], *, baseline:
     folders = dict.fromkeys(_folder(one) for one in held)
     # It is whole already, so there is nothing to wait for.
     sources = [Source(path=folder) for folder in folders]
-    inbox.arrivals(store, sources, Path.cwd(), rules.clock, timedelta(0), more=rules.readers, baseline=baseline)
+    inbox.arrivals(store, sources, Path.cwd(), rules.clock, timedelta(0), readers=rules.readers, baseline=baseline)
     found = {}
     for one in held:
         file = file_of(store, rules, one)
@@ -202,9 +202,7 @@ def answered(
         file = file_of(store, rules, one)
         if file is None:
             continue
-        opened = watch.open_file(rules, file.model_copy(update={"path": one.path}))
-        if file.status == "quarantined" and not opened.refused:  # whoever leads has other readers than we have
-            opened = watch.Opened(file=file, refused=file.reason)
+        opened = _opened(rules, file.model_copy(update={"path": one.path}))
         for result in opened.results:
             what, row = _fate(store, one.name, result, known=file.sha256 in known)
             rows[what].append(row)
@@ -230,6 +228,13 @@ def answered(
         sealed=walked.sealed,
         decisions=walked.decisions,
     )
+
+
+def _opened(rules: watch.Rules, file: File) -> watch.Opened:
+    opened = watch.open_file(rules, file)
+    if file.status == "quarantined" and not opened.refused:  # whoever leads has other readers than we have
+        return watch.Opened(file=file, refused=file.reason)
+    return opened
 
 
 def _fate(store: Store, name: str, result: Result, *, known: bool) -> tuple[str, Row]:

@@ -48,14 +48,14 @@ def arrivals(
     settle: Duration,
     *,
     spool: Path | None = None,
-    more: Sequence[Reader] = (),
+    readers: Sequence[Reader] = (),
     baseline: bool = False,
 ) -> list[File]:
     """Note every new settled file of the sources as `arrived` and return all files that wait to be read.
 
     A file is settled when its size and time (or etag) did not change over `settle`. All arrivals are written down, in
     one transaction, before any of them is read: a forecast sealed from the first one can then never judge the second.
-    `more` are the readers that settings add: what they read beside a file belongs to it, too. Raises Unreachable where
+    `readers` are those that settings add: what they read beside a file belongs to it, too. Raises Unreachable where
     a source cannot be looked through.
     """
     fresh = _fresh(store, _places(sources, base, spool))
@@ -68,7 +68,7 @@ def arrivals(
         whole = _steady({name: fresh[name] for name in kept})
         with store.transaction():
             looks = {name: look for name, (_, look) in whole.items()}
-            _note(store, looks, kept, clock.now(), more, baseline=baseline)
+            _note(store, looks, kept, clock.now(), readers, baseline=baseline)
     return store.evidence.files("arrived", "waiting")
 
 
@@ -93,7 +93,13 @@ def _steady(fresh: Fresh) -> Fresh:
 
 
 def _note(
-    store: Store, looks: dict[str, Look], kept: dict[str, Kept], at: datetime, more: Sequence[Reader], *, baseline: bool
+    store: Store,
+    looks: dict[str, Look],
+    kept: dict[str, Kept],
+    at: datetime,
+    readers: Sequence[Reader],
+    *,
+    baseline: bool,
 ) -> None:
     """Write down what settled: how it looked and, for each content that is new, a file that has arrived.
 
@@ -108,14 +114,14 @@ def _note(
     store.evidence.put_files(files, at)
     for name, look in looks.items():
         if name not in seen:
-            _note_again(store, name, look, kept[name], at, more, baseline=baseline)
+            _note_again(store, name, look, kept[name], at, readers, baseline=baseline)
 
 
 def _note_again(
-    store: Store, name: str, look: Look, kept: Kept, at: datetime, more: Sequence[Reader], *, baseline: bool
+    store: Store, name: str, look: Look, kept: Kept, at: datetime, readers: Sequence[Reader], *, baseline: bool
 ) -> None:
     """Write down one whose bytes are known: the same file, another one with them, or one that moved."""
-    sha256, context = identified(store, kept, more)
+    sha256, context = identified(store, kept, readers)
     sighting = store.evidence.sight(name, *look, at, sha256)
     known = store.evidence.file(sha256)
     if known is None:

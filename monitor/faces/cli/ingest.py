@@ -53,8 +53,10 @@ def ingest(
     sources = [_source(path) for path in paths]
     with shell.opened(config) as (settings, store), _leading(store):
         rules, spool, here = load_rules(settings, shell.CLOCK), settings.at(settings.spool), Path.cwd()
-        settle, more = settings.daemon.settle, rules.readers
-        found = inbox.arrivals(store, sources, here, shell.CLOCK, settle, spool=spool, more=more, baseline=baseline)
+        settle, readers = settings.daemon.settle, rules.readers
+        found = inbox.arrivals(
+            store, sources, here, shell.CLOCK, settle, spool=spool, readers=readers, baseline=baseline
+        )
         wanted = inbox.names_of(sources, here, spool)
         walked = _walk(store, rules, [file for file in found if file.path in wanted], quiet=json)
         with store.transaction():
