@@ -182,7 +182,7 @@ def test_any_values_of_the_json_may_be_damaged(path: Path, data: st.DataObject, 
 
 @pytest.mark.parametrize("table", ["table/ladder.csv", "columns/history.csv"])
 @given(data=st.data())
-@settings(max_examples=60)
+@settings(max_examples=80)
 def test_any_cells_of_a_table_may_be_damaged(table: str, data: st.DataObject, folder: Path) -> None:
     here = copied(DATA / table, folder)
     rows = [line.split(",") for line in here.read_text(encoding="utf-8").splitlines()]

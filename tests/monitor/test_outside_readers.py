@@ -100,6 +100,18 @@ def test_what_cannot_be_used_as_a_reader_is_told(lab: Lab, put: Put, what: dict[
         readers_of(named(lab, name).settings)
 
 
+@pytest.mark.parametrize("method", ["recognises", "read", "beside"])
+def test_a_fault_in_a_reader_of_another_package_is_a_quarantine_and_no_dead_daemon(
+    lab: Lab, put: Put, method: str
+) -> None:
+    put(more=f"\nAcme.beside = lambda self, path: []\nAcme.{method} = lambda *_: {{}}['bug']\n")
+    land(named(lab, "acme"))
+    assert lab.cycle()
+    with lab.store() as store:
+        (file,) = store.evidence.files("quarantined")
+    assert "KeyError: 'bug'" in file.reason
+
+
 def test_a_built_in_reader_may_be_named_and_is_asked_once(lab: Lab) -> None:
     table = Path(__file__).parents[1] / "data" / "readers" / "table" / "ladder.csv"
     assert read(table, readers_of(named(lab, "table", "table").settings)).readings
