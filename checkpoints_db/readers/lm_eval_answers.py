@@ -25,7 +25,7 @@ class Answers:
         self._rolling = config["output_type"] == "loglikelihood_rolling"
         self._checked = not self._rolling and not config.get("process_results")
         self._delimiter = str(config.get("target_delimiter", " "))
-        self.typed = {"filtered_resps": list[str] if self._rolling else list[Pair], "acc": float}
+        self.typed = {"arguments": dict, "filtered_resps": list[str] if self._rolling else list[Pair], "acc": float}
         self._columns = Columns("log_likelihood", "wrong", "bytes", "characters")
         self._clear()
 

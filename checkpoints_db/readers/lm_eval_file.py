@@ -11,21 +11,21 @@ from array import array
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple, Protocol
+from typing import Annotated, Any, Protocol
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from checkpoints_db.errors import IncompleteResult, UnreadableFile
-from checkpoints_db.readers.json_lines import RawLine, blocks_of, line_at, line_of
+from checkpoints_db.readers.json_lines import Block, RawLine, blocks_of, line_at, line_of
 from checkpoints_db.readers.likelihood_metrics import Found
 from checkpoints_db.readers.lm_eval_rows import LARGEST_ID, Row, row_of
-from checkpoints_db.readers.lm_eval_shape import Shapes, keys_in
+from checkpoints_db.readers.lm_eval_shape import Shapes
 from checkpoints_db.readers.strict import json_of, opened, text_of
 
-TOGETHER = 32
-"""Rows that are decoded at a time: few enough to stay in the processor's cache."""
+TOGETHER = 16
+"""Rows that are decoded at a time where a whole block cannot be."""
 ENOUGH = 4096
 """Rows that are computed with at a time, at least."""
 Places = NDArray[np.intp]
@@ -59,17 +59,6 @@ class Measure(Protocol):
 
     def found(self, rows: Rows, kept: Places, notes: list[str]) -> Found:
         """The metrics over the rows that count. Raises UnreadableFile naming the first row that is wrong."""
-
-
-class _Lines(NamedTuple):
-    """Lines that are looked at together."""
-
-    number: int
-    """Of the first."""
-    offsets: list[int]
-    texts: list[bytes]
-    keys: list[int]
-    """How many the JSON of each has."""
 
 
 class Rows:
@@ -116,25 +105,22 @@ class Rows:
         shapes = Shapes({**measure.typed, "doc_id": _ID, "filter": str})
         settled = 0
         for block in blocks_of(self.path):
-            texts = block.texts()
-            starts = np.cumsum([0, *[len(text) + 1 for text in texts]])
-            keys, offsets = keys_in(block.raw, starts).tolist(), (starts + block.offset).tolist()
-            for start in range(0, len(texts), TOGETHER):
-                part = slice(start, start + TOGETHER)
-                lines = _Lines(block.number + start, offsets[:-1][part], texts[part], keys[part])
-                if not self._at_once(lines, shapes, measure):
-                    self._one_by_one(lines, shapes, measure)
+            if not self._at_once(block, shapes, measure):
+                for piece in block.pieces(TOGETHER):
+                    if not self._at_once(piece, shapes, measure):
+                        self._one_by_one(piece, shapes, measure)
             if len(self) - settled >= ENOUGH:
                 measure.settle()
                 settled = len(self)
         measure.settle()
 
-    def _at_once(self, lines: _Lines, shapes: Shapes, measure: Measure) -> bool:
+    def _at_once(self, block: Block, shapes: Shapes, measure: Measure) -> bool:
         """Take lines whose rows are all of the usual shape; False, and nothing taken, where one is not."""
-        rows, known = shapes.all_decoded(lines.texts)
-        if not rows or known != lines.keys:
+        starts = block.starts()
+        rows = shapes.decoded(block.raw, starts.size - 1) if block.is_objects(starts) else []
+        if not rows:
             return False
-        filters = ["none" if row.filter is None else row.filter for row in rows]
+        filters = ["none"] * len(rows) if rows[0].filter is None else [row.filter for row in rows]
         names = dict.fromkeys(filters)
         mine = rows
         if names.keys() != {self.chosen}:
@@ -145,22 +131,19 @@ class Rows:
             self._named.setdefault(name, len(self._named))
         self._doc_ids.extend([row.doc_id for row in rows])
         self._filters.extend([self._named[name] for name in filters])
-        self._numbers.extend(range(lines.number, lines.number + len(rows)))
-        self._offsets.extend(lines.offsets)
+        self._numbers.extend(range(block.number, block.number + len(rows)))
+        self._offsets.frombytes((starts[:-1] + block.offset).astype(np.int64).tobytes())
         self.unnamed = self.unnamed or rows[0].filter is None
         return True
 
-    def _one_by_one(self, lines: _Lines, shapes: Shapes, measure: Measure) -> None:
-        for place, raw in enumerate(lines.texts):
-            if not raw or raw.isspace():
-                continue
-            line = RawLine(lines.number + place, lines.offsets[place], raw)
-            row, known = shapes.decoded(raw)
-            if row is not None and known == lines.keys[place] and self._fast(row, measure, line):
+    def _one_by_one(self, block: Block, shapes: Shapes, measure: Measure) -> None:
+        for line in block.lines():
+            rows = shapes.decoded(line.raw, 1)
+            if rows and self._fast(rows[0], measure, line):
                 continue
             body = line_of(line, self.path).body
-            if row is None:
-                shapes.learn(body, raw)
+            if not rows:
+                shapes.learn(body, line.raw)
             self._strictly(row_of(f"line {line.number}", body, self.path), measure, line.number, line.offset)
 
     def _fast(self, row: Any, measure: Measure, line: RawLine) -> bool:

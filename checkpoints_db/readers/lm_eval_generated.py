@@ -62,15 +62,19 @@ class Generated:
 
     def block(self, rows: list[Any], mine: list[Any]) -> bool:
         """Take rows with one answer each and a target that is a text."""
-        given, targets = [row.resps for row in mine], [row.target for row in mine]
-        if None in given or None in targets or any(len(each) != 1 or len(each[0]) != 1 for each in given):
+        if rows[0].resps is None or rows[0].target is None:
             return False
-        if any("[" in target for target in targets):
+        try:
+            answers = [answer for row in mine for ((answer,),) in (row.resps,)]
+        except ValueError:  # more or less than one
+            return False
+        targets = [row.target for row in mine]
+        if "[" in "".join(targets):
             return False
         self._stated += [row.exact_match for row in rows]  # None becomes NaN
         self._take_questions()
         self._plain[0].extend([row.doc_id for row in mine])
-        self._plain[1].extend([each[0][0].strip().rstrip(".").rstrip() for each in given])
+        self._plain[1].extend([answer.strip().rstrip(".").rstrip() for answer in answers])
         self._plain[2].extend([target.strip().rstrip(".").rstrip() for target in targets])
         return True
 
@@ -153,7 +157,7 @@ class Generated:
         self._settled += n
 
     def _look_for_words(self, targets: list[str]) -> None:
-        if not self.several_words and any(len(target.split()) > 1 for target in targets):
+        if not self.several_words and len("\0".join(targets).split()) > 1:  # they have no white space at their ends
             self.several_words, self._words = True, not self._settled
 
     def _ways(self) -> list[samples.Tokens]:
