@@ -73,14 +73,18 @@ class Block(NamedTuple):
         return found
 
 
-def blocks_of(path: Path) -> Iterator[Block]:
-    """The lines of the file in blocks, in bounded memory. Raises UnreadableFile for a line above MAX_LINE."""
+def blocks_of(path: Path, start: int = 0, end: int | None = None) -> Iterator[Block]:
+    """The lines of the file in blocks, in bounded memory. Raises UnreadableFile for a line above MAX_LINE.
+
+    `start` and `end`: where lines begin, when only those between are wanted; they are numbered from 1 all the same.
+    """
     with opened(path) as file:
-        number, offset, rest = 1, 0, file.read(len(_BOM))
+        file.seek(start)
+        number, offset, rest = 1, start, b"" if start else file.read(len(_BOM))
         if rest == _BOM:
             offset, rest = len(_BOM), b""
         while True:
-            chunk = file.read(BLOCK)
+            chunk = file.read(BLOCK if end is None else max(min(BLOCK, end - file.tell()), 0))
             cut = chunk.rfind(b"\n") + 1
             if chunk and not cut:
                 rest += chunk

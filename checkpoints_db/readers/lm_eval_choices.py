@@ -15,7 +15,7 @@ from checkpoints_db import samples
 from checkpoints_db.errors import UnreadableFile
 from checkpoints_db.readers.likelihood_metrics import METRICS, Found
 from checkpoints_db.readers.lm_eval_columns import Columns, Wrong, likelihood_columns, sizes_of
-from checkpoints_db.readers.lm_eval_file import Places, Rows
+from checkpoints_db.readers.lm_eval_file import Rows
 from checkpoints_db.readers.lm_eval_log import Json
 from checkpoints_db.readers.lm_eval_rows import (
     LOWEST,
@@ -28,6 +28,7 @@ from checkpoints_db.readers.lm_eval_rows import (
     stated_acc,
 )
 from checkpoints_db.readers.lm_eval_shape import Pair
+from checkpoints_db.readers.lm_eval_stretch import Places
 from checkpoints_db.samples.choices import Counts, Marks
 from checkpoints_db.samples.estimate import Floats
 
@@ -82,7 +83,7 @@ class Choices:
             return False
         texts = [asked.arg_1 for row in mine for asked in row.arguments.values()]
         starts = np.cumsum(lengths) - lengths
-        if texts[0] is None or any([texts[start] == texts[start + 1] for start in starts.tolist()]):
+        if texts[0] is None or any(texts[start] == texts[start + 1] for start in starts.tolist()):
             return False
         try:
             right, lls = np.array(list(map(int, targets))), [float(pair.ll) for each in pairs for pair in each]
@@ -204,6 +205,16 @@ class Choices:
             found["margin"][at] = samples.margin(ll, starts, right, widths)
         except ValueError as error:
             self._no_margin.add(str(error))
+
+    def taken(self) -> dict[str, Any]:
+        """What was kept of the rows so far, in arrays and plain values."""
+        return {"columns": self._columns.taken(), "no_margin": sorted(self._no_margin)}
+
+    def join(self, taken: list[dict[str, Any]]) -> None:
+        """Put what was kept of the stretches of a file, in their order, together."""
+        for each in taken:
+            self._columns.add(**each["columns"])
+            self._no_margin.update(each["no_margin"])
 
     def found(self, rows: Rows, kept: Places, notes: list[str]) -> Found:
         """The metrics over the rows that count. Raises UnreadableFile naming the first row that is wrong."""

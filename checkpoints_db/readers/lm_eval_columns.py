@@ -12,7 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from checkpoints_db import samples
 from checkpoints_db.errors import UnreadableFile
 from checkpoints_db.readers.likelihood_metrics import METRICS, Found
-from checkpoints_db.readers.lm_eval_file import Places, Rows
+from checkpoints_db.readers.lm_eval_file import Rows
+from checkpoints_db.readers.lm_eval_stretch import Places
 
 _TWO_BYTES, _THREE_BYTES, _FOUR_BYTES = 0x80, 0x800, 0x10000
 """The first characters that take so many in UTF-8."""
@@ -41,6 +42,10 @@ class Columns:
         """Append to every column."""
         for name, values in block.items():
             self._blocks[name].append(np.asarray(values))
+
+    def taken(self) -> dict[str, NDArray[Any]]:
+        """Every column that has rows."""
+        return {name: self.of(name) for name, blocks in self._blocks.items() if blocks}
 
     def at(self, places: Places) -> dict[str, NDArray[Any]]:
         """These rows, in this order; the columns are gone afterwards, so that they are not in memory twice."""

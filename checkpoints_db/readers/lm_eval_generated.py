@@ -18,9 +18,10 @@ from checkpoints_db import samples
 from checkpoints_db.errors import UnreadableFile
 from checkpoints_db.readers.likelihood_metrics import Found
 from checkpoints_db.readers.lm_eval_columns import Columns, Wrong
-from checkpoints_db.readers.lm_eval_file import Places, Rows
+from checkpoints_db.readers.lm_eval_file import Rows
 from checkpoints_db.readers.lm_eval_log import Json
 from checkpoints_db.readers.lm_eval_rows import Row, listed_in
+from checkpoints_db.readers.lm_eval_stretch import Places
 from checkpoints_db.readers.strict import number_of
 from checkpoints_db.records import Metric
 
@@ -187,6 +188,28 @@ class Generated:
             return [False]
         right = {self._fold(target) for target in question.targets}
         return [self._fold(answer) in right for answer in question.answers]
+
+    def taken(self) -> dict[str, Any]:
+        """What was kept of the rows so far, in arrays and plain values."""
+        return {
+            "columns": self._columns.taken(),
+            "answers": self._answers.taken(),
+            "said": self._said.taken(),
+            "too_long": self._too_long,
+            "several_words": self.several_words,
+            "words": self._words or not self._settled,  # none are missing
+        }
+
+    def join(self, taken: list[dict[str, Any]]) -> None:
+        """Put what was kept of the stretches of a file, in their order, together."""
+        for each in taken:
+            self._columns.add(**each["columns"])
+            self._answers.add(**each["answers"])
+            self._said.add(**each["said"])
+            for by, (document, why) in each["too_long"].items():
+                self._too_long[by] = min(self._too_long.get(by, (document, why)), (document, why))
+        several = [each["several_words"] for each in taken]
+        self.several_words, self._words = any(several), all(each["words"] for each in taken)
 
     def found(self, rows: Rows, kept: Places, notes: list[str]) -> Found:
         """The metrics over the rows that count. Raises UnreadableFile naming the first row that is wrong."""

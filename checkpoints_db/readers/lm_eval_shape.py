@@ -48,10 +48,11 @@ class Shape:
             asked = body["arguments"]
             first = next(iter(asked.values()), None) if isinstance(asked, dict) else None
             if not isinstance(first, dict):
-                raise ValueError("its requests have no names")  # noqa: TRY004
+                raise ValueError("its requests have no names")
             texts = {key: str for key in ("arg_0", "arg_1") if isinstance(first.get(key), str)}
             inside = _Fields(first, texts, as_written=False)
-            types["arguments"], self._each = dict[str, inside.type({"arg_0", "arg_1"} - texts.keys())], 1 + inside.keys
+            request: Any = inside.type({"arg_0", "arg_1"} - texts.keys())
+            types["arguments"], self._each = dict[str, request], 1 + inside.keys
         fields = _Fields(body, types)
         self._keys, self._unused = fields.keys, [attrgetter(path) for path in fields.lists]
         decoder = msgspec.json.Decoder(fields.type(typed.keys() - body.keys()))
@@ -68,7 +69,7 @@ class Shape:
     def decoded(self, raw: bytes) -> list[Any]:
         """The rows as objects with the typed fields as attributes; none where one of them has not this shape."""
         try:
-            rows = self._decode_lines(raw)
+            rows: list[Any] = self._decode_lines(raw)
         except _REFUSED:
             return []
         keys = self._keys * len(rows)
