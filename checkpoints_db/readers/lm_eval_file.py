@@ -80,14 +80,15 @@ class Rows:
         the line when two rows of one document differ.
         """
         order = np.lexsort((self.filters, self.doc_ids))  # of equal rows the first one first
-        same = np.diff(self.doc_ids[order]) == 0
-        same &= np.diff(self.filters[order].astype(np.int64)) == 0
-        repeats = np.flatnonzero(same) + 1 if len(self) else np.empty(0, dtype=np.intp)
-        if repeats.size:
-            firsts = np.maximum.accumulate(np.where(np.append(False, same), 0, np.arange(order.size)))
-            for later, first in sorted(zip(order[repeats].tolist(), order[firsts[repeats]].tolist(), strict=True)):
-                self._agree(first, later)
-            notes.append(f"{repeats.size} repeated rows counted once (the harness appends to an existing file)")
+        same = np.append(False, _as_before(self.doc_ids[order]) & _as_before(self.filters[order]))
+        repeats = np.flatnonzero(same[: len(self)])
+        if not repeats.size:
+            del order  # as large as all the rest
+            return np.argsort(self.doc_ids, kind="stable")
+        firsts = np.maximum.accumulate(np.where(same, 0, np.arange(order.size)))
+        for later, first in sorted(zip(order[repeats].tolist(), order[firsts[repeats]].tolist(), strict=True)):
+            self._agree(first, later)
+        notes.append(f"{repeats.size} repeated rows counted once (the harness appends to an existing file)")
         kept = np.sort(np.delete(order, repeats))
         by_document: Places = kept[np.argsort(self.doc_ids[kept], kind="stable")]
         return by_document
@@ -147,6 +148,11 @@ def first_of(filters: Iterable[str]) -> str:
     'flexible-extract'
     """
     return min(filters, key=lambda name: (name != "none", name))
+
+
+def _as_before(values: NDArray[Any]) -> NDArray[np.bool_]:
+    same: NDArray[np.bool_] = values[1:] == values[:-1]
+    return same
 
 
 def _is_list(path: Path) -> bool:

@@ -220,7 +220,8 @@ class Generated:
             question_of(rows.again(rows.place_of(mine[bad[0]])), self.path)
         doc_ids = rows.doc_ids[kept[rows.is_chosen[kept]]]
         found: Found = []
-        places = _answers_of(drawn, mine)
+        single = bool(np.all(drawn == 1))
+        places = mine if single else _answers_of(drawn, mine)
         for metric, by in _WAYS:
             if by == "whitespace" and not self.several_words:  # of one word it would be exact match again
                 continue
@@ -228,7 +229,8 @@ class Generated:
                 notes.append(f"no {metric.name}: {self._too_long[by][1]}")
                 continue
             distances = self._answers.of(by)[places]
-            found.append((metric, samples.mean(distances, np.repeat(doc_ids, table["drawn"]))))
+            found.append((metric, samples.mean(distances, doc_ids if single else np.repeat(doc_ids, table["drawn"]))))
+            del distances
         if (fewest := int(table["drawn"].min())) > 1:
             found += self._passes(table, fewest, rows, kept, doc_ids, notes)
         return found
