@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,7 +28,7 @@ from checkpoints_db.readers.lm_eval_rows import (
     several_contexts,
     stated_acc,
 )
-from checkpoints_db.readers.lm_eval_shape import Pair
+from checkpoints_db.readers.lm_eval_shape import likelihoods_in
 from checkpoints_db.readers.lm_eval_stretch import Places
 from checkpoints_db.samples.choices import Counts, Marks
 from checkpoints_db.samples.estimate import Floats
@@ -53,7 +54,7 @@ class Choices:
         self.typed = {
             "target": str,
             "arguments": dict,
-            "filtered_resps": list[Pair],
+            "filtered_resps": msgspec.Raw,
             "acc": float,
             "acc_mutual_info": None,
         }
@@ -72,11 +73,10 @@ class Choices:
     def block(self, rows: list[Any], mine: list[Any]) -> bool:
         """Take rows whose targets are indices of one of several continuations."""
         lengths = [len(row.arguments) for row in mine]
-        pairs = [row.filtered_resps for row in mine]
         targets = [row.target for row in mine]
         if not mine:
             return True
-        if None in pairs or None in targets or min(lengths) < 2 or lengths != list(map(len, pairs)):
+        if mine[0].filtered_resps is None or targets[0] is None or min(lengths) < 2:
             return False
         together = "".join(targets)
         if not (together.isdigit() and together.isascii()) or max(map(len, targets)) > 9:
@@ -86,15 +86,15 @@ class Choices:
         if texts[0] is None or any(texts[start] == texts[start + 1] for start in starts.tolist()):
             return False
         try:
-            right, lls = np.array(list(map(int, targets))), [float(pair.ll) for each in pairs for pair in each]
+            right, pairs = np.array(list(map(int, targets))), likelihoods_in([row.filtered_resps for row in mine])
         except ValueError:  # no number, or an empty target
             return False
-        if not np.all(right < lengths):
+        if lengths != list(map(len, pairs)) or not np.all(right < lengths):
             return False
         places = (starts + right + len(self._lls)).tolist()
         self._marked += places
         self._answers += places
-        self._lls += lls
+        self._lls += [pair.ll for each in pairs for pair in each]
         self._texts += texts
         self._lengths += lengths
         self._accs += [row.acc for row in mine]  # None becomes NaN
@@ -103,10 +103,10 @@ class Choices:
 
     def fast(self, row: Any) -> bool:
         """Take a row whose target is the index or the text of one of several continuations."""
-        pairs, target = row.filtered_resps, row.target
+        target = row.target
         texts = [asked.arg_1 for asked in row.arguments.values()]
         k = len(texts)
-        if k < 2 or pairs is None or len(pairs) != k or target is None or texts[0] is None or texts[0] == texts[1]:
+        if k < 2 or row.filtered_resps is None or target is None or texts[0] is None or texts[0] == texts[1]:
             return False
         bare = [text.removeprefix(self._delimiter) for text in texts]
         if target.isdigit() and target.isascii() and len(target) < 10:
@@ -118,12 +118,14 @@ class Choices:
         if right >= k:
             return False
         try:
-            lls = [float(pair.ll) for pair in pairs]
+            (pairs,) = likelihoods_in([row.filtered_resps])
         except ValueError:
+            return False
+        if len(pairs) != k:
             return False
         self._marked.append(len(self._lls) + right)
         self._answers.append(len(self._lls) + right)
-        self._lls += lls
+        self._lls += [pair.ll for pair in pairs]
         self._texts += texts
         self._lengths.append(k)
         self._accs.append(row.acc)

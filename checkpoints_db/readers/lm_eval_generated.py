@@ -75,8 +75,8 @@ class Generated:
         self._stated += [row.exact_match for row in rows]  # None becomes NaN
         self._take_questions()
         self._plain[0].extend([row.doc_id for row in mine])
-        self._plain[1].extend([answer.strip().rstrip(".").rstrip() for answer in answers])
-        self._plain[2].extend([target.strip().rstrip(".").rstrip() for target in targets])
+        self._plain[1].extend(_all_bare(answers))
+        self._plain[2].extend(_all_bare(targets))
         return True
 
     def fast(self, row: Any) -> bool:
@@ -301,6 +301,10 @@ def _targets(target: object, row: Row, path: Path) -> list[str]:
 
 def _bare(text: str) -> str:
     return text.strip().rstrip(".").rstrip()
+
+
+def _all_bare(texts: list[str]) -> list[str]:
+    return [text.rstrip(".").rstrip() if text[-1:] == "." else text for text in map(str.strip, texts)]
 
 
 def _pass_at(k: int) -> Metric:

@@ -33,6 +33,27 @@ class Pair(msgspec.Struct, array_like=True, forbid_unknown_fields=True, gc=False
     greedy: Literal["True", "False"]
 
 
+class Likelihood(msgspec.Struct, array_like=True, forbid_unknown_fields=True, gc=False):
+    """The same with the log-likelihood as a number."""
+
+    ll: float
+    greedy: Literal["True", "False"]
+
+
+_LIKELIHOODS = msgspec.json.Decoder(list[list[Likelihood]], strict=False)  # from the text straight to the number
+
+
+def likelihoods_in(written: list[msgspec.Raw]) -> list[list[Likelihood]]:
+    """Log-likelihoods of many rows, as they are written; NaN and infinity are not refused here.
+
+    Raises ValueError where one is no number, or has no answer beside it.
+    """
+    try:
+        return _LIKELIHOODS.decode(b"[%b]" % b",".join(written))
+    except _REFUSED as error:
+        raise ValueError("not log-likelihoods") from error
+
+
 class Shape:
     """How one sort of row is decoded, and how many keys it has."""
 

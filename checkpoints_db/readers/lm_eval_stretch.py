@@ -71,7 +71,7 @@ class Stretch:
         self.unnamed = False
         """Whether a row does not name its filter (0.4.2)."""
         self.names: dict[str, int] = {}
-        self._doc_ids, self._filters, self._numbers, self._offsets = array("q"), array("I"), array("I"), array("I")
+        self._doc_ids, self._filters, self._numbers, self._offsets = array("q"), array("I"), array("I"), array("q")
         self._lines = 0
 
     def taken(self) -> dict[str, Any]:
@@ -80,7 +80,7 @@ class Stretch:
             "doc_ids": np.frombuffer(self._doc_ids, dtype=np.int64),
             "filters": np.frombuffer(self._filters, dtype=np.uint32),
             "numbers": np.frombuffer(self._numbers, dtype=np.uint32),
-            "offsets": np.frombuffer(self._offsets, dtype=np.uint32),
+            "offsets": np.frombuffer(self._offsets, dtype=np.int64),
             "names": list(self.names),
             "unnamed": self.unnamed,
             "lines": self._lines,
@@ -128,8 +128,8 @@ class Stretch:
             self.names.setdefault(name, len(self.names))
         self._doc_ids.extend([row.doc_id for row in rows])
         self._filters.extend([self.names[name] for name in filters])
-        self._numbers.extend(range(block.number, block.number + len(rows)))
-        self._offsets.frombytes((starts[:-1] + block.offset).astype(np.uint32).tobytes())
+        self._numbers.frombytes(np.arange(block.number, block.number + len(rows), dtype=np.uint32).tobytes())
+        self._offsets.frombytes((starts[:-1] + block.offset).astype(np.int64).tobytes())
         self.unnamed = self.unnamed or rows[0].filter is None
         return True
 
