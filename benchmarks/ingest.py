@@ -5,8 +5,9 @@
 `--data` (or HOLDPOINT_LOGS) names a folder with real logs; their rows and samples are repeated, with fresh ids, until
 the file is large enough. Without it the rows are made here, in the same format. Every reading is a process of its own,
 and a round is both readings, one after the other. Peak memory and time of the processor are those of all processes a
-reading takes together: our reader takes a second one where there are two processors (`--alone`: it does not). `--inspect-python` is an interpreter that has inspect_ai, which we do not
-depend on; without it `.eval` logs are left out, and the table says so.
+reading takes together: our reader takes a second one where there are two processors (`--alone`: it does not).
+`--inspect-python` is an interpreter that has inspect_ai, which we do not depend on; without it `.eval` logs are left
+out, and the table says so.
 """
 
 from __future__ import annotations
