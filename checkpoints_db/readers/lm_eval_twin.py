@@ -14,7 +14,7 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Event
 from typing import IO, Any
@@ -92,16 +92,16 @@ def ask(
     second: subprocess.Popen[bytes] | None, waiting: deque[Bounds], done: dict[int, Taken], ready: Event
 ) -> Bounds | None:
     """Let the second process go through those that wait, from the last on; the one it did not get done, if any."""
-    if second is None or second.stdin is None or second.stdout is None:
+    if second is None:
         return None
-    bounds = None
+    bounds, (orders, answers) = None, _ends(second)
     try:
-        received(second.stdout)
+        received(answers)
         ready.set()
         while waiting:
             bounds = waiting.pop()
-            send(second.stdin, bounds[1:])
-            found = received(second.stdout)
+            send(orders, bounds[1:])
+            found = received(answers)
             if found is None:  # damaged: this process will see it too
                 return bounds
             done[bounds[0]], bounds = found, None
@@ -137,13 +137,26 @@ def second_process(job: dict[str, Any]) -> Iterator[subprocess.Popen[bytes] | No
         return
     with process:
         try:
-            if process.stdin:
-                send(process.stdin, job)
-            yield process
-        except BrokenPipeError:
-            yield None
+            yield process if _told(process, job) else None
         finally:
             process.kill()
+            with suppress(BrokenPipeError):  # of what it was not told any more
+                _ends(process)[0].close()
+
+
+def _told(process: subprocess.Popen[bytes], job: dict[str, Any]) -> bool:
+    try:
+        send(_ends(process)[0], job)
+    except OSError:
+        return False
+    return True
+
+
+def _ends(process: subprocess.Popen[bytes]) -> tuple[IO[bytes], IO[bytes]]:
+    """Where it reads, and where it writes."""
+    if process.stdin is None or process.stdout is None:
+        raise ValueError("a process without pipes")
+    return process.stdin, process.stdout
 
 
 def send(file: IO[bytes], message: Any) -> None:

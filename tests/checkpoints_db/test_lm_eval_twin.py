@@ -129,3 +129,25 @@ def test_arrays_go_through_a_pipe_as_they_are() -> None:
     for one, other in zip(found["arrays"], arrays, strict=True):
         np.testing.assert_array_equal(one, other, strict=True)
     assert found["text"] == "é"
+
+
+def test_a_second_process_that_ends_early_gives_its_stretch_back(tmp_path: Path) -> None:
+    path = many(tmp_path / "run", "sums")
+    job = {"path": str(path), "chosen": "none", "config": {"output_type": "generate_until"}, "x": "y" * 2**20}
+    done: dict[int, Any] = {}
+    with lm_eval_twin.second_process(job) as process:
+        assert process is not None
+        assert process.stdout is not None
+        assert lm_eval_twin.received(process.stdout) == "ready"
+        process.kill()
+        process.wait()
+        process.stdout.close()
+        process.stdout = io.BytesIO(pipe_of("ready"))
+        assert lm_eval_twin.ask(process, deque([(7, 0, 10)]), done, Event()) == (7, 0, 10)
+    assert not done
+
+
+def pipe_of(message: Any) -> bytes:
+    pipe = io.BytesIO()
+    lm_eval_twin.send(pipe, message)
+    return pipe.getvalue()
