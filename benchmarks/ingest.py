@@ -3,9 +3,11 @@
     python benchmarks/ingest.py [--size 1e9] [--data DIR] [--inspect-python PYTHON] [--json ingest.json]
 
 `--data` (or HOLDPOINT_LOGS) names a folder with real logs; their rows and samples are repeated, with fresh ids, until
-the file is large enough. Without it the rows are made here, in the same format. Every reading is a process of its own:
-its peak memory is what the kernel says of it. `--inspect-python` is an interpreter that has inspect_ai, which we do not
-depend on; without it `.eval` logs are left out, and the table says so.
+the file is large enough. Without it the rows are made here, in the same format. Every reading is a process of its own,
+and a round is both readings, one after the other. Peak memory and time of the processor are those of all processes a
+reading takes together: our reader takes a second one where there are two processors (`--alone`: it does not).
+`--inspect-python` is an interpreter that has inspect_ai, which we do not depend on; without it `.eval` logs are left
+out, and the table says so.
 """
 
 from __future__ import annotations
@@ -14,9 +16,11 @@ import argparse
 import json
 import math
 import os
+import resource
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -30,12 +34,15 @@ from pathlib import Path
 start, cpu = time.perf_counter(), time.process_time()
 {body}
 spent = [time.perf_counter() - start, time.process_time() - cpu]
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-print(json.dumps([*spent, peak, found]))
+peak, beside = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+print(json.dumps([spent[0], spent[1] + beside.ru_utime + beside.ru_stime, peak.ru_maxrss / 1024, found]))
 """
 OURS = READ.format(
     imports="from checkpoints_db.readers import read",
     body="found = {r.metric.name: [r.value, r.stderr] for r in read(Path(sys.argv[1])).readings}",
+)
+ALONE = OURS.replace(
+    "import json", "import json, os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\nimport json", 1
 )
 PLAIN = READ.format(
     imports="from benchmarks.plain_lm_eval import figures_of", body="found = figures_of(Path(sys.argv[1]), sys.argv[2])"
@@ -126,9 +133,27 @@ def run(python: str, code: str, *args: object) -> tuple[float, float, float, dic
     """Seconds, seconds of the processor, peak MiB and figures of a process of its own."""
     command = [python, "-c", code, *map(str, args)]
     quiet = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[1])}
-    done = subprocess.run(command, check=True, capture_output=True, text=True, env=quiet)
-    seconds, cpu, peak, found = json.loads(done.stdout.splitlines()[-1])
-    return seconds, cpu, peak, found
+    together = 0.0
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=quiet) as process:
+        while process.poll() is None:
+            together = max(together, resident(process.pid))
+            time.sleep(0.01)
+        said = process.stdout.read() if process.stdout else ""
+    if process.returncode:
+        raise SystemExit(f"{python} ended with {process.returncode}")
+    seconds, cpu, peak, found = json.loads(said.splitlines()[-1])
+    return seconds, cpu, max(peak, together), found
+
+
+def resident(pid: int) -> float:
+    """MiB of a process and of those it started, at this moment; 0 where the system does not say."""
+    inside = Path(f"/proc/{pid}")
+    try:
+        pages = int((inside / "statm").read_text().split()[1])
+        beside = (inside / "task" / str(pid) / "children").read_text().split()
+    except (OSError, IndexError):  # it has just ended
+        return 0.0
+    return pages * resource.getpagesize() / 2**20 + sum(resident(int(each)) for each in beside)
 
 
 def compared(name: str, ours: Any, other: Any, size: int, tolerance: float) -> dict[str, Any]:
@@ -152,14 +177,15 @@ def compared(name: str, ours: Any, other: Any, size: int, tolerance: float) -> d
     }
 
 
-def lm_eval(data: Path | None, size: float, rounds: int, folder: Path) -> Iterator[dict[str, Any]]:
+def lm_eval(data: Path | None, size: float, rounds: int, folder: Path, ours: str) -> Iterator[dict[str, Any]]:
     """Per-sample logs of lm-eval beside a loop over `json.loads`."""
     for sort in SORTS:
         rows, source = found_rows(data, sort)
         path = write_samples(folder / sort, sort, rows, size)
-        pairs = [(run(sys.executable, OURS, path), run(sys.executable, PLAIN, path, sort)) for _ in range(rounds)]
-        ours, other = min(pair[0] for pair in pairs), min(pair[1] for pair in pairs)
-        yield {**compared(f"lm-eval {sort}", ours, other, path.stat().st_size, 1e-9), "rows from": source}
+        pairs = [(run(sys.executable, ours, path), run(sys.executable, PLAIN, path, sort)) for _ in range(rounds)]
+        best, other = min(pair[0] for pair in pairs), min(pair[1] for pair in pairs)
+        line = compared(f"lm-eval {sort}", best, other, path.stat().st_size, 1e-9)
+        yield {**line, "each round": [round(two[0] / one[0], 2) for one, two in pairs], "rows from": source}
         path.unlink()
 
 
@@ -180,6 +206,7 @@ def main() -> None:
     parser.add_argument("--size", type=float, default=1e9, help="bytes of each per-sample log")
     parser.add_argument("--samples", type=int, default=5000, help="samples of the .eval log")
     parser.add_argument("--rounds", type=int, default=1, help="the best of so many is told")
+    parser.add_argument("--alone", action="store_true", help="without a second process")
     parser.add_argument("--data", type=Path, default=os.environ.get("HOLDPOINT_LOGS"))
     parser.add_argument("--inspect-python")
     parser.add_argument("--json", type=Path)
@@ -188,7 +215,7 @@ def main() -> None:
     if data is None:
         print("no --data: rows are made here, in the format of lm-eval 0.4.13")
     with tempfile.TemporaryDirectory() as folder:
-        lines = list(lm_eval(data, options.size, options.rounds, Path(folder)))
+        lines = list(lm_eval(data, options.size, options.rounds, Path(folder), ALONE if options.alone else OURS))
         if data and options.inspect_python:
             lines += inspect(data, options.inspect_python, options.samples, options.rounds, Path(folder))
         else:

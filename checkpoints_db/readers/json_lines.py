@@ -6,6 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from checkpoints_db.errors import IncompleteResult, UnreadableFile
 from checkpoints_db.readers.strict import json_of, object_of, opened
 
@@ -14,6 +17,7 @@ BLOCK = 1 << 18
 MAX_LINE = 16 * 1024 * 1024
 """Longer lines are refused: no harness writes that much about one document."""
 _BOM = b"\xef\xbb\xbf"
+_END, _RETURN, _OPEN, _CLOSE = b"\n\r{}"
 _BLANK = b" \t\r\n\v\f"
 
 
@@ -39,29 +43,48 @@ class Block(NamedTuple):
     number: int
     offset: int
 
-    def texts(self) -> list[bytes]:
-        """Every line without its end, empty ones too."""
-        found = self.raw.split(b"\n")  # only there: a model may write U+2028 inside a string
-        return found if found[-1] else found[:-1]
+    def starts(self) -> NDArray[np.intp]:
+        """Where in `raw` each line begins, empty ones too, and where one behind the last would."""
+        ends = np.flatnonzero(np.frombuffer(self.raw, dtype=np.uint8) == _END)
+        whole = [] if self.raw.endswith(b"\n") else [len(self.raw)]
+        return np.concatenate(([-1], ends, whole)).astype(np.intp) + 1
+
+    def is_objects(self, starts: NDArray[np.intp]) -> bool:
+        """Whether every line begins with `{` and ends with `}`: then no JSON value goes on from one to the next."""
+        text = np.frombuffer(self.raw, dtype=np.uint8)
+        last = starts[1:] - 2
+        last = last - (text[last] == _RETURN)
+        return bool(np.all(text[starts[:-1]] == _OPEN) and np.all(text[last] == _CLOSE))
+
+    def pieces(self, count: int) -> Iterator[Block]:
+        """The same lines in blocks of at most so many."""
+        starts = self.starts().tolist()
+        for first in range(0, len(starts) - 1, count):
+            begin, end = starts[first], starts[min(first + count, len(starts) - 1)]
+            yield Block(self.raw[begin:end], self.number + first, self.offset + begin)
 
     def lines(self) -> list[RawLine]:
         """The lines that are not empty."""
         found, number, offset = [], self.number, self.offset
-        for text in self.texts():
+        for text in self.raw.split(b"\n"):  # only there: a model may write U+2028 inside a string
             if text and not text.isspace():
                 found.append(RawLine(number, offset, text))
             number, offset = number + 1, offset + len(text) + 1
         return found
 
 
-def blocks_of(path: Path) -> Iterator[Block]:
-    """The lines of the file in blocks, in bounded memory. Raises UnreadableFile for a line above MAX_LINE."""
+def blocks_of(path: Path, start: int = 0, end: int | None = None) -> Iterator[Block]:
+    """The lines of the file in blocks, in bounded memory. Raises UnreadableFile for a line above MAX_LINE.
+
+    `start` and `end`: where lines begin, when only those between are wanted; they are numbered from 1 all the same.
+    """
     with opened(path) as file:
-        number, offset, rest = 1, 0, file.read(len(_BOM))
+        file.seek(start)
+        number, offset, rest = 1, start, b"" if start else file.read(len(_BOM))
         if rest == _BOM:
             offset, rest = len(_BOM), b""
         while True:
-            chunk = file.read(BLOCK)
+            chunk = file.read(BLOCK if end is None else max(min(BLOCK, end - file.tell()), 0))
             cut = chunk.rfind(b"\n") + 1
             if chunk and not cut:
                 rest += chunk
@@ -72,7 +95,8 @@ def blocks_of(path: Path) -> Iterator[Block]:
             whole, rest = (rest + chunk[:cut], chunk[cut:]) if chunk else (rest, b"")
             if whole:
                 yield Block(whole, number, offset)
-            number, offset = number + whole.count(b"\n"), offset + len(whole)
+            ends = np.count_nonzero(np.frombuffer(whole, dtype=np.uint8) == _END)  # faster than bytes.count
+            number, offset = number + int(ends), offset + len(whole)
             if not chunk:
                 return
 

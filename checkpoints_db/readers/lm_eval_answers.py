@@ -11,10 +11,11 @@ from checkpoints_db import samples
 from checkpoints_db.errors import UnreadableFile
 from checkpoints_db.readers.likelihood_metrics import METRICS, Found
 from checkpoints_db.readers.lm_eval_columns import Columns, Wrong, likelihood_columns, size_of
-from checkpoints_db.readers.lm_eval_file import Places, Rows
+from checkpoints_db.readers.lm_eval_file import Rows
 from checkpoints_db.readers.lm_eval_log import Json
 from checkpoints_db.readers.lm_eval_rows import LOWEST, ROUNDING, Row, choice_text, requests_of, stated_acc
 from checkpoints_db.readers.lm_eval_shape import Pair
+from checkpoints_db.readers.lm_eval_stretch import Places
 
 
 class Answers:
@@ -25,7 +26,7 @@ class Answers:
         self._rolling = config["output_type"] == "loglikelihood_rolling"
         self._checked = not self._rolling and not config.get("process_results")
         self._delimiter = str(config.get("target_delimiter", " "))
-        self.typed = {"filtered_resps": list[str] if self._rolling else list[Pair], "acc": float}
+        self.typed = {"arguments": dict, "filtered_resps": list[str] if self._rolling else list[Pair], "acc": float}
         self._columns = Columns("log_likelihood", "wrong", "bytes", "characters")
         self._clear()
 
@@ -84,6 +85,15 @@ class Answers:
         """Keep the numbers of one block."""
         self._columns.add(log_likelihood=self._lls, wrong=self._wrong, bytes=self._bytes, characters=self._characters)
         self._clear()
+
+    def taken(self) -> dict[str, Any]:
+        """What was kept of the rows so far, in arrays and plain values."""
+        return {"columns": self._columns.taken()}
+
+    def join(self, taken: list[dict[str, Any]]) -> None:
+        """Put what was kept of the stretches of a file, in their order, together."""
+        for each in taken:
+            self._columns.add(**each["columns"])
 
     def found(self, rows: Rows, kept: Places, notes: list[str]) -> Found:
         """The metrics over the rows that count. Raises UnreadableFile naming the first row that is wrong."""

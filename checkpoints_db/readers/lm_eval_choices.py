@@ -8,27 +8,28 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from checkpoints_db import samples
 from checkpoints_db.errors import UnreadableFile
 from checkpoints_db.readers.likelihood_metrics import METRICS, Found
-from checkpoints_db.readers.lm_eval_columns import Columns, Wrong, likelihood_columns, size_of
-from checkpoints_db.readers.lm_eval_file import Places, Rows
+from checkpoints_db.readers.lm_eval_columns import Columns, Wrong, likelihood_columns, sizes_of
+from checkpoints_db.readers.lm_eval_file import Rows
 from checkpoints_db.readers.lm_eval_log import Json
 from checkpoints_db.readers.lm_eval_rows import (
     LOWEST,
     ROUNDING,
     Request,
     Row,
-    choice_text,
     requests_of,
     right_answers,
     several_contexts,
     stated_acc,
 )
-from checkpoints_db.readers.lm_eval_shape import Pair
+from checkpoints_db.readers.lm_eval_shape import likelihoods_in
+from checkpoints_db.readers.lm_eval_stretch import Places
 from checkpoints_db.samples.choices import Counts, Marks
 from checkpoints_db.samples.estimate import Floats
 
@@ -52,8 +53,8 @@ class Choices:
         # Rows with mutual information have requests that are no choices; their type fits no row, so all go strictly.
         self.typed = {
             "target": str,
-            "filtered_resps": list[Pair],
-            "resps": list[list[Pair]],
+            "arguments": dict,
+            "filtered_resps": msgspec.Raw,
             "acc": float,
             "acc_mutual_info": None,
         }
@@ -64,73 +65,71 @@ class Choices:
         self._clear()
 
     def _clear(self) -> None:
-        self._lls, self._widths, self._marked = list[float](), list[int](), list[int]()
-        self._lengths, self._accs, self._known = list[int](), list[float](), list[int]()
-        self._bytes, self._characters = list[int](), list[int]()
+        self._lls, self._texts, self._marked = list[float](), list[str](), list[int]()
+        self._lengths, self._accs, self._known = list[int](), list[float | None](), list[int]()
+        self._answers = list[int]()
+        """Which of the texts is the right answer of each document, `_UNKNOWN` where none is."""
 
     def block(self, rows: list[Any], mine: list[Any]) -> bool:
         """Take rows whose targets are indices of one of several continuations."""
         lengths = [len(row.arguments) for row in mine]
-        pairs = [row.filtered_resps for row in mine]
         targets = [row.target for row in mine]
         if not mine:
             return True
-        if None in pairs or None in targets or min(lengths) < 2 or lengths != list(map(len, pairs)):
+        if mine[0].filtered_resps is None or targets[0] is None or min(lengths) < 2:
             return False
         together = "".join(targets)
         if not (together.isdigit() and together.isascii()) or max(map(len, targets)) > 9:
             return False
         texts = [asked.arg_1 for row in mine for asked in row.arguments.values()]
-        starts = np.cumsum([0, *lengths[:-1]])
+        starts = np.cumsum(lengths) - lengths
         if texts[0] is None or any(texts[start] == texts[start + 1] for start in starts.tolist()):
             return False
         try:
-            right, lls = np.array(list(map(int, targets))), [float(pair.ll) for each in pairs for pair in each]
+            right, pairs = np.array(list(map(int, targets))), likelihoods_in([row.filtered_resps for row in mine])
         except ValueError:  # no number, or an empty target
             return False
-        if not np.all(right < lengths):
+        if lengths != list(map(len, pairs)) or not np.all(right < lengths):
             return False
-        texts = [text.removeprefix(self._delimiter) for text in texts]
-        places = (starts + right).tolist()
-        answers, before = [texts[place] for place in places], len(self._lls)
-        self._marked += [before + place for place in places]
-        self._lls += lls
-        self._widths += map(len, texts)
+        places = (starts + right + len(self._lls)).tolist()
+        self._marked += places
+        self._answers += places
+        self._lls += [pair.ll for each in pairs for pair in each]
+        self._texts += texts
         self._lengths += lengths
-        self._accs += [np.nan if row.acc is None else row.acc for row in mine]
+        self._accs += [row.acc for row in mine]  # None becomes NaN
         self._known += [0] * len(mine)
-        self._bytes += [len(text.encode()) for text in answers]
-        self._characters += map(len, answers)
         return True
 
     def fast(self, row: Any) -> bool:
         """Take a row whose target is the index or the text of one of several continuations."""
-        pairs, target = row.filtered_resps, row.target
+        target = row.target
         texts = [asked.arg_1 for asked in row.arguments.values()]
         k = len(texts)
-        if k < 2 or pairs is None or len(pairs) != k or target is None or texts[0] is None or texts[0] == texts[1]:
+        if k < 2 or row.filtered_resps is None or target is None or texts[0] is None or texts[0] == texts[1]:
             return False
-        texts = [text.removeprefix(self._delimiter) for text in texts]
+        bare = [text.removeprefix(self._delimiter) for text in texts]
         if target.isdigit() and target.isascii() and len(target) < 10:
             right = int(target)
-        elif target[:1].isalpha() and target in texts:
-            right = texts.index(target)
+        elif target[:1].isalpha() and target in bare:
+            right = bare.index(target)
         else:
             return False
         if right >= k:
             return False
         try:
-            lls = [float(pair.ll) for pair in pairs]
+            (pairs,) = likelihoods_in([row.filtered_resps])
         except ValueError:
             return False
+        if len(pairs) != k:
+            return False
         self._marked.append(len(self._lls) + right)
-        self._lls += lls
-        self._widths += map(len, texts)
+        self._answers.append(len(self._lls) + right)
+        self._lls += [pair.ll for pair in pairs]
+        self._texts += texts
         self._lengths.append(k)
-        self._accs.append(np.nan if row.acc is None else row.acc)
+        self._accs.append(row.acc)
         self._known.append(0)
-        self._bytes.append(len(texts[right].encode()))
-        self._characters.append(len(texts[right]))
         return True
 
     def strict(self, row: Row) -> None:
@@ -139,24 +138,21 @@ class Choices:
             document, acc = document_of(row, self.config, self.path), stated_acc(row, self.path)
         except UnreadableFile:
             document, acc = None, None
+        self._accs.append(acc)
         if document is None:
             self._lls.append(0.0)
-            self._widths.append(0)
+            self._texts.append("")
             self._lengths.append(1)
-            right: tuple[int, ...] = ()
+            self._answers.append(_UNKNOWN)
             self._known.append(Wrong.ROW)
-        else:
-            right = document.right or ()
-            self._marked += [len(self._lls) + index for index in right]
-            self._lls += [request.ll for request in document.requests]
-            texts = [choice_text(request, self._delimiter) for request in document.requests]
-            self._widths += map(len, texts)
-            self._lengths.append(len(texts))
-            self._known.append(0 if document.right is not None else _UNKNOWN)
-        text = choice_text(document.requests[right[0]], self._delimiter) if document and right else ""
-        self._accs.append(np.nan if acc is None else acc)
-        self._bytes.append(size_of(text))
-        self._characters.append(len(text))
+            return
+        right = [len(self._lls) + index for index in document.right or ()]
+        self._marked += right
+        self._answers.append(right[0] if right else _UNKNOWN)
+        self._lls += [request.ll for request in document.requests]
+        self._texts += [request.continuation for request in document.requests]
+        self._lengths.append(len(document.requests))
+        self._known.append(0 if document.right is not None else _UNKNOWN)
 
     def passed(self, row: Any) -> None:
         """Likelihoods are the same under every filter."""
@@ -173,26 +169,25 @@ class Choices:
         ll = np.minimum(np.where(beyond, 0.0, ll), 0.0)
         known = np.array(self._known)
         wrong = np.where((known == Wrong.ROW) | np.logical_or.reduceat(beyond, starts), Wrong.ROW, 0)
-        acc, again = np.array(self._accs), right[samples.best(ll, starts)]
+        acc, again = np.array(self._accs, dtype=float), right[samples.best(ll, starts)]
         wrong[(wrong == 0) & (known != _UNKNOWN) & ~np.isnan(acc) & (acc != again)] = Wrong.ACC
         count = np.add.reduceat(right.astype(int), starts)
         found = {name: np.full(lengths.size, np.nan) for name in _FLOATS}
+        widths, sizes = sizes_of(self._texts, self._delimiter)
         if (answered := count > 0).any():
             flat = np.repeat(answered, lengths)
             inside = lengths[answered]
             self._numbers(
-                found,
-                answered,
-                (ll[flat], (np.cumsum(inside) - inside).astype(np.intp), right[flat]),
-                np.array(self._widths)[flat],
+                found, answered, (ll[flat], (np.cumsum(inside) - inside).astype(np.intp), right[flat]), widths[flat]
             )
         count[known == _UNKNOWN] = _UNKNOWN
+        answers = np.array(self._answers)
         self._columns.add(
             **found,
             wrong=wrong.astype(np.int8),
             right=count.astype(np.int32),
-            bytes=np.array(self._bytes, dtype=np.int32),
-            characters=np.array(self._characters, dtype=np.int32),
+            bytes=np.where(answers == _UNKNOWN, 0, sizes[answers]).astype(np.int32),
+            characters=np.where(answers == _UNKNOWN, 0, widths[answers]).astype(np.int32),
         )
         self._clear()
 
@@ -212,6 +207,16 @@ class Choices:
             found["margin"][at] = samples.margin(ll, starts, right, widths)
         except ValueError as error:
             self._no_margin.add(str(error))
+
+    def taken(self) -> dict[str, Any]:
+        """What was kept of the rows so far, in arrays and plain values."""
+        return {"columns": self._columns.taken(), "no_margin": sorted(self._no_margin)}
+
+    def join(self, taken: list[dict[str, Any]]) -> None:
+        """Put what was kept of the stretches of a file, in their order, together."""
+        for each in taken:
+            self._columns.add(**each["columns"])
+            self._no_margin.update(each["no_margin"])
 
     def found(self, rows: Rows, kept: Places, notes: list[str]) -> Found:
         """The metrics over the rows that count. Raises UnreadableFile naming the first row that is wrong."""

@@ -1,187 +1,75 @@
-"""A samples file of lm-eval, gone through in blocks: what each row gives is kept as numbers, its text is not.
+"""The rows of a samples file of lm-eval: which documents they are, under which filters, and which of them count.
 
-Rows of the shape of their file are decoded fast (`lm_eval_shape`), all others strictly (`lm_eval_rows`); both give the
-same. What a row does wrong is only noted as a number: once every row has been counted, the first bad one that counts is
-read again, and says itself what is wrong with it.
+A file of lines is gone through in stretches (`lm_eval_stretch`), a large one with a second process beside this one
+(`lm_eval_twin`).
 """
 
 from __future__ import annotations
 
-from array import array
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple, Protocol
+from typing import Any
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from checkpoints_db.errors import IncompleteResult, UnreadableFile
-from checkpoints_db.readers.json_lines import RawLine, blocks_of, line_at, line_of
-from checkpoints_db.readers.likelihood_metrics import Found
-from checkpoints_db.readers.lm_eval_rows import LARGEST_ID, Row, row_of
-from checkpoints_db.readers.lm_eval_shape import Shapes, keys_in
+from checkpoints_db.readers.json_lines import line_at
+from checkpoints_db.readers.lm_eval_rows import Row, row_of
+from checkpoints_db.readers.lm_eval_stretch import Measure, Places, Stretch
+from checkpoints_db.readers.lm_eval_twin import taken_by_two
 from checkpoints_db.readers.strict import json_of, opened, text_of
-
-TOGETHER = 32
-"""Rows that are decoded at a time: few enough to stay in the processor's cache."""
-ENOUGH = 4096
-"""Rows that are computed with at a time, at least."""
-Places = NDArray[np.intp]
-"""Which of the rows of a file, in the order of the file."""
-
-
-_ID = Annotated[int, msgspec.Meta(ge=0, le=LARGEST_ID)]
-
-
-class Measure(Protocol):
-    """What is computed from the rows of one output type, row after row, in bounded memory."""
-
-    @property
-    def typed(self) -> Mapping[str, Any]:
-        """Fields that are used, and the types under which they are decoded fast; `doc_id` and `filter` are added."""
-
-    def block(self, rows: list[Any], mine: list[Any]) -> bool:
-        """Take whole `rows` of one shape at once, of which `mine` are measured; False, and nothing taken, otherwise."""
-
-    def fast(self, row: Any) -> bool:
-        """Take a row of the usual shape; False, and nothing taken, where it has to be read strictly."""
-
-    def strict(self, row: Row) -> None:
-        """Take a row in all generality. A row that is wrong is noted; `Rows.again` and the same checks tell later."""
-
-    def passed(self, row: Any) -> None:
-        """Note a row of another filter, decoded either way."""
-
-    def settle(self) -> None:
-        """Compute what one block of rows gives, and forget their texts."""
-
-    def found(self, rows: Rows, kept: Places, notes: list[str]) -> Found:
-        """The metrics over the rows that count. Raises UnreadableFile naming the first row that is wrong."""
-
-
-class _Lines(NamedTuple):
-    """Lines that are looked at together."""
-
-    number: int
-    """Of the first."""
-    offsets: list[int]
-    texts: list[bytes]
-    keys: list[int]
-    """How many the JSON of each has."""
 
 
 class Rows:
     """Number, place and filter of every row of one file."""
 
-    def __init__(self, path: Path, chosen: str, measure: Measure) -> None:
+    def __init__(self, path: Path, chosen: str, make: Callable[[], Measure], job: dict[str, Any]) -> None:
         """Go through `path`: rows of the filter `chosen` are measured, the others counted.
 
-        Raises IncompleteResult and UnreadableFile as `line_of` and `row_of` do.
+        `make` makes the measure, and `job` tells a second process what it needs to make the same. Raises
+        IncompleteResult and UnreadableFile as `line_of` and `row_of` do.
         """
-        self.path, self.chosen = path, chosen
-        self.unnamed = False
-        """Whether a row does not name its filter (0.4.2)."""
-        self._doc_ids, self._filters = array("q"), array("q")
-        self._numbers, self._offsets = array("q"), array("q")
-        self._named: dict[str, int] = {}
+        self.path, self.chosen, self.measure = path, chosen, make()
         self._listed: list[Any] = []
+
+        def stretch() -> Stretch:
+            return Stretch(path, chosen, make())
+
         if _is_list(path):
-            self._through_list(measure)
+            self._listed = json_of(text_of(path), path)
+            whole = stretch()
+            whole.through_list(self._listed)
+            taken = [whole.taken()]
         else:
-            self._through_lines(measure)
-        self.doc_ids = np.frombuffer(self._doc_ids, dtype=np.int64)
-        self.filters = np.frombuffer(self._filters, dtype=np.int64)
-        self.names = list(self._named)
+            taken = taken_by_two(path, stretch, {**job, "chosen": chosen})
+        self._join(taken)
+
+    def _join(self, taken: list[dict[str, Any]]) -> None:
+        self.measure.join([each.pop("measure") for each in taken])
+        named: dict[str, int] = {}
+        lines = 0
+        for each in taken:
+            codes = np.array([named.setdefault(name, len(named)) for name in each["names"]], dtype=np.uint32)
+            each["filters"] = codes[each["filters"]] if codes.size else each["filters"]
+            each["numbers"] = each["numbers"] + np.uint32(lines)
+            lines += each["lines"]
+        self.doc_ids, self.filters, self._numbers, self._offsets = (
+            np.concatenate([each.pop(name) for each in taken]) for name in ("doc_ids", "filters", "numbers", "offsets")
+        )
+        self.names = list(named)
+        self.unnamed = any(each["unnamed"] for each in taken)
+        """Whether a row does not name its filter (0.4.2)."""
 
     def __len__(self) -> int:
-        return len(self._doc_ids)
+        return int(self.doc_ids.size)
 
     def again(self, place: int) -> Row:
         """One row, read again and strictly."""
         if self._listed:
             return row_of(f"row {place + 1}", self._listed[place], self.path)
-        line = line_at(self.path, self._numbers[place], self._offsets[place])
+        line = line_at(self.path, int(self._numbers[place]), int(self._offsets[place]))
         return row_of(line.where, line.body, self.path)
-
-    def _through_list(self, measure: Measure) -> None:
-        """0.4.2 wrote one JSON array; it is read whole."""
-        self._listed = json_of(text_of(self.path), self.path)
-        for i, body in enumerate(self._listed, start=1):
-            self._strictly(row_of(f"row {i}", body, self.path), measure, i, 0)
-        measure.settle()
-
-    def _through_lines(self, measure: Measure) -> None:
-        shapes = Shapes({**measure.typed, "doc_id": _ID, "filter": str})
-        settled = 0
-        for block in blocks_of(self.path):
-            texts = block.texts()
-            starts = np.cumsum([0, *[len(text) + 1 for text in texts]])
-            keys, offsets = keys_in(block.raw, starts).tolist(), (starts + block.offset).tolist()
-            for start in range(0, len(texts), TOGETHER):
-                part = slice(start, start + TOGETHER)
-                lines = _Lines(block.number + start, offsets[:-1][part], texts[part], keys[part])
-                if not self._at_once(lines, shapes, measure):
-                    self._one_by_one(lines, shapes, measure)
-            if len(self) - settled >= ENOUGH:
-                measure.settle()
-                settled = len(self)
-        measure.settle()
-
-    def _at_once(self, lines: _Lines, shapes: Shapes, measure: Measure) -> bool:
-        """Take lines whose rows are all of the usual shape; False, and nothing taken, where one is not."""
-        rows, known = shapes.all_decoded(lines.texts)
-        if not rows or known != lines.keys:
-            return False
-        filters = ["none" if row.filter is None else row.filter for row in rows]
-        names = dict.fromkeys(filters)
-        mine = rows
-        if names.keys() != {self.chosen}:
-            mine = [row for row, name in zip(rows, filters, strict=True) if name == self.chosen]
-        if not measure.block(rows, mine):
-            return False
-        for name in names:
-            self._named.setdefault(name, len(self._named))
-        self._doc_ids.extend([row.doc_id for row in rows])
-        self._filters.extend([self._named[name] for name in filters])
-        self._numbers.extend(range(lines.number, lines.number + len(rows)))
-        self._offsets.extend(lines.offsets)
-        self.unnamed = self.unnamed or rows[0].filter is None
-        return True
-
-    def _one_by_one(self, lines: _Lines, shapes: Shapes, measure: Measure) -> None:
-        for place, raw in enumerate(lines.texts):
-            if not raw or raw.isspace():
-                continue
-            line = RawLine(lines.number + place, lines.offsets[place], raw)
-            row, known = shapes.decoded(raw)
-            if row is not None and known == lines.keys[place] and self._fast(row, measure, line):
-                continue
-            body = line_of(line, self.path).body
-            if row is None:
-                shapes.learn(body, raw)
-            self._strictly(row_of(f"line {line.number}", body, self.path), measure, line.number, line.offset)
-
-    def _fast(self, row: Any, measure: Measure, line: RawLine) -> bool:
-        chosen = "none" if row.filter is None else row.filter
-        if chosen == self.chosen and not measure.fast(row):
-            return False
-        if chosen != self.chosen:
-            measure.passed(row)
-        self._note(row.doc_id, chosen, line.number, line.offset, named=row.filter is not None)
-        return True
-
-    def _strictly(self, row: Row, measure: Measure, number: int, offset: int) -> None:
-        (measure.strict if row.filter == self.chosen else measure.passed)(row)
-        self._note(row.doc_id, row.filter, number, offset, named="filter" in row.body)
-
-    def _note(self, doc_id: int, chosen: str, number: int, offset: int, *, named: bool) -> None:
-        self._doc_ids.append(doc_id)
-        self._filters.append(self._named.setdefault(chosen, len(self._named)))
-        self._numbers.append(number)
-        self._offsets.append(offset)
-        self.unnamed = self.unnamed or not named
 
     # -- what counts --------------------------------------------------------------------------------------------------
 
@@ -191,14 +79,16 @@ class Rows:
         The harness appends to an existing file: rows that repeat are dropped with a note. Raises UnreadableFile naming
         the line when two rows of one document differ.
         """
-        order = np.lexsort((np.arange(len(self)), self.filters, self.doc_ids))
-        same = (np.diff(self.doc_ids[order]) == 0) & (np.diff(self.filters[order]) == 0)
-        repeats = np.flatnonzero(np.append(False, same)) if len(self) else np.empty(0, dtype=np.intp)
-        if repeats.size:
-            firsts = np.maximum.accumulate(np.where(np.append(False, same), 0, np.arange(order.size)))
-            for later, first in sorted(zip(order[repeats].tolist(), order[firsts[repeats]].tolist(), strict=True)):
-                self._agree(first, later)
-            notes.append(f"{repeats.size} repeated rows counted once (the harness appends to an existing file)")
+        order = np.lexsort((self.filters, self.doc_ids))  # of equal rows the first one first
+        same = np.append(False, _as_before(self.doc_ids[order]) & _as_before(self.filters[order]))
+        repeats = np.flatnonzero(same[: len(self)])
+        if not repeats.size:
+            del order  # as large as all the rest
+            return np.argsort(self.doc_ids, kind="stable")
+        firsts = np.maximum.accumulate(np.where(same, 0, np.arange(order.size)))
+        for later, first in sorted(zip(order[repeats].tolist(), order[firsts[repeats]].tolist(), strict=True)):
+            self._agree(first, later)
+        notes.append(f"{repeats.size} repeated rows counted once (the harness appends to an existing file)")
         kept = np.sort(np.delete(order, repeats))
         by_document: Places = kept[np.argsort(self.doc_ids[kept], kind="stable")]
         return by_document
@@ -216,7 +106,7 @@ class Rows:
         Likelihoods are the same under every filter. Raises IncompleteResult when documents are missing, UnreadableFile
         when there are more than were asked.
         """
-        found = Counter(self.filters[kept].tolist())
+        found = np.bincount(self.filters[kept], minlength=len(self.names)).tolist()
         counts = {name: found[place] for place, name in enumerate(self.names) if found[place]}
         for name, count in sorted(counts.items()):
             if effective is not None and count < effective:
@@ -247,7 +137,7 @@ class Rows:
     @property
     def is_chosen(self) -> NDArray[np.bool_]:
         """Of every row, whether it was measured."""
-        wanted = self._named.get(self.chosen, -1)
+        wanted = self.names.index(self.chosen) if self.chosen in self.names else -1
         return np.asarray(self.filters == wanted)
 
 
@@ -258,6 +148,11 @@ def first_of(filters: Iterable[str]) -> str:
     'flexible-extract'
     """
     return min(filters, key=lambda name: (name != "none", name))
+
+
+def _as_before(values: NDArray[Any]) -> NDArray[np.bool_]:
+    same: NDArray[np.bool_] = values[1:] == values[:-1]
+    return same
 
 
 def _is_list(path: Path) -> bool:

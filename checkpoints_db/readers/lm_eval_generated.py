@@ -18,9 +18,10 @@ from checkpoints_db import samples
 from checkpoints_db.errors import UnreadableFile
 from checkpoints_db.readers.likelihood_metrics import Found
 from checkpoints_db.readers.lm_eval_columns import Columns, Wrong
-from checkpoints_db.readers.lm_eval_file import Places, Rows
+from checkpoints_db.readers.lm_eval_file import Rows
 from checkpoints_db.readers.lm_eval_log import Json
 from checkpoints_db.readers.lm_eval_rows import Row, listed_in
+from checkpoints_db.readers.lm_eval_stretch import Places
 from checkpoints_db.readers.strict import number_of
 from checkpoints_db.records import Metric
 
@@ -62,16 +63,20 @@ class Generated:
 
     def block(self, rows: list[Any], mine: list[Any]) -> bool:
         """Take rows with one answer each and a target that is a text."""
-        given, targets = [row.resps for row in mine], [row.target for row in mine]
-        if None in given or None in targets or any(len(each) != 1 or len(each[0]) != 1 for each in given):
+        if rows[0].resps is None or rows[0].target is None:
             return False
-        if any("[" in target for target in targets):
+        try:
+            answers = [answer for row in mine for ((answer,),) in (row.resps,)]
+        except ValueError:  # more or less than one
+            return False
+        targets = [row.target for row in mine]
+        if "[" in "".join(targets):
             return False
         self._stated += [row.exact_match for row in rows]  # None becomes NaN
         self._take_questions()
         self._plain[0].extend([row.doc_id for row in mine])
-        self._plain[1].extend([each[0][0].strip().rstrip(".").rstrip() for each in given])
-        self._plain[2].extend([target.strip().rstrip(".").rstrip() for target in targets])
+        self._plain[1].extend(_all_bare(answers))
+        self._plain[2].extend(_all_bare(targets))
         return True
 
     def fast(self, row: Any) -> bool:
@@ -153,7 +158,7 @@ class Generated:
         self._settled += n
 
     def _look_for_words(self, targets: list[str]) -> None:
-        if not self.several_words and any(len(target.split()) > 1 for target in targets):
+        if not self.several_words and len("\0".join(targets).split()) > 1:  # they have no white space at their ends
             self.several_words, self._words = True, not self._settled
 
     def _ways(self) -> list[samples.Tokens]:
@@ -184,6 +189,28 @@ class Generated:
         right = {self._fold(target) for target in question.targets}
         return [self._fold(answer) in right for answer in question.answers]
 
+    def taken(self) -> dict[str, Any]:
+        """What was kept of the rows so far, in arrays and plain values."""
+        return {
+            "columns": self._columns.taken(),
+            "answers": self._answers.taken(),
+            "said": self._said.taken(),
+            "too_long": self._too_long,
+            "several_words": self.several_words,
+            "words": self._words or not self._settled,  # none are missing
+        }
+
+    def join(self, taken: list[dict[str, Any]]) -> None:
+        """Put what was kept of the stretches of a file, in their order, together."""
+        for each in taken:
+            self._columns.add(**each["columns"])
+            self._answers.add(**each["answers"])
+            self._said.add(**each["said"])
+            for by, (document, why) in each["too_long"].items():
+                self._too_long[by] = min(self._too_long.get(by, (document, why)), (document, why))
+        several = [each["several_words"] for each in taken]
+        self.several_words, self._words = any(several), all(each["words"] for each in taken)
+
     def found(self, rows: Rows, kept: Places, notes: list[str]) -> Found:
         """The metrics over the rows that count. Raises UnreadableFile naming the first row that is wrong."""
         mine = rows.measured(kept)
@@ -193,7 +220,8 @@ class Generated:
             question_of(rows.again(rows.place_of(mine[bad[0]])), self.path)
         doc_ids = rows.doc_ids[kept[rows.is_chosen[kept]]]
         found: Found = []
-        places = _answers_of(drawn, mine)
+        single = bool(np.all(drawn == 1))
+        places = mine if single else _answers_of(drawn, mine)
         for metric, by in _WAYS:
             if by == "whitespace" and not self.several_words:  # of one word it would be exact match again
                 continue
@@ -201,7 +229,8 @@ class Generated:
                 notes.append(f"no {metric.name}: {self._too_long[by][1]}")
                 continue
             distances = self._answers.of(by)[places]
-            found.append((metric, samples.mean(distances, np.repeat(doc_ids, table["drawn"]))))
+            found.append((metric, samples.mean(distances, doc_ids if single else np.repeat(doc_ids, table["drawn"]))))
+            del distances
         if (fewest := int(table["drawn"].min())) > 1:
             found += self._passes(table, fewest, rows, kept, doc_ids, notes)
         return found
@@ -272,6 +301,10 @@ def _targets(target: object, row: Row, path: Path) -> list[str]:
 
 def _bare(text: str) -> str:
     return text.strip().rstrip(".").rstrip()
+
+
+def _all_bare(texts: list[str]) -> list[str]:
+    return [text.rstrip(".").rstrip() if text[-1:] == "." else text for text in map(str.strip, texts)]
 
 
 def _pass_at(k: int) -> Metric:

@@ -19,15 +19,17 @@ blocks, so that its size does not matter: what stays in memory are a few numbers
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from checkpoints_db.readers.likelihood_metrics import Found
 from checkpoints_db.readers.lm_eval_answers import Answers
 from checkpoints_db.readers.lm_eval_choices import Choices
-from checkpoints_db.readers.lm_eval_file import Measure, Places, Rows, first_of
+from checkpoints_db.readers.lm_eval_file import Rows, first_of
 from checkpoints_db.readers.lm_eval_generated import Generated
 from checkpoints_db.readers.lm_eval_log import Json
 from checkpoints_db.readers.lm_eval_partner import partner_of
+from checkpoints_db.readers.lm_eval_stretch import Measure, Places
 from checkpoints_db.readers.strict import reading_of
 from checkpoints_db.records import Reading
 
@@ -57,6 +59,13 @@ class Counted:
     def settle(self) -> None:
         """Nothing was kept."""
 
+    def taken(self) -> dict[str, object]:
+        """Nothing was kept."""
+        return {}
+
+    def join(self, taken: object) -> None:
+        """Nothing was kept."""
+
     def found(self, rows: Rows, kept: Places, notes: list[str]) -> Found:
         """Nothing."""
         notes.append(f"output type {self._sort!r} is not known; no continuous metric")
@@ -81,20 +90,19 @@ def readings_of(path: Path) -> tuple[tuple[Reading, ...], tuple[str, ...]]:
     counts, config, filters = log.samples(task), log.config_of(task), log.filters(task)
     chosen = first_of(filters or {"none"})
     while True:
-        measure = _measure_of(config, path)
-        rows = Rows(path, chosen, measure)
+        rows = Rows(path, chosen, partial(measure_of, config, path), {"config": config})
         notes = []
         kept = rows.once(notes)
         named = rows.counted(kept, counts and counts[1], filters)
         if named == chosen:
             break
         chosen = named  # the results file has other filters than the rows: they are measured in a second pass
-    if isinstance(measure, Generated) and measure.again:
-        measure = Generated(config, path, words=True)
-        rows = Rows(path, chosen, measure)
+    if isinstance(rows.measure, Generated) and rows.measure.again:
+        make = partial(measure_of, config, path, words=True)
+        rows = Rows(path, chosen, make, {"config": config, "words": True})
     if counts is None:
         notes.append("the results file does not say how many documents were asked; rows could not be counted")
-    if isinstance(measure, Generated):
+    if isinstance(rows.measure, Generated):
         notes.append("a generation task, its samples hold no likelihood; log the answer with a log-likelihood task too")
     shared = {
         "task": task,
@@ -112,12 +120,13 @@ def readings_of(path: Path) -> tuple[tuple[Reading, ...], tuple[str, ...]]:
             f"{task} · {metric.name}",
             {**shared, "metric": metric, "value": estimate.value, "stderr": estimate.stderr, "n": estimate.n},
         )
-        for metric, estimate in measure.found(rows, kept, notes)
+        for metric, estimate in rows.measure.found(rows, kept, notes)
     )
     return readings, tuple(f"{task}: {note}" for note in notes)
 
 
-def _measure_of(config: Json, path: Path) -> Measure:
+def measure_of(config: Json, path: Path, *, words: bool = False) -> Measure:
+    """What is computed from the rows of a task, by its output type. `words`: as `Generated` has it."""
     sort = config.get("output_type")
     kind = _MEASURES.get(sort, Counted) if isinstance(sort, str) else Counted
-    return kind(config, path)
+    return Generated(config, path, words=words) if kind is Generated else kind(config, path)

@@ -2,14 +2,17 @@
 
 All rows of one file have the same fields, so the first one that was read strictly tells how to decode the next: msgspec
 refuses what strict reading refuses (NaN, numbers that overflow, wrong UTF-8, bottomless nesting) except a field that
-occurs twice. Fields are therefore counted: a row with as many keys in its text as different ones in its decoded form
-has none twice. Whatever does not fit, for good or bad reasons, is read strictly instead: that says what is wrong.
+occurs twice. Fields are therefore counted: rows with as many keys in their text as different ones in their decoded form
+have none twice. Lists that nobody uses are kept as they are written, which takes a third of the time; msgspec looks
+only at their form, so their numbers and their UTF-8 are looked at here (`is_sound`). Whatever does not fit, for good or
+bad reasons, is read strictly instead: that says what is wrong.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from operator import attrgetter
+from typing import Any, Literal
 
 import msgspec
 import numpy as np
@@ -17,7 +20,9 @@ from numpy.typing import NDArray
 
 MOST = 8
 """Shapes that are learnt of one file; rows of yet another one are read strictly."""
-_COLON, _QUOTE, _SPACE = ord(":"), ord('"'), ord(" ")
+_LONGEST, _STEP = 256, 16
+"""More digits than a number of usual size has, and how many bytes apart they are looked for."""
+_COLON, _QUOTE, _SPACE, _EXPONENT, _PLUS = b':" e+'
 _REFUSED = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
@@ -25,7 +30,28 @@ class Pair(msgspec.Struct, array_like=True, forbid_unknown_fields=True, gc=False
     """A log-likelihood, and whether the greedy answer was the one asked for: a list of two texts since 0.4.3."""
 
     ll: str
-    greedy: str
+    greedy: Literal["True", "False"]
+
+
+class Likelihood(msgspec.Struct, array_like=True, forbid_unknown_fields=True, gc=False):
+    """The same with the log-likelihood as a number."""
+
+    ll: float
+    greedy: Literal["True", "False"]
+
+
+_LIKELIHOODS = msgspec.json.Decoder(list[list[Likelihood]], strict=False)  # from the text straight to the number
+
+
+def likelihoods_in(written: list[msgspec.Raw]) -> list[list[Likelihood]]:
+    """Log-likelihoods of many rows, as they are written; NaN and infinity are not refused here.
+
+    Raises ValueError where one is no number, or has no answer beside it.
+    """
+    try:
+        return _LIKELIHOODS.decode(b"[%b]" % b",".join(written))
+    except _REFUSED as error:
+        raise ValueError("not log-likelihoods") from error
 
 
 class Shape:
@@ -34,37 +60,46 @@ class Shape:
     def __init__(self, body: dict[str, Any], typed: Mapping[str, Any]) -> None:
         """From the `body` of a row read strictly. `typed`: types of the fields that are used; they keep their names.
 
-        Raises ValueError when the row does not have these types, or asks in another form than requests by name.
+        `arguments` of type dict are requests by name, as many as a row has. Raises ValueError when this row does not
+        have them.
         """
-        asked = body.get("arguments")
-        first = next(iter(asked.values()), None) if isinstance(asked, dict) else None
-        if not isinstance(first, dict):
-            raise ValueError("its requests have no names")  # noqa: TRY004
-        texts = {key: str for key in ("arg_0", "arg_1") if isinstance(first.get(key), str)}
-        request, self._each = _struct(first, texts, {"arg_0", "arg_1"} - texts.keys())
-        types = {**{key: kind for key, kind in typed.items() if key in body}, "arguments": dict[str, request]}  # type: ignore[valid-type]
-        row, self._fixed = _struct(body, types, typed.keys() - body.keys())
-        self._decode = msgspec.json.Decoder(row).decode
+        types = {key: kind for key, kind in typed.items() if key in body}
+        self._each = 0
+        if types.get("arguments") is dict:
+            asked = body["arguments"]
+            first = next(iter(asked.values()), None) if isinstance(asked, dict) else None
+            if not isinstance(first, dict):
+                raise ValueError("its requests have no names")
+            texts = {key: str for key in ("arg_0", "arg_1") if isinstance(first.get(key), str)}
+            inside = _Fields(first, texts, as_written=False)
+            request: Any = inside.type({"arg_0", "arg_1"} - texts.keys())
+            types["arguments"], self._each = dict[str, request], 1 + inside.keys
+        fields = _Fields(body, types)
+        self._keys, self._unused = fields.keys, [attrgetter(path) for path in fields.lists]
+        decoder = msgspec.json.Decoder(fields.type(typed.keys() - body.keys()))
+        self._decode, self._decode_lines = decoder.decode, decoder.decode_lines
 
-    def decoded(self, raw: bytes) -> Any | None:
-        """The row as an object with the typed fields as attributes, None where it does not have this shape."""
+    def fits(self, raw: bytes) -> bool:
+        """Whether a row has these fields and types, be it sound or not."""
         try:
-            return self._decode(raw)
+            self._decode(raw)
         except _REFUSED:
-            return None
+            return False
+        return True
 
-    def all_decoded(self, raws: list[bytes]) -> tuple[list[Any], list[int]]:
-        """All rows and their numbers of keys, or none where one of them does not have this shape."""
+    def decoded(self, raw: bytes) -> list[Any]:
+        """The rows as objects with the typed fields as attributes; none where one of them has not this shape."""
         try:
-            rows: list[Any] = list(map(self._decode, raws))
+            rows: list[Any] = self._decode_lines(raw)
         except _REFUSED:
-            return [], []
-        fixed, each = self._fixed, 1 + self._each
-        return rows, [fixed + each * len(row.arguments) for row in rows]
-
-    def keys(self, row: Any) -> int:
-        """Different keys in a decoded row; where some lie in a list they are left out, and the row will not fit."""
-        return self._fixed + len(row.arguments) * (1 + self._each)
+            return []
+        keys = self._keys * len(rows)
+        if self._each:
+            keys += self._each * sum([len(row.arguments) for row in rows])
+        if keys != keys_in(raw):  # some lie in a list, or are there twice, or a text looks like one
+            return []
+        unused = [part for get in self._unused for part in map(get, rows)]
+        return rows if is_sound(b",".join(unused)) else []
 
 
 class Shapes:
@@ -75,43 +110,33 @@ class Shapes:
 
     def learn(self, body: dict[str, Any], raw: bytes) -> None:
         """Take the shape of a row that was read strictly, where its fields have the types that are used."""
-        if self._tried == MOST:
+        if self._tried == MOST or any(shape.fits(raw) for shape in self._known):
             return
         self._tried += 1
         try:
             shape = Shape(body, self._typed)
         except ValueError:
             return
-        if shape.decoded(raw) is not None:
+        if shape.fits(raw):
             self._known.append(shape)
 
-    def all_decoded(self, raws: list[bytes]) -> tuple[list[Any], list[int]]:
-        """All rows and their numbers of keys, where they are of one shape; empty lists otherwise."""
+    def decoded(self, raw: bytes, count: int) -> list[Any]:
+        """The rows, where they are all of one shape and so many; none otherwise."""
         for shape in self._known:
-            if raws and shape.decoded(raws[0]) is not None:
-                return shape.all_decoded(raws)
-        return [], []
-
-    def decoded(self, raw: bytes) -> tuple[Any, int]:
-        """The row and its number of keys; (None, 0) where it has none of the shapes."""
-        for shape in self._known:
-            row = shape.decoded(raw)
-            if row is not None:
-                return row, shape.keys(row)
-        return None, 0
+            rows = shape.decoded(raw)
+            if len(rows) == count:
+                return rows
+        return []
 
 
-def keys_in(raw: bytes, starts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """How many keys the JSON of each line has: colons behind a quote. Never fewer; more where a text has them too.
+def keys_in(raw: bytes) -> int:
+    """How many keys there are in JSON: colons behind a quote. Never fewer; more where a text has them too.
 
-    `starts`: where in `raw` each line begins, and the end of the last one.
-
-    >>> keys_in(b'{"a": 1}\\n{"a" : {"b":":"}}', np.array([0, 9, 25])).tolist()
-    [1, 3]
+    >>> keys_in(b'{"a": 1}\\n{"a" : {"b":":"}}')
+    4
     """
     text = np.frombuffer(raw, dtype=np.uint8)
-    colons = np.flatnonzero(text == _COLON)
-    before = colons - 1
+    before = np.flatnonzero(text == _COLON) - 1
     found = text[before]
     for _ in range(3):
         blank = found <= _SPACE  # other control characters are no JSON
@@ -120,23 +145,71 @@ def keys_in(raw: bytes, starts: NDArray[np.int64]) -> NDArray[np.int64]:
         before = before - blank
         found = text[before]
     # What is still blank after three steps counts as a key: such a line is read strictly.
-    keys = colons[(found == _QUOTE) | (found <= _SPACE)]
-    return np.diff(np.searchsorted(keys, starts))
+    return int(np.count_nonzero((found == _QUOTE) | (found <= _SPACE)))
 
 
-def _struct(
-    body: dict[str, Any], typed: Mapping[str, Any], absent: Iterable[str] = ()
-) -> tuple[type[msgspec.Struct], int]:
-    """A type with exactly the fields of `body`, and the number of keys it stands for; `absent` attributes are None."""
-    fields, names, keys = [], {}, len(body)
-    for place, (key, value) in enumerate(body.items()):
-        kind: Any = typed.get(key, Any)
-        if key not in typed and isinstance(value, dict):
-            kind, inner = _struct(value, {})
-            keys += inner
-        name = key if key in typed else f"x{place}"
-        fields.append((name, kind))
-        names[name] = key
-    namespace = dict.fromkeys(absent)
-    made = msgspec.defstruct("Row", fields, rename=names, forbid_unknown_fields=True, namespace=namespace, gc=False)
-    return made, keys
+def is_sound(raw: bytes) -> bool:
+    """Whether JSON of right form holds neither wrong UTF-8 nor a number that could be too large, or look like one.
+
+    >>> is_sound(b'[1.5e-07, "\\xc3\\xa9"]'), is_sound(b"[1e9]"), is_sound(b'["\\xe9"]'), is_sound(b"9" * 400)
+    (True, False, False, False)
+    """
+    text = np.frombuffer(raw + b",,", dtype=np.uint8)
+    exponents = np.flatnonzero((text | 32) == _EXPONENT)  # of both cases
+    behind = text[exponents + 1]
+    large = _is_digit(text[exponents - 1]) & (_is_digit(behind) | (behind == _PLUS))
+    if large.any():
+        return False
+    others = np.flatnonzero(~_is_digit(text[::_STEP]))
+    if np.diff(others, prepend=-1, append=-(-text.size // _STEP)).max() > _LONGEST // _STEP:
+        return False
+    return _is_utf8(text)
+
+
+def _is_digit(text: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    return (text - np.uint8(48)) < 10
+
+
+def _is_utf8(text: NDArray[np.uint8]) -> bool:
+    beyond = text >= 128
+    if not beyond.any():
+        return True
+    beyond[1:] |= beyond[:-1]  # a byte of ASCII between those that are not, so that they do not run together
+    try:
+        text[beyond].tobytes().decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+class _Fields:
+    """The fields of an object as a type is made of them."""
+
+    def __init__(self, body: Mapping[str, Any], typed: Mapping[str, Any], *, as_written: bool = True) -> None:
+        """`typed`: the fields that are used. `as_written`: lists that are not used are not decoded."""
+        self.keys, self.lists = len(body), list[str]()
+        """How many keys, those of objects within too; and where the lists are that are kept as they are written."""
+        self._fields, self._names = list[tuple[str, Any]](), dict[str, str]()
+        for place, (key, value) in enumerate(body.items()):
+            name, kind = (key, typed[key]) if key in typed else (f"x{place}", Any)
+            if key not in typed and isinstance(value, dict):
+                inside = _Fields(value, {}, as_written=as_written)
+                kind = inside.type()
+                self.keys += inside.keys
+                self.lists += [f"{name}.{path}" for path in inside.lists]
+            elif key not in typed and isinstance(value, list) and as_written:
+                kind = msgspec.Raw
+                self.lists.append(name)
+            self._fields.append((name, kind))
+            self._names[name] = key
+
+    def type(self, absent: Iterable[str] = ()) -> type[msgspec.Struct]:
+        """A type with exactly these fields; `absent` attributes are None."""
+        return msgspec.defstruct(
+            "Row",
+            self._fields,
+            rename=self._names,
+            forbid_unknown_fields=True,
+            namespace=dict.fromkeys(absent),
+            gc=False,
+        )

@@ -70,8 +70,9 @@ def _spread(residuals: Floats, whole: float, clusters: ArrayLike | None) -> tupl
         labels = np.asarray(clusters)
         if labels.shape != residuals.shape:
             raise ValueError(f"{labels.size} cluster labels for {residuals.size} answers")
-        _, place = np.unique(labels, return_inverse=True)
-        residuals = np.bincount(place, weights=residuals).astype(float)
+        if not np.all(labels[1:] > labels[:-1]):  # else each is a cluster of its own, and in order
+            _, place = np.unique(labels, return_inverse=True)
+            residuals = np.bincount(place, weights=residuals).astype(float)
     n = int(residuals.size)
     if n < 2:
         return None, n
