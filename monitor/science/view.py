@@ -1,0 +1,218 @@
+"""A ladder of results as the dictionary sees it: coordinates in nats, values through the link of their kind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from monitor.science.dictionary import Category
+
+Array = npt.NDArray[np.float64]
+
+DENSE = 12
+"""More rungs than this on one axis are a learning curve: its own local noise can be read off it."""
+
+MOST_RUNGS = 40
+"""Longer curves are averaged in bins of log scale: neighbours of one run are not independent anyway."""
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """One series: `scale` (n, axes) > 0, `cost` (n,) > 0 orders the rungs, `value` (n,) in metric units.
+
+    `noise` (n,) has squared standard errors, NaN where unknown. `falls`: smaller values are better.
+    """
+
+    scale: Array
+    cost: Array
+    value: Array
+    noise: Array
+    lower: float | None = None
+    upper: float | None = None
+    falls: bool = False
+    counts: Array | None = None
+    """How many results each rung averages; None: one."""
+
+    @property
+    def n(self) -> int:
+        """Number of rungs."""
+        return int(self.value.size)
+
+    def only(self, rungs: npt.NDArray[np.intp]) -> Ladder:
+        """The ladder of some of its rungs."""
+        counts = None if self.counts is None else self.counts[rungs]
+        return replace(
+            self,
+            scale=self.scale[rungs],
+            cost=self.cost[rungs],
+            value=self.value[rungs],
+            noise=self.noise[rungs],
+            counts=counts,
+        )
+
+
+@dataclass(frozen=True)
+class View:
+    """A ladder in link space. z = (link of the value) / unit; `variance` is its sampling variance, `count` >= 1."""
+
+    category: Category
+    u: Array
+    """(n, axes): log(scale / largest), each axis by itself."""
+    c: Array
+    """(n,): log(cost / largest), ascending."""
+    z: Array
+    variance: Array
+    known: bool
+    """Whether any standard error is known; where none is, all of the spread is wander."""
+    count: Array
+    unit: float
+    lower: float | None
+    upper: float | None
+    falls: bool
+    mirrored: bool = False
+    """log of the distance from an upper bound instead of a lower one."""
+
+    def forward(self, y: Array) -> Array:
+        """z of metric values; values on the bound of a log link give -inf."""
+        with np.errstate(divide="ignore"):
+            return _link(y, self.category.link, self.lower, self.upper, mirrored=self.mirrored) / self.unit
+
+    def back(self, z: Array) -> Array:
+        """Metric values of `z`, moved into the range of the metric."""
+        x = z * self.unit
+        if self.category.link == "log":
+            gap = np.exp(np.clip(x, -700.0, 700.0))
+            y = (self.upper or 0.0) - gap if self.mirrored else (self.lower or 0.0) + gap
+        elif self.category.link == "score":
+            y = (self.lower or 0.0) + x * ((self.upper or 1.0) - (self.lower or 0.0))
+        else:
+            y = x
+        low = -np.inf if self.lower is None else self.lower
+        high = np.inf if self.upper is None else self.upper
+        return np.asarray(np.clip(y, low, high), dtype=float)
+
+    @property
+    def rising(self) -> bool:
+        """Whether y rises with z."""
+        return not self.mirrored
+
+    @property
+    def better(self) -> float:
+        """Sign of a slope that means improvement, in z."""
+        return -1.0 if self.mirrored or self.falls else 1.0
+
+    def noise_at(self, variance: float) -> float:
+        """Sampling variance in z of a result with squared standard error `variance`, near the last rung."""
+        return variance / self._metric_step() ** 2
+
+    def _metric_step(self) -> float:
+        # Metric units per unit of z at the last rung.
+        if self.category.link == "log":
+            return float(np.exp(self.z[-1] * self.unit)) * self.unit
+        width = (self.upper or 1.0) - (self.lower or 0.0) if self.category.link == "score" else 1.0
+        return width * self.unit
+
+
+def _link(y: Array, link: str, lower: float | None, upper: float | None, *, mirrored: bool) -> Array:
+    if link == "log":
+        return np.asarray(np.log((upper or 0.0) - y if mirrored else y - (lower or 0.0)), dtype=float)
+    if link == "score":
+        assert lower is not None and upper is not None
+        return np.asarray((y - lower) / (upper - lower), dtype=float)
+    return np.asarray(y, dtype=float)
+
+
+def link_of(ladder: Ladder) -> tuple[str, bool]:
+    """(link, mirrored): log for what falls towards a bound it never touches, score between two bounds, else free."""
+    if ladder.falls and ladder.lower is not None and bool((ladder.value > ladder.lower).all()):
+        return "log", False
+    if not ladder.falls and ladder.upper is not None and ladder.lower is None and bool((ladder.value < ladder.upper).all()):
+        return "log", True
+    if ladder.lower is not None and ladder.upper is not None:
+        return "score", False
+    return "free", False
+
+
+def view(ladder: Ladder) -> View:
+    """The ladder through its link: sorted by cost, rungs of equal scale averaged, long curves binned."""
+    ladder = _binned(ladder) if ladder.scale.shape[1] == 1 else _sorted(ladder)
+    link, mirrored = link_of(ladder)
+    y, width = ladder.value, 1.0
+    z = _link(y, link, ladder.lower, ladder.upper, mirrored=mirrored)
+    known = bool(np.isfinite(ladder.noise).any())
+    se2 = np.where(np.isfinite(ladder.noise), ladder.noise, np.nanmean(ladder.noise) if known else 0.0)
+    if link == "log":
+        width = np.exp(z)
+    elif link == "score":
+        assert ladder.lower is not None and ladder.upper is not None
+        width = ladder.upper - ladder.lower
+    unit = 1.0
+    if link == "free":
+        unit = float(np.std(z)) or max(abs(float(z[-1])), 1e-300) * 1e-6
+    u = np.log(ladder.scale)
+    dense = ladder.scale.shape[1] == 1 and ladder.n > DENSE
+    count = np.ones(ladder.n) if ladder.counts is None else ladder.counts
+    return View(
+        category=Category(link, ladder.scale.shape[1], dense),
+        u=u - u.max(axis=0),
+        c=np.log(ladder.cost) - np.log(ladder.cost.max()),
+        z=z / unit,
+        variance=np.minimum(se2 / (width * unit) ** 2, 4.0),
+        known=known,
+        count=count,
+        unit=unit,
+        lower=ladder.lower,
+        upper=ladder.upper,
+        falls=ladder.falls,
+        mirrored=mirrored,
+    )
+
+
+def _sorted(ladder: Ladder) -> Ladder:
+    return ladder.only(np.lexsort((ladder.value, *ladder.scale.T[::-1], ladder.cost)))
+
+
+def _binned(ladder: Ladder) -> Ladder:
+    ladder = _sorted(ladder)
+    x = np.log(ladder.scale[:, 0])
+    gap = 1e-6 if ladder.n <= MOST_RUNGS else (x[-1] - x[0]) / MOST_RUNGS
+    label = np.zeros(ladder.n, dtype=int)
+    start = x[0]
+    for i in range(1, ladder.n):
+        fresh = x[i] - start > gap
+        start = x[i] if fresh else start
+        label[i] = label[i - 1] + int(fresh)
+    if label[-1] == ladder.n - 1:
+        return ladder
+    size = np.bincount(label).astype(float)
+
+    def mean(values: Array) -> Array:
+        return np.asarray(np.bincount(label, values) / size, dtype=float)
+
+    logged = link_of(ladder)[0] == "log"
+    base = ladder.lower if ladder.lower is not None and ladder.falls else None
+    value = np.exp(mean(np.log(ladder.value - base))) + base if logged and base is not None else mean(ladder.value)
+    return replace(
+        ladder,
+        scale=np.exp(mean(x))[:, None],
+        cost=np.exp(mean(np.log(ladder.cost))),
+        value=value,
+        noise=mean(ladder.noise) / size,
+        counts=size,
+    )
+
+
+def local_noise(v: View) -> float:
+    """Standard deviation of one result of a dense curve about its neighbours, from second differences (in z).
+
+    1.4826 times the median of |z_i - (z_{i-1} + z_{i+1}) / 2|, each over its own spread, on the later half.
+    """
+    step = np.diff(v.c)
+    w = step[1:] / np.maximum(step[1:] + step[:-1], 1e-12)
+    residual = v.z[1:-1] - w * v.z[:-2] - (1 - w) * v.z[2:]
+    spread = 1 / v.count[1:-1] + w**2 / v.count[:-2] + (1 - w) ** 2 / v.count[2:]
+    shown = np.abs(residual) / np.sqrt(spread)
+    late = shown[-max(DENSE, shown.size // 2) :]
+    return max(1.4826 * float(np.median(late)), 1e-5)
