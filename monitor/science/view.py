@@ -137,7 +137,11 @@ def link_of(ladder: Ladder) -> Link:
 
 
 def view(ladder: Ladder) -> View:
-    """The ladder through its link: sorted by cost, rungs of equal scale averaged, long curves binned."""
+    """The ladder through its link: sorted by cost, rungs of equal scale averaged, long curves binned.
+
+    Raises ValueError, naming the field, for a ladder that is empty or holds what is no number.
+    """
+    _check(ladder)
     ladder = _binned(ladder) if ladder.scale.shape[1] == 1 else _sorted(ladder)
     link = link_of(ladder)
     z = _link(ladder.value, link, ladder.lower, ladder.upper)
@@ -162,6 +166,17 @@ def view(ladder: Ladder) -> View:
         upper=ladder.upper,
         falls=ladder.falls,
     )
+
+
+def _check(ladder: Ladder) -> None:
+    if not ladder.n:
+        raise ValueError("a ladder with no rungs")
+    for name in ("scale", "cost", "value"):
+        numbers = getattr(ladder, name)
+        if not np.isfinite(numbers).all() or (name != "value" and not (numbers > 0).all()):
+            raise ValueError(f"{name} of a ladder must be finite{'' if name == 'value' else ' and above 0'}: {numbers}")
+    if np.isinf(ladder.noise).any() or (ladder.noise < 0).any():
+        raise ValueError(f"noise of a ladder must be finite and at least 0, or NaN where unknown: {ladder.noise}")
 
 
 def _sorted(ladder: Ladder) -> Ladder:
