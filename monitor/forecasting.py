@@ -67,14 +67,15 @@ def forecast(series: Series, prior: Prior | None = None) -> Forecast:
     than MIN_RUNGS distinct scales or they span less than MIN_NATS, FitFailed where no form gives finite numbers.
     """
     prior = shipped() if prior is None else prior
-    points = sorted(series.points, key=lambda p: p.x)
-    if any(max(abs(p.value), p.stderr or 0.0) > LARGEST for p in points):
+    ladder = sorted(series.points, key=lambda p: p.x)
+    if any(max(abs(p.value), p.stderr or 0.0) > LARGEST for p in ladder):
         raise FitFailed(series.id, f"a value or standard error beyond {LARGEST:g}; look for a broken evaluation")
-    x = np.array([p.x for p in points])
-    rungs = int((np.diff(np.log(x)) > 1e-6).sum()) + 1 if points else 0
-    span = math.log(x[-1] / x[0]) if points else 0.0
-    if rungs < MIN_RUNGS or span < MIN_NATS:
-        raise TooFewPoints(series.id, rungs, MIN_RUNGS, span, MIN_NATS)
+    if not _enough(ladder):
+        raise TooFewPoints(series.id, _extent(ladder)[0], MIN_RUNGS, _extent(ladder)[1], MIN_NATS)
+    telling = _telling(ladder, series.metric)
+    # What is left of a ladder below its take-off is too little to train on; the whole of it then has a law, which may
+    # see a break but never calls a result expected.
+    points = telling if _enough(telling) else ladder
     try:
         with np.errstate(over="raise", invalid="raise"):
             seen = view(_ladder(points, series.metric))
@@ -112,7 +113,7 @@ def forecast(series: Series, prior: Prior | None = None) -> Forecast:
         prior=prior.digest,
         target_variance=noise,
         calibration=calibration(history),
-        plateau=on_floor(points, series.metric),
+        plateau=_before_take_off(points, series.metric),
         track=_track(history),
         data_digest=data_digest(series),
         code_version=CODE_VERSION,
@@ -133,6 +134,32 @@ def law_at(forecast: Forecast, x: float, variance: float | None = None) -> Law:
     u = np.array([math.log(x / forecast.x_last)])
     targets = Targets(u[:, None], u, np.array([[seen.noise_at(noise)]]))
     return law_of(seen, *_sealed_atoms(forecast, seen.category), targets, forecast.calibration)[0]
+
+
+def _extent(points: list[Point]) -> tuple[int, float]:
+    # Distinct scales, and the nats they span.
+    if not points:
+        return 0, 0.0
+    u = np.log(np.array([p.x for p in points]))
+    return int((np.diff(u) > 1e-6).sum()) + 1, float(u[-1] - u[0])
+
+
+def _enough(points: list[Point]) -> bool:
+    rungs, span = _extent(points)
+    return rungs >= MIN_RUNGS and span >= MIN_NATS
+
+
+def _telling(points: list[Point], metric: Metric) -> list[Point]:
+    """Without the smallest rungs that are still at chance and the largest that are saturated: they train nothing."""
+    first = next((i for i, p in enumerate(points) if not on_floor([p], metric)), len(points))
+    last = next((i for i, p in enumerate(reversed(points)) if not on_ceiling(p, metric)), len(points))
+    return points[first : len(points) - last]
+
+
+def _before_take_off(points: list[Point], metric: Metric) -> bool:
+    # Too few rungs have left the floor to say where the trend goes from there.
+    risen = _telling(points, metric)
+    return on_floor(points[:1], metric) and len(risen) < len(points) and not _enough(risen)
 
 
 def _plain(value: float) -> float:
@@ -209,6 +236,16 @@ def sampling_variance(metric: Metric, value: float, stderr: float | None, n: int
         return float(binomial_variance(share, np.array(float(n)))) * width**2
     # A standard error of 0 without an item count says that somebody did not know it.
     return None if stderr is None or n is None else stderr**2
+
+
+def on_ceiling(point: Point, metric: Metric) -> bool:
+    """Whether a rung is within two standard errors of the best possible value of a metric with two bounds."""
+    if metric.lower is None or metric.upper is None or on_floor([point], metric):
+        return False
+    best = metric.upper if metric.sign > 0 else metric.lower
+    variance = sampling_variance(metric, point.value, point.stderr, point.n)
+    margin = RESOLVED * (metric.upper - metric.lower) if variance is None else 2 * math.sqrt(variance)
+    return abs(best - point.value) <= margin
 
 
 def on_floor(points: list[Point], metric: Metric) -> bool:
