@@ -66,10 +66,14 @@ def tame(weight: Array, mean: Array, scale: Array) -> tuple[Array, Array]:
     )
 
 
+HALF = 0.5 - 1e-9
+"""Even weights often add up to a half exactly; which side of it rounding falls on must not choose the median."""
+
+
 def _median(weight: Array, values: Array) -> Array:
-    order = np.argsort(values, axis=-1, kind="stable")
+    order = np.argsort(values, axis=-1)  # equal values may come in any order: the median is the value
     cumulated = np.cumsum(np.take_along_axis(weight, order, axis=-1), axis=-1)
-    at = np.argmax(cumulated >= 0.5 * cumulated[..., -1:], axis=-1)[..., None]
+    at = np.argmax(cumulated >= HALF * cumulated[..., -1:], axis=-1)[..., None]
     return np.take_along_axis(values, np.take_along_axis(order, at, axis=-1), axis=-1)
 
 
@@ -89,7 +93,7 @@ def quantiles(weight: Array, mean: Array, scale: Array, p: Array) -> Array:
     return out.reshape(*lead, p.size)
 
 
-CACHED = 1 << 14
+CACHED = 1 << 17
 """Numbers of one temporary array: what stays in the cache of a core is several times faster than what does not."""
 
 
