@@ -9,14 +9,18 @@ import numpy as np
 import numpy.typing as npt
 
 from checkpoints_db.errors import FitFailed, TooFewPoints
-from checkpoints_db.records import Fit, Forecast, Metric, Point, Series, TrackRecord, digest_of
-from monitor.science.backtest import Fitted, learn
-from monitor.science.fit import Ladder, ladder
-from monitor.science.predict import Component, Mixture, predict
+from checkpoints_db.records import Atom, Forecast, Metric, Point, Rung, Series, TrackRecord, digest_of
+from monitor.prior import Prior, shipped
+from monitor.science.backtest import Record, backtest, calibration
+from monitor.science.dictionary import Category, Dictionary
+from monitor.science.discrepancy import Noise
+from monitor.science.law import Law
+from monitor.science.predict import MOST_ATOMS, Chosen, Targets, chosen, law_of
 from monitor.science.scores import inside, skill
-from monitor.science.transforms import binomial_variance, unstated_noise
+from monitor.science.transforms import binomial_variance
+from monitor.science.view import Ladder, View, view
 
-JUDGEMENT_VERSION = 1
+JUDGEMENT_VERSION = 2
 """Raised by any change after which the same data and policy could give another decision."""
 
 CODE_VERSION = version("holdpoint")
@@ -27,10 +31,6 @@ MIN_RUNGS = 4
 
 MIN_NATS = 1.0
 """Smallest span of the ladder, log(x_last / x_first): below a factor of e, noise and trend cannot be told apart."""
-
-KAPPA_THRESHOLDED = 0.3
-KAPPA_LOSS = 0.2
-"""Expected relative error of a predicted change (leave-out-sizes fits on public ladders: scores .3-1, losses .1-.2)."""
 
 LARGEST = 1e100
 """No metric is larger; squares of what is would overflow."""
@@ -53,8 +53,6 @@ RESOLVED = 0.01
 """Share of the range taken as two standard errors where a result states neither standard error nor item count."""
 
 Array = npt.NDArray[np.float64]
-Law = Mixture
-"""The predictive law: quantile, cdf (P(Y <= y)), sf (P(Y >= y)) and median, in units of the metric."""
 
 
 def data_digest(series: Series) -> str:
@@ -62,28 +60,34 @@ def data_digest(series: Series) -> str:
     return digest_of([p.body() for p in sorted(series.points, key=lambda p: p.x)])
 
 
-def forecast(series: Series) -> Forecast:
+def forecast(series: Series, prior: Prior | None = None) -> Forecast:
     """The predictive distribution of the next result of `series` at any scale beyond its last rung; deterministic.
 
-    Raises TooFewPoints where there are fewer than MIN_RUNGS distinct scales or they span less than MIN_NATS, FitFailed
-    where no form gives finite numbers.
+    `prior` is what is believed of any series (the shipped one by default). Raises TooFewPoints where there are fewer
+    than MIN_RUNGS distinct scales or they span less than MIN_NATS, FitFailed where no form gives finite numbers.
     """
+    prior = shipped() if prior is None else prior
     points = sorted(series.points, key=lambda p: p.x)
     if any(max(abs(p.value), p.stderr or 0.0) > LARGEST for p in points):
         raise FitFailed(series.id, f"a value or standard error beyond {LARGEST:g}; look for a broken evaluation")
-    rungs = _ladder(points, series.metric)
-    span = -float(rungs.u[0]) if rungs.n else 0.0
-    if rungs.n < MIN_RUNGS or span < MIN_NATS:
-        raise TooFewPoints(series.id, rungs.n, MIN_RUNGS, span, MIN_NATS)
+    x = np.array([p.x for p in points])
+    rungs = int((np.diff(np.log(x)) > 1e-6).sum()) + 1 if points else 0
+    span = math.log(x[-1] / x[0]) if points else 0.0
+    if rungs < MIN_RUNGS or span < MIN_NATS:
+        raise TooFewPoints(series.id, rungs, MIN_RUNGS, span, MIN_NATS)
     try:
         with np.errstate(over="raise", invalid="raise"):
-            fitted = learn(rungs, KAPPA_THRESHOLDED if _bounded(series.metric) else KAPPA_LOSS)
+            seen = view(_ladder(points, series.metric))
+            dictionary = prior.of(seen.category)
+            kept = chosen(seen, dictionary)
+            history = backtest(seen, dictionary)
     except (np.linalg.LinAlgError, FloatingPointError) as broken:
         raise FitFailed(series.id, str(broken)) from broken
-    if not _finite(fitted):
+    if not np.isfinite(kept.weight).all():
         raise FitFailed(series.id, "the fits are not finite; look for absurd values or standard errors on the ladder")
-    last = float(rungs.y[-1])
-    noise = float(np.median(rungs.noise))
+    variance = [sampling_variance(series.metric, p.value, p.stderr, p.n) for p in points]
+    known = [v for v in variance if v is not None]
+    noise = float(np.median(known)) if known else 0.0
     return Forecast(
         series=series.id,
         family=series.family,
@@ -95,13 +99,20 @@ def forecast(series: Series) -> Forecast:
         rungs=tuple(p.run for p in points),
         x_first=points[0].x,
         x_last=points[-1].x,
-        last_value=last,
-        room=_room(series.metric, rungs, noise),
-        fits=tuple(_fit(c) for c in fitted.components),
+        last_value=float(seen.back(seen.z[-1:])[0]),
+        room=_room(series.metric, np.array([p.value for p in points]), noise),
+        link=seen.category.link,
+        ladder=tuple(
+            Rung(scale=(p.x,), cost=p.x, value=_plain(p.value), variance=v) for p, v in zip(points, variance, strict=True)
+        ),
+        atoms=_atoms(dictionary, kept),
+        arrivals=tuple(zip(dictionary.arrivals, dictionary.arrival_weights, strict=True)),
+        widening=dictionary.widening,
+        prior=prior.digest,
         target_variance=noise,
-        calibration=fitted.calibration,
+        calibration=calibration(history),
         plateau=on_floor(points, series.metric),
-        track=_track(fitted),
+        track=_track(history),
         data_digest=data_digest(series),
         code_version=CODE_VERSION,
         judgement_version=JUDGEMENT_VERSION,
@@ -117,9 +128,70 @@ def law_at(forecast: Forecast, x: float, variance: float | None = None) -> Law:
     if not x > forecast.x_last:
         raise ValueError(f"series {forecast.series}: {x:g} is not beyond the last rung {forecast.x_last:g}")
     noise = forecast.target_variance if variance is None else variance
-    parts = [Component(**fit.model_dump()) for fit in forecast.fits]
-    u = math.log(x / forecast.x_last)
-    return predict(parts, u, noise, forecast.metric.lower, forecast.metric.upper, forecast.calibration)
+    seen = view(_sealed_ladder(forecast))
+    u = np.array([math.log(x / forecast.x_last)])
+    targets = Targets(u[:, None], u, np.array([[seen.noise_at(noise)]]))
+    return law_of(seen, *_sealed_atoms(forecast, seen.category), targets, forecast.calibration)[0]
+
+
+def _plain(value: float) -> float:
+    # Nobody measures 1e-200; a logarithm would take it for a trend.
+    return 0.0 if abs(value) < SMALLEST else value
+
+
+def _atoms(dictionary: Dictionary, kept: Chosen) -> tuple[Atom, ...]:
+    out = []
+    for h, k, t, weight in zip(kept.h, kept.k, kept.t, kept.weight, strict=True):
+        noise, (form, parameters) = dictionary.noises[h], dictionary.shapes[k]
+        out.append(
+            Atom(
+                form=form,
+                parameters=parameters,
+                slope=dictionary.slopes[t],
+                wander=noise.wander,
+                ratio=noise.ratio,
+                length=noise.length,
+                share=noise.share,
+                # Twelve digits: the last ones depend on the machine, and digests must not.
+                weight=float(f"{weight:.12g}"),
+            )
+        )
+    return tuple(out)
+
+
+def _sealed_ladder(forecast: Forecast) -> Ladder:
+    return _arrays(
+        [r.cost for r in forecast.ladder],
+        [r.value for r in forecast.ladder],
+        [r.variance for r in forecast.ladder],
+        forecast.metric,
+    )
+
+
+def _sealed_atoms(forecast: Forecast, category: Category) -> tuple[Dictionary, Chosen]:
+    noises = list(dict.fromkeys(Noise(a.wander, a.ratio, a.length, a.share) for a in forecast.atoms))
+    # Shapes of one form stand together in a dictionary.
+    shapes = sorted({(a.form, a.parameters) for a in forecast.atoms})
+    slopes = sorted({a.slope for a in forecast.atoms})
+    one = (1.0,)
+    dictionary = Dictionary(
+        category=category,
+        shapes=tuple(shapes),
+        slopes=tuple(slopes),
+        noises=tuple(noises),
+        arrivals=tuple(e for e, _ in forecast.arrivals),
+        shape_weights=one * len(shapes),
+        slope_weights=one * len(slopes),
+        noise_weights=one * len(noises),
+        arrival_weights=tuple(w for _, w in forecast.arrivals),
+        widening=forecast.widening,
+    )
+    return dictionary, Chosen(
+        np.array([noises.index(Noise(a.wander, a.ratio, a.length, a.share)) for a in forecast.atoms]),
+        np.array([shapes.index((a.form, a.parameters)) for a in forecast.atoms]),
+        np.array([slopes.index(a.slope) for a in forecast.atoms]),
+        np.array([a.weight for a in forecast.atoms]),
+    )
 
 
 def sampling_variance(metric: Metric, value: float, stderr: float | None, n: int | None) -> float | None:
@@ -156,26 +228,31 @@ def on_floor(points: list[Point], metric: Metric) -> bool:
     return True
 
 
-def _bounded(metric: Metric) -> bool:
-    return metric.lower is not None and metric.upper is not None
-
-
 def _ladder(points: list[Point], metric: Metric) -> Ladder:
-    x = np.array([p.x for p in points])
-    y = np.array([p.value for p in points])
-    # Nobody measures 1e-200; its square underflows, and a logarithm would take it for a trend.
-    y = np.where(np.abs(y) < SMALLEST, 0.0, y)
-    known = [sampling_variance(metric, p.value, p.stderr, p.n) for p in points]
-    least = unstated_noise(y, metric.lower, metric.upper)
-    noise = np.array([least if v is None else v for v in known])
-    if not points:
-        return Ladder(x, y, noise, metric.lower, metric.upper)
-    return ladder(x, y, noise, metric.lower, metric.upper)
+    return _arrays(
+        [p.x for p in points],
+        [_plain(p.value) for p in points],
+        [sampling_variance(metric, p.value, p.stderr, p.n) for p in points],
+        metric,
+    )
 
 
-def _room(metric: Metric, rungs: Ladder, noise: float) -> float:
-    least = max(2 * math.sqrt(noise), 1e-9 * (1 + float(np.abs(rungs.y).max())))
-    span = float(np.ptp(rungs.y))
+def _arrays(x: list[float], y: list[float], variance: list[float | None], metric: Metric) -> Ladder:
+    cost = np.array(x)
+    return Ladder(
+        scale=cost[:, None],
+        cost=cost,
+        value=np.array(y),
+        noise=np.array([np.nan if v is None else v for v in variance]),
+        lower=metric.lower,
+        upper=metric.upper,
+        falls=metric.sign < 0,
+    )
+
+
+def _room(metric: Metric, y: Array, noise: float) -> float:
+    least = max(2 * math.sqrt(noise), 1e-9 * (1 + float(np.abs(y).max())))
+    span = float(np.ptp(y))
     if metric.lower is not None and metric.upper is not None:
         width = metric.upper - metric.lower
         return min(max(EXPLORED * span, LEAST_ROOM * width), width)
@@ -183,30 +260,12 @@ def _room(metric: Metric, rungs: Ladder, noise: float) -> float:
     if best is None:
         return max(span, least)
     # Half-bounded metrics have no full range. From the worst rung to the best possible value is what stands for it,
-    # but a
-    # perplexity that began at 165 and is 3 now has not 162 left to gain.
-    gap = np.abs(best - rungs.y)
+    # but a perplexity that began at 165 and is 3 now has not 162 left to gain.
+    gap = np.abs(best - y)
     return max(min(float(gap.max()), NEAR * float(gap[-1])), least)
 
 
-def _fit(c: Component) -> Fit:
-    return Fit(
-        form=c.form,
-        link=c.link,
-        weight=min(c.weight, 1.0),
-        exponent=c.exponent,
-        coefficients=c.coefficients,
-        covariance=c.covariance,
-        variance=c.variance,
-        dof=c.dof,
-        kappa=c.kappa,
-        drift=c.drift,
-        reach=c.reach,
-    )
-
-
-def _track(fitted: Fitted) -> TrackRecord:
-    record = fitted.record
+def _track(record: Record) -> TrackRecord:
     if not record.pit.size:
         return TrackRecord(forecasts=0)
     return TrackRecord(
@@ -215,12 +274,3 @@ def _track(fitted: Fitted) -> TrackRecord:
         inside_95=inside(record.pit, 0.95),
         skill=skill(record.miss, record.miss_persistence),
     )
-
-
-def _finite(fitted: Fitted) -> bool:
-    numbers = [
-        n
-        for c in fitted.components
-        for n in (*c.coefficients, *(v for row in c.covariance for v in row), c.weight, c.variance, c.drift)
-    ]
-    return bool(numbers) and bool(np.isfinite([*numbers, fitted.calibration]).all())

@@ -1,4 +1,4 @@
-"""Everything a series may do: shapes, slopes, noises and relative errors, each with its share of belief.
+"""Everything a series may do: shapes, slopes, noises and arrivals, each with its share of belief.
 
 A dictionary belongs to one category of series; its weights are the prior, and `monitor.science.learn` learns them.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import product
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -20,8 +21,8 @@ Array = npt.NDArray[np.float64]
 SLOPES = tuple(product((0.0, 0.0015, 0.005, 0.015, 0.05, 0.15, 0.5), (0.0, 1.0)))
 """(size, lean): the slope is normal about lean * size with standard deviation size (half of it where it leans)."""
 
-ERRORS = (0.0, 0.15, 0.35, 0.8)
-"""Relative errors of a predicted change."""
+ARRIVALS = (0.0, 0.35, 0.7, 1.0, 1.4, 2.0)
+"""Which part of a predicted change arrives; 0 is persistence. Misses of a change grow with it and seldom turn it round."""
 
 TEMPER = 0.5
 """Power of the evidence before anything is learnt."""
@@ -29,11 +30,15 @@ TEMPER = 0.5
 SHARES = (0.2, 0.45, 1.0)
 
 
+Link = Literal["log", "score", "free"]
+LINKS: tuple[Link, ...] = ("log", "score", "free")
+
+
 @dataclass(frozen=True, order=True)
 class Category:
     """Which series share a dictionary: `link` log, score or free; 1 or 2 `axes`; `dense` for learning curves."""
 
-    link: str
+    link: Link
     axes: int
     dense: bool
 
@@ -53,25 +58,25 @@ class Category:
 
 CATEGORIES = tuple(
     Category(link, axes, dense)
-    for link in ("log", "score", "free")
+    for link in LINKS
     for axes, dense in ((1, False), (1, True), (2, False))
 )
 
 
 @dataclass(frozen=True)
 class Dictionary:
-    """Atoms are all combinations (shape, slope, noise, error); the weights of each part sum to 1."""
+    """Atoms are all combinations (shape, slope, noise, arrival); the weights of each part sum to 1."""
 
     category: Category
     shapes: tuple[tuple[str, tuple[float, ...]], ...]
     """(form, its parameters)."""
     slopes: tuple[tuple[float, float], ...]
     noises: tuple[Noise, ...]
-    errors: tuple[float, ...]
+    arrivals: tuple[float, ...]
     shape_weights: tuple[float, ...]
     slope_weights: tuple[float, ...]
     noise_weights: tuple[float, ...]
-    error_weights: tuple[float, ...]
+    arrival_weights: tuple[float, ...]
     temper: float = TEMPER
     """Power of the evidence: below 1, history counts less than it says it should, because no shape is exactly true."""
     widening: tuple[tuple[float, float], ...] = ((0.0, 1.0),)
@@ -97,7 +102,7 @@ class Dictionary:
 
     def sparse(self, least: float) -> Dictionary:
         """Without what has less than `least` of the weight of its part; the rest keeps its proportions."""
-        kept = {part: _kept(getattr(self, f"{part}_weights"), least) for part in ("shape", "slope", "noise", "error")}
+        kept = {part: _kept(getattr(self, f"{part}_weights"), least) for part in ("shape", "slope", "noise", "arrival")}
         changes: dict[str, object] = {}
         for part, index in kept.items():
             weights = np.array(getattr(self, f"{part}_weights"))[index]
@@ -135,11 +140,11 @@ def full(category: Category) -> Dictionary:
         shapes=shapes,
         slopes=SLOPES,
         noises=noises,
-        errors=ERRORS,
+        arrivals=ARRIVALS,
         shape_weights=weights,
         slope_weights=_even(len(SLOPES)),
         noise_weights=_even(len(noises)),
-        error_weights=_even(len(ERRORS)),
+        arrival_weights=_even(len(ARRIVALS)),
         temper=0.1 if category.dense else 0.3 if category.axes == 2 else TEMPER,
     )
 

@@ -251,6 +251,21 @@ def moments(p: Posterior, h: Indices, k: Indices, t: Indices, better: float) -> 
     )
 
 
+SMOOTH = 0.2
+"""Spread of what arrives about each of the arrivals, as a share of the predicted change: fills the gaps of their grid."""
+
+
+def arrived(at: Moments, sampling: Array, arrivals: Array) -> tuple[Array, Array]:
+    """Mean and squared scale of every atom for every arrival, each (B, M, E, m); `sampling` (B, 1, m) is the target's.
+
+    mean - (1 - arrival) change, and variance + share * sampling + (SMOOTH change)^2.
+    """
+    change = at.change[:, :, None, :]
+    spread = at.variance + at.share[..., None] * sampling
+    mean = at.mean[:, :, None, :] - (1 - arrivals[:, None]) * change
+    return mean, np.broadcast_to(spread[:, :, None, :] + (SMOOTH * change) ** 2, mean.shape)
+
+
 def log_prior(d: Dictionary) -> Array:
     """Log weight of every (noise, shape, slope) of a dictionary, shape (H, K, T)."""
     with np.errstate(divide="ignore"):

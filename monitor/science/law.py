@@ -127,7 +127,6 @@ class Law:
         flat = np.atleast_1d(share).ravel()
         if not np.all((flat > 0) & (flat < 1)):
             raise ValueError("a quantile needs probabilities strictly between 0 and 1")
-        flat = flat if self.seen.rising else 1 - flat
         return self.seen.back(quantiles(self.weight, self.mean, self.scale, flat)).reshape(share.shape)
 
     @property
@@ -150,5 +149,5 @@ class Law:
         high = np.inf if self.seen.upper is None else self.seen.upper
         z = self.seen.forward(np.clip(y, low, high))[..., None]
         t = (z - self.mean) / self.scale
-        share = stdtr(DOF, t if below == self.seen.rising else -t)
+        share = stdtr(DOF, t if below else -t)
         return np.asarray(share @ (self.weight / self.weight.sum()), dtype=float)

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from scipy.special import logsumexp
 
 from monitor.science.dictionary import Dictionary
-from monitor.science.fit import evidence, group, heaviest, log_prior, moments, posterior
+from monitor.science.fit import arrived, evidence, group, heaviest, log_prior, moments, posterior
 from monitor.science.law import t_density
 from monitor.science.view import View
 
@@ -125,7 +125,7 @@ class _Scores:
     t: Indices
     evidence: Array
     density: Array
-    """(entries, errors, points): log density of each rung left out; -inf padding."""
+    """(entries, arrivals, points): log density of each rung left out; -inf padding."""
     worth: Array
     """(splits,): weight of one point, so that a ladder counts once."""
     points: Indices
@@ -156,7 +156,7 @@ def learn(
             noise_weights=_floats(weights[0]),
             shape_weights=_floats(weights[1]),
             slope_weights=_floats(weights[2]),
-            error_weights=_floats(weights[3]),
+            arrival_weights=_floats(weights[3]),
             temper=temper,
         )
         if best is None or gain > best[0]:
@@ -184,7 +184,7 @@ def _score(
         return None
     most = max(r[4].shape[2] for r in rows)
     sizes = np.array([r[0].size for r in rows])
-    density = np.full((int(sizes.sum()), len(d.errors), most), -np.inf, dtype=np.float64)
+    density = np.full((int(sizes.sum()), len(d.arrivals), most), -np.inf, dtype=np.float64)
     at = 0
     for r in rows:
         density[at : at + r[0].size, :, : r[4].shape[2]] = r[4]
@@ -214,10 +214,10 @@ def _entries(s: Split, d: Dictionary) -> tuple[Indices, Indices, Indices, Array,
     at = moments(p, h, k, t, s.seen.better)
     last = int(np.argmax(s.seen.c))
     sampling = s.seen.variance[last]
-    scale2 = at.variance + at.share[..., None] * sampling
-    scale = np.sqrt(scale2[0][:, None] + (np.array(d.errors)[:, None] * at.change[0][:, None]) ** 2)
+    mean, spread = arrived(at, np.full((1, 1, s.z.size), sampling), np.array(d.arrivals))
+    scale = np.sqrt(spread[0])
     with np.errstate(divide="ignore"):
-        density = np.log(t_density((s.z - at.mean[0][:, None]) / scale)) - np.log(scale)
+        density = np.log(t_density((s.z - mean[0]) / scale)) - np.log(scale)
     values = e[0, h[0], k[0], t[0]]
     return h[0], k[0], t[0], values - values.max(), density
 
@@ -225,7 +225,7 @@ def _entries(s: Split, d: Dictionary) -> tuple[Indices, Indices, Indices, Array,
 def _climb(s: _Scores, start: Dictionary, temper: float, strength: float) -> tuple[float, list[Array]]:
     base = [
         np.log(np.maximum(np.array(w), 1e-12))
-        for w in (start.noise_weights, start.shape_weights, start.slope_weights, start.error_weights)
+        for w in (start.noise_weights, start.shape_weights, start.slope_weights, start.arrival_weights)
     ]
     theta = [b.copy() for b in base]
     first = [np.zeros_like(b) for b in base]
@@ -250,11 +250,11 @@ def _gradient(s: _Scores, theta: list[Array], temper: float) -> tuple[float, lis
     lw = temper * s.evidence + theta[0][s.h] + theta[1][s.k] + theta[2][s.t]
     w = np.exp(lw - np.maximum.reduceat(lw, s.start)[s.segment])
     w /= np.add.reduceat(w, s.start)[s.segment]
-    errors = np.exp(theta[3])
+    arrivals = np.exp(theta[3])
     mask = np.arange(s.density.shape[2])[None] < s.points[:, None]
     top = np.maximum.reduceat(s.density.max(axis=1), s.start)
     top = np.where(np.isfinite(top), top, 0.0)
-    joint = w[:, None, None] * errors[None, :, None] * np.exp(s.density - top[s.segment][:, None])
+    joint = w[:, None, None] * arrivals[None, :, None] * np.exp(s.density - top[s.segment][:, None])
     law = np.add.reduceat(joint.sum(axis=1), s.start)
     whole = np.where(mask, np.maximum(law + s.stray * np.exp(-top), 1e-300), 1.0)
     gain = float(s.worth @ ((np.log(whole) + top) * mask).sum(axis=1))
@@ -264,4 +264,4 @@ def _gradient(s: _Scores, theta: list[Array], temper: float) -> tuple[float, lis
     after = joint.sum(axis=(1, 2)) - w * told[s.segment]
     sizes = [len(x) for x in theta]
     slopes = [np.bincount(i, after, size) for i, size in zip((s.h, s.k, s.t), sizes, strict=False)]
-    return gain, [*slopes, joint.sum(axis=(0, 2)) - errors * float(told.sum())]
+    return gain, [*slopes, joint.sum(axis=(0, 2)) - arrivals * float(told.sum())]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from monitor.science.dictionary import Category
+from monitor.science.dictionary import Category, Link
 
 Array = npt.NDArray[np.float64]
 
@@ -16,6 +16,10 @@ DENSE = 12
 
 MOST_RUNGS = 40
 """Longer curves are averaged in bins of log scale: neighbours of one run are not independent anyway."""
+
+
+SMALLEST = 1e-30
+"""No metric is smaller without being 0."""
 
 
 @dataclass(frozen=True)
@@ -71,20 +75,17 @@ class View:
     lower: float | None
     upper: float | None
     falls: bool
-    mirrored: bool = False
-    """log of the distance from an upper bound instead of a lower one."""
 
     def forward(self, y: Array) -> Array:
         """z of metric values; values on the bound of a log link give -inf."""
         with np.errstate(divide="ignore"):
-            return _link(y, self.category.link, self.lower, self.upper, mirrored=self.mirrored) / self.unit
+            return _link(y, self.category.link, self.lower, self.upper) / self.unit
 
     def back(self, z: Array) -> Array:
         """Metric values of `z`, moved into the range of the metric."""
         x = z * self.unit
         if self.category.link == "log":
-            gap = np.exp(np.clip(x, -700.0, 700.0))
-            y = (self.upper or 0.0) - gap if self.mirrored else (self.lower or 0.0) + gap
+            y = (self.lower or 0.0) + np.exp(np.clip(x, -700.0, 700.0))
         elif self.category.link == "score":
             y = (self.lower or 0.0) + x * ((self.upper or 1.0) - (self.lower or 0.0))
         else:
@@ -94,14 +95,9 @@ class View:
         return np.asarray(np.clip(y, low, high), dtype=float)
 
     @property
-    def rising(self) -> bool:
-        """Whether y rises with z."""
-        return not self.mirrored
-
-    @property
     def better(self) -> float:
         """Sign of a slope that means improvement, in z."""
-        return -1.0 if self.mirrored or self.falls else 1.0
+        return -1.0 if self.falls else 1.0
 
     def noise_at(self, variance: float) -> float:
         """Sampling variance in z of a result with squared standard error `variance`, near the last rung."""
@@ -115,32 +111,32 @@ class View:
         return width * self.unit
 
 
-def _link(y: Array, link: str, lower: float | None, upper: float | None, *, mirrored: bool) -> Array:
+def _link(y: Array, link: Link, lower: float | None, upper: float | None) -> Array:
     if link == "log":
-        return np.asarray(np.log((upper or 0.0) - y if mirrored else y - (lower or 0.0)), dtype=float)
+        return np.asarray(np.log(y - (lower or 0.0)), dtype=float)
     if link == "score":
         assert lower is not None and upper is not None
         return np.asarray((y - lower) / (upper - lower), dtype=float)
     return np.asarray(y, dtype=float)
 
 
-def link_of(ladder: Ladder) -> tuple[str, bool]:
-    """(link, mirrored): log for what falls towards a bound it never touches, score between two bounds, else free."""
+def link_of(ladder: Ladder) -> Link:
+    """log for what falls towards a bound that it never touches, score between two bounds, else free.
+
+    A log-likelihood rises towards 0 and stays free: seen as the log of a distance, memorising a fact would look like a
+    fall without end.
+    """
     if ladder.falls and ladder.lower is not None and bool((ladder.value > ladder.lower).all()):
-        return "log", False
-    if not ladder.falls and ladder.upper is not None and ladder.lower is None and bool((ladder.value < ladder.upper).all()):
-        return "log", True
-    if ladder.lower is not None and ladder.upper is not None:
-        return "score", False
-    return "free", False
+        return "log"
+    return "score" if ladder.lower is not None and ladder.upper is not None else "free"
 
 
 def view(ladder: Ladder) -> View:
     """The ladder through its link: sorted by cost, rungs of equal scale averaged, long curves binned."""
     ladder = _binned(ladder) if ladder.scale.shape[1] == 1 else _sorted(ladder)
-    link, mirrored = link_of(ladder)
+    link = link_of(ladder)
     y, width = ladder.value, 1.0
-    z = _link(y, link, ladder.lower, ladder.upper, mirrored=mirrored)
+    z = _link(y, link, ladder.lower, ladder.upper)
     known = bool(np.isfinite(ladder.noise).any())
     se2 = np.where(np.isfinite(ladder.noise), ladder.noise, np.nanmean(ladder.noise) if known else 0.0)
     if link == "log":
@@ -150,7 +146,8 @@ def view(ladder: Ladder) -> View:
         width = ladder.upper - ladder.lower
     unit = 1.0
     if link == "free":
-        unit = float(np.std(z)) or max(abs(float(z[-1])), 1e-300) * 1e-6
+        # A ladder that never moved has no spread; its level then stands for one.
+        unit = float(np.std(z)) or max(abs(float(z[-1])), SMALLEST)
     u = np.log(ladder.scale)
     dense = ladder.scale.shape[1] == 1 and ladder.n > DENSE
     count = np.ones(ladder.n) if ladder.counts is None else ladder.counts
@@ -166,7 +163,6 @@ def view(ladder: Ladder) -> View:
         lower=ladder.lower,
         upper=ladder.upper,
         falls=ladder.falls,
-        mirrored=mirrored,
     )
 
 
@@ -191,9 +187,9 @@ def _binned(ladder: Ladder) -> Ladder:
     def mean(values: Array) -> Array:
         return np.asarray(np.bincount(label, values) / size, dtype=float)
 
-    logged = link_of(ladder)[0] == "log"
-    base = ladder.lower if ladder.lower is not None and ladder.falls else None
-    value = np.exp(mean(np.log(ladder.value - base))) + base if logged and base is not None else mean(ladder.value)
+    base = ladder.lower or 0.0
+    logged = link_of(ladder) == "log"
+    value = np.exp(mean(np.log(ladder.value - base))) + base if logged else mean(ladder.value)
     return replace(
         ladder,
         scale=np.exp(mean(x))[:, None],
