@@ -45,7 +45,7 @@ Array = npt.NDArray[np.float64]
 RUNGS = 10
 LEVELS = np.array([0.005, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975, 0.995])
 ATOMS = 32
-SIZES = {"noise": 8, "shape": 20, "slope": 5, "error": 2}
+SIZES = {"noise": 8, "shape": 20, "slope": 5, "arrival": 3}
 """How much of each part a shipped dictionary keeps."""
 BOOTSTRAPS = 200
 LOOPED = 4
