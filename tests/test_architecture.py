@@ -23,6 +23,7 @@ FLOORS: dict[str, float] = {
     "monitor.prior": 1.5,
     "policies": 2,
     "monitor.forecasting": 2.5,
+    "monitor.backtesting": 2.5,
     "monitor.verdicts": 2.5,
     "monitor.diagnosis": 2.5,
     "monitor.alerts": 3,

@@ -126,62 +126,62 @@ def posterior(g: Group, U: Array) -> Posterior:
     variance = g.variance[:1] if alike else g.variance
     unit = g.noise_unit[:1] if alike else g.noise_unit
     near = np.argmin(((U[:, None] - g.u[None]) ** 2).sum(axis=2), axis=1) if m else np.zeros(0, dtype=int)
-    kernels: dict[float, tuple[Array, Array]] = {}
-    parts: list[tuple[Array, ...]] = []
+    wander2 = (np.array([noise.wander for noise in noises]) * unit[:, None]) ** 2  # (b, H)
+    prior = wander2 * np.array([noise.ratio for noise in noises]) ** 2
+    C, k = _covariances(g, U, prior)
+    shares = np.array([noise.share for noise in noises])
+    C[..., np.arange(n), np.arange(n)] += shares[:, None] * variance[:, None] + wander2[..., None] / g.count
+    root = np.linalg.cholesky(C)
+    inverse = np.linalg.inv(root)
     design = np.concatenate([np.ones((1, n)), phi]).T  # (n, 1 + K)
-    for noise in noises:
-        wander2 = (noise.wander * unit) ** 2
-        C = np.zeros((variance.shape[0], n, n))
-        C[:, np.arange(n), np.arange(n)] = noise.share * variance + wander2[:, None] / g.count
-        k = np.zeros((variance.shape[0], n, m))
-        prior = np.zeros(variance.shape[0])
-        if noise.ratio:
-            if noise.length not in kernels:
-                kernels[noise.length] = (correlation(g.u, g.u, noise.length), correlation(g.u, U, noise.length))
-            on, off = kernels[noise.length]
-            prior = noise.ratio**2 * wander2
-            C += prior[:, None, None] * on
-            k += prior[:, None, None] * off
-        root = np.linalg.cholesky(C)
-        inverse = np.linalg.inv(root)
-        F = inverse @ design
-        y = np.einsum("bij,bj->bi", np.broadcast_to(inverse, (z.shape[0], n, n)), z) if not alike else z @ inverse[0].T
-        kw = inverse @ k
-        logdet = 2 * np.log(np.diagonal(root, axis1=1, axis2=2)).sum(axis=1)
-        one, own = F[:, :, 0], F[:, :, 1:]
-        own_z = np.einsum("bnk,bn->bk", own, y) if not alike else y @ own[0]
-        parts.append(
-            (
-                (one**2).sum(axis=1),
-                np.einsum("bn,bnk->bk", one, own),
-                (own**2).sum(axis=1),
-                (one * y).sum(axis=1),
-                own_z,
-                (y**2).sum(axis=1) + logdet,
-                1 - np.einsum("bnm,bn->bm", kw, one),
-                far - np.einsum("bnk,bnm->bkm", own, kw),
-                np.einsum("bnm,bn->bm", kw, y) if not alike else y @ kw[0],
-                prior[:, None] + wander2[:, None] - (kw**2).sum(axis=1),
-            )
-        )
-    stacked = [np.stack(p, axis=1) for p in zip(*parts, strict=True)]
+    F = inverse @ design  # (b, H, n, 1 + K)
+    kw = inverse @ k
+    one, own = F[..., 0], F[..., 1:]
+    y, told = _whitened(inverse, np.concatenate([F, kw], axis=-1), z)
+    logdet = 2 * np.log(np.diagonal(root, axis1=2, axis2=3)).sum(axis=2)
+    K = phi.shape[0]
     return Posterior(
         group=g,
         level=level,
         level_precision=1 / s0**2,
-        ones=stacked[0],
-        cross=stacked[1],
-        own=stacked[2],
-        one_z=stacked[3],
-        own_z=stacked[4],
-        z_z=stacked[5],
+        ones=(one**2).sum(axis=2),
+        cross=np.matmul(one[:, :, None], own)[:, :, 0],
+        own=(own**2).sum(axis=2),
+        one_z=told[..., 0],
+        own_z=told[..., 1 : 1 + K],
+        z_z=(y**2).sum(axis=2) + logdet,
         good=good,
-        far_one=stacked[6],
-        far_own=stacked[7],
-        far_z=stacked[8],
-        far_variance=stacked[9],
+        far_one=1 - np.matmul(one[:, :, None], kw)[:, :, 0],
+        far_own=far - np.swapaxes(own, 2, 3) @ kw,
+        far_z=told[..., 1 + K :],
+        far_variance=(prior + wander2)[..., None] - (kw**2).sum(axis=2),
         change=far - phi[:, near],
     )
+
+
+def _covariances(g: Group, U: Array, prior: Array) -> tuple[Array, Array]:
+    """Covariance of the discrepancy among rungs (b, H, n, n) and between rungs and targets (b, H, n, m)."""
+    noises = g.dictionary.noises
+    on, off = np.zeros((len(noises), g.u.shape[0], g.u.shape[0])), np.zeros((len(noises), g.u.shape[0], U.shape[0]))
+    for length in {noise.length for noise in noises if noise.ratio}:
+        same = [i for i, noise in enumerate(noises) if noise.ratio and noise.length == length]
+        on[same] = correlation(g.u, g.u, length)
+        off[same] = correlation(g.u, U, length)
+    return prior[..., None, None] * on, prior[..., None, None] * off
+
+
+def _whitened(inverse: Array, columns: Array, z: Array) -> tuple[Array, Array]:
+    """L^-1 z (B, H, n) and its products with whitened `columns` (b, H, n, q) -> (B, H, q)."""
+    B, n = z.shape
+    H, q = columns.shape[1], columns.shape[3]
+    if inverse.shape[0] == B:
+        y = np.matmul(inverse, z[:, None, :, None])[..., 0]
+        return y, np.matmul(y[:, :, None], columns)[:, :, 0]
+    # One noise for all series: both are one product of matrices.
+    turned = np.swapaxes(inverse[0], 1, 2)
+    y = z @ np.moveaxis(turned, 0, 1).reshape(n, H * n)
+    told = z @ np.moveaxis(turned @ columns[0], 0, 1).reshape(n, H * q)
+    return y.reshape(B, H, n), told.reshape(B, H, q)
 
 
 def slope_prior(dictionary: Dictionary, better: float) -> tuple[Array, Array]:
@@ -198,17 +198,24 @@ def evidence(p: Posterior, better: float) -> Array:
     -inf for shapes that leave all bounds beyond the ladder.
     """
     mean, precision = slope_prior(p.group.dictionary, better)
+    # The level taken out first, so that what is left to do for each slope is a few passes over (B, H, K).
     a11 = p.ones + p.level_precision[:, None]
-    a12 = p.cross
-    a22 = p.own[..., None] + precision
-    det = a11[..., None, None] * a22 - (a12**2)[..., None]
-    y1 = p.one_z[..., None, None]
-    y2 = p.own_z[..., None] + mean * precision
-    explained = (a22 * y1**2 - 2 * a12[..., None] * y1 * y2 + a11[..., None, None] * y2**2) / det
-    out = explained - np.log(det) + (np.log(precision) - mean**2 * precision) - p.z_z[..., None, None]
-    out *= 0.5
+    tilt = p.cross / a11[..., None]
+    own = p.own - p.cross * tilt
+    own_z = p.own_z - tilt * p.one_z[..., None]
+    level = p.one_z**2 / a11 - np.log(a11) - p.z_z
+    out = np.empty((*own_z.shape, mean.size))
+    a, y = np.empty_like(own_z), np.empty_like(own_z)
+    for t, (m, r) in enumerate(zip(mean, precision, strict=True)):
+        np.add(own, r, out=a)
+        np.add(own_z, m * r, out=y)
+        y *= y
+        y /= a
+        y -= np.log(a, out=a)
+        y += (level + (np.log(r) - m**2 * r))[..., None]
+        np.multiply(y, 0.5, out=out[..., t])
     out[:, :, ~p.good] = -np.inf
-    return np.asarray(out, dtype=float)
+    return out
 
 
 @dataclass(frozen=True)
@@ -279,7 +286,7 @@ def heaviest(log_weights: Array, most: int) -> tuple[Indices, Indices, Indices, 
     flat = log_weights.reshape(B, -1)
     most = min(most, flat.shape[1])
     if most < flat.shape[1]:
-        chosen = np.sort(np.argpartition(-flat, most - 1, axis=1)[:, :most], axis=1)
+        chosen = np.sort(np.argpartition(flat, -most, axis=1)[:, -most:], axis=1)
     else:
         chosen = np.broadcast_to(np.arange(flat.shape[1]), (B, flat.shape[1]))
     values = np.take_along_axis(flat, chosen, axis=1)

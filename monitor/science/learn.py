@@ -200,7 +200,8 @@ def _entries(s: Split, d: Dictionary) -> tuple[Indices, Indices, Indices, Array,
     p = posterior(g, s.u)
     e = evidence(p, s.seen.better)
     # What matters is what may come to matter: atoms are chosen by evidence alone, whatever the weights now are.
-    h, k, t, _ = heaviest(e, MOST_ATOMS)
+    # Rounded: without a slope all shapes are equal, and the last bits of scale must not say which of them are kept.
+    h, k, t, _ = heaviest(np.round(e, 9), MOST_ATOMS)
     at = moments(p, h, k, t, s.seen.better)
     last = int(np.argmax(s.seen.c))
     sampling = s.seen.variance[last]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -66,29 +66,41 @@ def law_of(seen: View, dictionary: Dictionary, atoms: Chosen, targets: Targets, 
     ]
 
 
+CACHED = 1 << 20
+"""Numbers of one temporary array: longer batches of series are taken in parts that stay near the core."""
+
+
 def mixtures(g: Group, better: float, targets: Targets, most: int = MOST_ATOMS) -> Mixtures:
     """The predictive mixtures of a group of series at common targets.
 
     Every atom enters once for each arrival of its predicted change (`arrived`), and every scale is multiplied by the
     widening at its distance.
     """
-    p = posterior(g, targets.u)
-    h, k, t, weight = heaviest(log_prior(g.dictionary) + g.dictionary.temper * evidence(p, better), most)
-    return _mixed(p, targets, better, h, k, t, weight)
+    B, d = g.z.shape[0], g.dictionary
+    rows = max(1, CACHED // (len(d.noises) * max(g.u.shape[0], len(d.slopes)) * len(d.shapes)))
+    variance, prior = np.broadcast_to(targets.variance, (B, targets.c.size)), log_prior(d)
+    parts = []
+    for i in range(0, B, rows):
+        at = slice(i, i + rows)
+        p = posterior(replace(g, z=g.z[at], variance=g.variance[at], noise_unit=g.noise_unit[at]), targets.u)
+        believed = evidence(p, better)
+        believed *= d.temper
+        believed += prior
+        h, k, t, weight = heaviest(believed, most)
+        parts.append(_mixed(p, replace(targets, variance=variance[at]), better, h, k, t, weight))
+    if len(parts) == 1:
+        return parts[0]
+    return Mixtures(*(np.concatenate([getattr(p, name) for p in parts]) for name in ("weight", "mean", "scale")))
 
 
 def _mixed(
     p: Posterior, targets: Targets, better: float, h: Indices, k: Indices, t: Indices, weight: Array
 ) -> Mixtures:
     d = p.group.dictionary
-    at = moments(p, h, k, t, better)
-    shares = np.array(d.arrival_weights)
-    mean, spread = arrived(at, targets.variance[:, None, :], np.array(d.arrivals))
-    B, M, m = at.mean.shape
-    E = shares.size
-    w = np.broadcast_to((weight[:, :, None] * shares)[..., None], (B, M, E, m)).reshape(B, M * E, m)
-    mean = mean.reshape(B, M * E, m)
-    scale = np.sqrt(spread).reshape(B, M * E, m) * d.factor(targets.c)
-    w, mean, scale = (np.ascontiguousarray(np.moveaxis(x, 1, 2)) for x in (w, mean, scale))
-    mean, scale = tame(w, mean, scale)
+    mean, spread = arrived(moments(p, h, k, t, better), targets.variance[:, None, :], np.array(d.arrivals))
+    B, M, E, m = mean.shape
+    wide = (B, m, M * E)
+    w = np.broadcast_to((weight[:, :, None] * np.array(d.arrival_weights)).reshape(B, 1, -1), wide)
+    mean, scale = (np.moveaxis(x, 3, 1).reshape(wide) for x in (mean, np.sqrt(spread)))
+    mean, scale = tame(w, mean, scale * d.factor(targets.c)[:, None])
     return Mixtures(w, mean, scale)
