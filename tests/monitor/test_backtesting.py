@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from tables import PRIOR, Row, loss, rows, share, written
 
@@ -18,6 +18,8 @@ from monitor.backtesting import Answer, Trial, backtest, read
 from monitor.science import levels
 
 SUITE = [*loss("a", sizes=7, train=5), *loss("b", 1, sizes=7, train=5), *share("c", sizes=7, train=5)]
+
+LOSS = {"kind": "continuous", "direction": "lower"}
 
 
 def ask(path: Path, table: list[Row]) -> Answer:
@@ -153,9 +155,10 @@ def test_a_table_is_a_suite_of_its_own(tmp_path: Path, answer: Answer) -> None:
 @given(
     value=st.lists(st.sampled_from([0.0, 1e-300, 1e-9, 0.3, 1.0, 7e5, 9e99, -2.0]), min_size=6, max_size=6),
     first=st.sampled_from([1e-200, 1.0, 1e200]),
-    more=st.sampled_from([{"kind": "continuous", "direction": "lower"}, {"kind": "thresholded", "n": 3}]),
+    more=st.sampled_from([LOSS, {"kind": "thresholded", "n": 3}]),
     noise=st.sampled_from(["", "0", "1e-12", "1e50"]),
 )
+@example(value=[1e-300, 1e-300, 1e-300, 1e-9, 0.0, 0.0], first=1e-200, more=LOSS, noise="")
 def test_absurd_ladders_get_finite_numbers_or_a_sentence(
     tmp_path: Path, value: list[float], first: float, more: Row, noise: str
 ) -> None:
