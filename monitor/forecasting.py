@@ -15,10 +15,10 @@ from monitor.science.backtest import Record, backtest, calibration
 from monitor.science.dictionary import Category, Dictionary
 from monitor.science.discrepancy import Noise
 from monitor.science.law import Law
-from monitor.science.predict import MOST_ATOMS, Chosen, Targets, chosen, law_of
+from monitor.science.predict import Chosen, Targets, chosen, law_of
 from monitor.science.scores import inside, skill
 from monitor.science.transforms import binomial_variance
-from monitor.science.view import Ladder, View, view
+from monitor.science.view import Ladder, view
 
 JUDGEMENT_VERSION = 2
 """Raised by any change after which the same data and policy could give another decision."""
@@ -103,7 +103,8 @@ def forecast(series: Series, prior: Prior | None = None) -> Forecast:
         room=_room(series.metric, np.array([p.value for p in points]), noise),
         link=seen.category.link,
         ladder=tuple(
-            Rung(scale=(p.x,), cost=p.x, value=_plain(p.value), variance=v) for p, v in zip(points, variance, strict=True)
+            Rung(scale=(p.x,), cost=p.x, value=_plain(p.value), variance=v)
+            for p, v in zip(points, variance, strict=True)
         ),
         atoms=_atoms(dictionary, kept),
         arrivals=tuple(zip(dictionary.arrivals, dictionary.arrival_weights, strict=True)),

@@ -116,7 +116,9 @@ def _read(category: Category, d: _Dictionary) -> Dictionary:
         if form is None or form.axes != category.axes or category.link not in form.links:
             raise ValueError(f"{category.name}: form {name!r} is none of its forms")
         if len(parameters) != len(form.grid[0]):
-            raise ValueError(f"{category.name}: form {name!r} has {len(form.grid[0])} parameters, not {len(parameters)}")
+            raise ValueError(
+                f"{category.name}: form {name!r} has {len(form.grid[0])} parameters, not {len(parameters)}"
+            )
     return Dictionary(
         category=category,
         shapes=tuple((name, parameters) for name, parameters, _ in d.shapes),

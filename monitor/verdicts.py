@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from checkpoints_db.records import Forecast, Metric, Outcome, Result, Sealed, Verdict, Why
-from monitor.forecasting import JUDGEMENT_VERSION, Law, law_at, sampling_variance
+from monitor.forecasting import JUDGEMENT_VERSION, law_at, sampling_variance
+from monitor.science.law import Law
 from policies.schema import Judging
 
 _UNSEEN: dict[Why, str] = {

@@ -20,6 +20,7 @@ FLOORS: dict[str, float] = {
     "monitor.science": 1,
     "monitor.clock": 1,
     "monitor.settings": 1.5,
+    "monitor.prior": 1.5,
     "policies": 2,
     "monitor.forecasting": 2.5,
     "monitor.backtesting": 2.5,

@@ -22,7 +22,7 @@ SLOPES = tuple(product((0.0, 0.0015, 0.005, 0.015, 0.05, 0.15, 0.5), (0.0, 1.0))
 """(size, lean): the slope is normal about lean * size with standard deviation size (half of it where it leans)."""
 
 ARRIVALS = (0.0, 0.35, 0.7, 1.0, 1.4, 2.0)
-"""Which part of a predicted change arrives; 0 is persistence. Misses of a change grow with it and seldom turn it round."""
+"""Which part of a predicted change arrives; 0 is persistence. Misses grow with the change and seldom turn it round."""
 
 TEMPER = 0.5
 """Power of the evidence before anything is learnt."""
@@ -56,11 +56,7 @@ class Category:
         raise ValueError(f"{name!r} is no category of series; there are {', '.join(c.name for c in CATEGORIES)}")
 
 
-CATEGORIES = tuple(
-    Category(link, axes, dense)
-    for link in LINKS
-    for axes, dense in ((1, False), (1, True), (2, False))
-)
+CATEGORIES = tuple(Category(link, axes, dense) for link in LINKS for axes, dense in ((1, False), (1, True), (2, False)))
 
 
 @dataclass(frozen=True)
@@ -120,13 +116,13 @@ def wanders(category: Category) -> tuple[Noise, ...]:
     if category.dense:
         # In units of the local noise of the series itself, which a dense curve shows.
         pairs = [(0.0, 1.0), *product((0.7, 2.2, 7.0, 22.0), (0.7, 1.5, 4.0))]
-        return tuple(Noise(w, r, l, 1.0) for w in (0.6, 1.0, 1.7) for r, l in pairs)
+        return tuple(Noise(w, ratio, length, 1.0) for w in (0.6, 1.0, 1.7) for ratio, length in pairs)
     if category.axes == 2:
         sizes, pairs = (0.002, 0.006, 0.02, 0.06), [(0.0, 1.0), *product((2.0, 8.0), (1.0, 3.0))]
     else:
         sizes, pairs = (0.003, 0.01, 0.03, 0.08), [(0.0, 1.0), (2.0, 1.5), (2.0, 4.0)]
     unit = 5.0 if category.link == "free" else 1.0
-    return tuple(Noise(unit * w, r, l, s) for w in sizes for r, l in pairs for s in SHARES)
+    return tuple(Noise(unit * w, ratio, length, s) for w in sizes for ratio, length in pairs for s in SHARES)
 
 
 def full(category: Category) -> Dictionary:

@@ -1,4 +1,4 @@
-"""What a shape does not explain: white wander, a correlated discrepancy, and the share of sampling noise that counts."""
+"""What a shape does not explain: white wander, a correlated discrepancy, and what counts of the sampling noise."""
 
 from __future__ import annotations
 
@@ -25,7 +25,9 @@ class Noise:
 
 
 def matern(distance: Array, length: float) -> Array:
-    """Matérn correlation with smoothness 3/2: (1 + q) exp(-q), q = sqrt(3) d / length (Rasmussen & Williams 2006, 4.17).
+    """Matérn correlation with smoothness 3/2: (1 + q) exp(-q), q = sqrt(3) d / length.
+
+    Reference: Rasmussen & Williams 2006, eq. 4.17.
 
     >>> matern(np.array([0.0, 1.0]), 1.0).round(6)
     array([1.      , 0.483336])

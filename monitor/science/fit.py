@@ -101,7 +101,7 @@ class Posterior:
 
 
 def shapes(g: Group, U: Array) -> tuple[Array, Array, npt.NDArray[np.bool_]]:
-    """Shapes on the ladder (K, n) and at targets `U` (K, m), scaled to an average slope of 1 per nat; which are sane."""
+    """Shapes on the ladder (K, n) and at targets `U` (K, m), scaled to an average slope of 1 a nat; which are sane."""
     n = g.u.shape[0]
     ahead = np.full((1, g.u.shape[1]), 1.0)
     raw = g.dictionary.basis(np.concatenate([g.u, U, ahead]), g.u)
@@ -137,10 +137,7 @@ def posterior(g: Group, U: Array) -> Posterior:
         prior = np.zeros(variance.shape[0])
         if noise.ratio:
             if noise.length not in kernels:
-                kernels[noise.length] = (
-                    correlation(g.u, g.u, noise.length),
-                    correlation(g.u, U, noise.length),
-                )
+                kernels[noise.length] = (correlation(g.u, g.u, noise.length), correlation(g.u, U, noise.length))
             on, off = kernels[noise.length]
             prior = noise.ratio**2 * wander2
             C += prior[:, None, None] * on
@@ -252,7 +249,7 @@ def moments(p: Posterior, h: Indices, k: Indices, t: Indices, better: float) -> 
 
 
 SMOOTH = 0.2
-"""Spread of what arrives about each of the arrivals, as a share of the predicted change: fills the gaps of their grid."""
+"""Spread about each arrival, as a share of the predicted change: it fills the gaps of their grid."""
 
 
 def arrived(at: Moments, sampling: Array, arrivals: Array) -> tuple[Array, Array]:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from scipy.special import logsumexp
 
 from monitor.science.dictionary import Dictionary
-from monitor.science.fit import arrived, evidence, group, heaviest, log_prior, moments, posterior
+from monitor.science.fit import arrived, evidence, group, heaviest, moments, posterior
 from monitor.science.law import t_density
 from monitor.science.view import View
 
@@ -31,7 +31,6 @@ TEMPERS = (0.1, 0.25, 0.5, 1.0)
 STRENGTH = 3.0
 
 STRAY = {"score": 0.3, "log": 0.15, "free": 0.05}
-
 
 
 @dataclass(frozen=True)
@@ -71,12 +70,11 @@ def splits(v: View) -> list[Split]:
     cuts = _by_size(v) if v.category.axes == 2 else _by_part(v) if v.category.dense else _by_rung(v)
     if len(cuts) > MOST_SPLITS:
         cuts = [cuts[i] for i in np.linspace(0, len(cuts) - 1, MOST_SPLITS).round().astype(int)]
-    out = []
-    for keep, left in cuts:
-        if left.size > MOST_LEFT_OUT:
-            left = left[np.linspace(0, left.size - 1, MOST_LEFT_OUT).round().astype(int)]
-        out.append(part(v, keep, left))
-    return out
+    return [part(v, keep, _spread(left, MOST_LEFT_OUT)) for keep, left in cuts]
+
+
+def _spread(rungs: Indices, most: int) -> Indices:
+    return rungs if rungs.size <= most else rungs[np.linspace(0, rungs.size - 1, most).round().astype(int)]
 
 
 def _by_rung(v: View) -> list[tuple[Indices, Indices]]:
@@ -148,30 +146,23 @@ def learn(
     scored = _score(views, start, progress)
     if scored is None:
         return start
-    best: tuple[float, Dictionary] | None = None
-    for temper in tempers:
-        gain, weights = _climb(scored, start, temper, strength)
-        found = replace(
-            start,
-            noise_weights=_floats(weights[0]),
-            shape_weights=_floats(weights[1]),
-            slope_weights=_floats(weights[2]),
-            arrival_weights=_floats(weights[3]),
-            temper=temper,
-        )
-        if best is None or gain > best[0]:
-            best = gain, found
-    assert best is not None
-    return best[1]
+    tried = [(temper, *_climb(scored, start, temper, strength)) for temper in tempers]
+    temper, _, weights = max(tried, key=lambda each: each[1])
+    return replace(
+        start,
+        noise_weights=_floats(weights[0]),
+        shape_weights=_floats(weights[1]),
+        slope_weights=_floats(weights[2]),
+        arrival_weights=_floats(weights[3]),
+        temper=temper,
+    )
 
 
 def _floats(log_weights: Array) -> tuple[float, ...]:
     return tuple(float(w) for w in np.exp(log_weights))
 
 
-def _score(
-    views: Sequence[View], d: Dictionary, progress: Callable[[int, int], None] | None
-) -> _Scores | None:
+def _score(views: Sequence[View], d: Dictionary, progress: Callable[[int, int], None] | None) -> _Scores | None:
     rows, worth = [], []
     for i, v in enumerate(views):
         own = splits(v)

@@ -61,7 +61,9 @@ def law_of(seen: View, dictionary: Dictionary, atoms: Chosen, targets: Targets, 
     """The laws at targets of one series with its atoms already chosen; `widening` >= 1 multiplies every scale."""
     p = posterior(group([seen], dictionary), targets.u)
     mixed = _mixed(p, targets, seen.better, atoms.h[None], atoms.k[None], atoms.t[None], atoms.weight[None])
-    return [Law(seen, mixed.weight[0, j], mixed.mean[0, j], widening * mixed.scale[0, j]) for j in range(targets.c.size)]
+    return [
+        Law(seen, mixed.weight[0, j], mixed.mean[0, j], widening * mixed.scale[0, j]) for j in range(targets.c.size)
+    ]
 
 
 def mixtures(g: Group, better: float, targets: Targets, most: int = MOST_ATOMS) -> Mixtures:
@@ -75,7 +77,9 @@ def mixtures(g: Group, better: float, targets: Targets, most: int = MOST_ATOMS) 
     return _mixed(p, targets, better, h, k, t, weight)
 
 
-def _mixed(p: Posterior, targets: Targets, better: float, h: Indices, k: Indices, t: Indices, weight: Array) -> Mixtures:
+def _mixed(
+    p: Posterior, targets: Targets, better: float, h: Indices, k: Indices, t: Indices, weight: Array
+) -> Mixtures:
     d = p.group.dictionary
     at = moments(p, h, k, t, better)
     shares = np.array(d.arrival_weights)

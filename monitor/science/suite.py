@@ -27,8 +27,10 @@ MOST_TAUGHT = 60
 
 @dataclass(frozen=True)
 class Question:
-    """One ladder and the scales to forecast: `scale` (m, axes), `cost` (m,), `noise` (m,) squared standard errors of the
-    results to come, NaN where unknown."""
+    """One ladder and the scales to forecast: `scale` (m, axes), `cost` (m,).
+
+    `noise` (m,): squared standard errors of the results to come, NaN where unknown.
+    """
 
     ladder: Ladder
     scale: Array
@@ -60,16 +62,16 @@ def taught(
     total = sum(min(len(own), MOST_TAUGHT) for own in by_category.values())
     for category, own in sorted(by_category.items()):
         start = prior.get(category) or full(category)
-        if len(own) > MOST_TAUGHT:
-            own = [own[i] for i in np.linspace(0, len(own) - 1, MOST_TAUGHT).round().astype(int)]
+        some = min(len(own), MOST_TAUGHT)
+        teach = [own[i] for i in np.linspace(0, len(own) - 1, some).round().astype(int)]
         before = done
 
         def told(i: int, _of: int, before: int = before) -> None:
             if progress is not None:
                 progress(before + i, total)
 
-        out[category] = learn(own, start, strength, (start.temper,), told)
-        done += len(own)
+        out[category] = learn(teach, start, strength, (start.temper,), told)
+        done += some
     return out
 
 

@@ -18,6 +18,9 @@ MOST_RUNGS = 40
 """Longer curves are averaged in bins of log scale: neighbours of one run are not independent anyway."""
 
 
+NOISIEST = 4.0
+"""Sampling variance in link space is cut here: such a result says nothing anyway."""
+
 SMALLEST = 1e-30
 """No metric is smaller without being 0."""
 
@@ -87,7 +90,7 @@ class View:
         if self.category.link == "log":
             y = (self.lower or 0.0) + np.exp(np.clip(x, -700.0, 700.0))
         elif self.category.link == "score":
-            y = (self.lower or 0.0) + x * ((self.upper or 1.0) - (self.lower or 0.0))
+            y = (self.lower or 0.0) + x * _width(self.lower, self.upper)
         else:
             y = x
         low = -np.inf if self.lower is None else self.lower
@@ -106,18 +109,20 @@ class View:
     def _metric_step(self) -> float:
         # Metric units per unit of z at the last rung.
         if self.category.link == "log":
-            return float(np.exp(self.z[-1] * self.unit)) * self.unit
-        width = (self.upper or 1.0) - (self.lower or 0.0) if self.category.link == "score" else 1.0
-        return width * self.unit
+            return float(np.exp(self.z[-1]))
+        return _width(self.lower, self.upper) if self.category.link == "score" else self.unit
 
 
 def _link(y: Array, link: Link, lower: float | None, upper: float | None) -> Array:
     if link == "log":
         return np.asarray(np.log(y - (lower or 0.0)), dtype=float)
     if link == "score":
-        assert lower is not None and upper is not None
-        return np.asarray((y - lower) / (upper - lower), dtype=float)
+        return np.asarray((y - (lower or 0.0)) / _width(lower, upper), dtype=float)
     return np.asarray(y, dtype=float)
+
+
+def _width(lower: float | None, upper: float | None) -> float:
+    return (1.0 if upper is None else upper) - (0.0 if lower is None else lower)
 
 
 def link_of(ladder: Ladder) -> Link:
@@ -135,30 +140,23 @@ def view(ladder: Ladder) -> View:
     """The ladder through its link: sorted by cost, rungs of equal scale averaged, long curves binned."""
     ladder = _binned(ladder) if ladder.scale.shape[1] == 1 else _sorted(ladder)
     link = link_of(ladder)
-    y, width = ladder.value, 1.0
-    z = _link(y, link, ladder.lower, ladder.upper)
+    z = _link(ladder.value, link, ladder.lower, ladder.upper)
     known = bool(np.isfinite(ladder.noise).any())
-    se2 = np.where(np.isfinite(ladder.noise), ladder.noise, np.nanmean(ladder.noise) if known else 0.0)
-    if link == "log":
-        width = np.exp(z)
-    elif link == "score":
-        assert ladder.lower is not None and ladder.upper is not None
-        width = ladder.upper - ladder.lower
-    unit = 1.0
-    if link == "free":
-        # A ladder that never moved has no spread; its level then stands for one.
-        unit = float(np.std(z)) or max(abs(float(z[-1])), SMALLEST)
+    noise = np.where(np.isfinite(ladder.noise), ladder.noise, np.nanmean(ladder.noise) if known else 0.0)
+    # A ladder that never moved has no spread; its level then stands for one.
+    unit = (float(np.std(z)) or max(abs(float(z[-1])), SMALLEST)) if link == "free" else 1.0
+    step = (
+        np.exp(z) if link == "log" else np.full(z.size, _width(ladder.lower, ladder.upper) if link == "score" else 1.0)
+    )
     u = np.log(ladder.scale)
-    dense = ladder.scale.shape[1] == 1 and ladder.n > DENSE
-    count = np.ones(ladder.n) if ladder.counts is None else ladder.counts
     return View(
-        category=Category(link, ladder.scale.shape[1], dense),
+        category=Category(link, ladder.scale.shape[1], ladder.scale.shape[1] == 1 and ladder.n > DENSE),
         u=u - u.max(axis=0),
         c=np.log(ladder.cost) - np.log(ladder.cost.max()),
         z=z / unit,
-        variance=np.minimum(se2 / (width * unit) ** 2, 4.0),
+        variance=np.minimum(noise / (step * unit) ** 2, NOISIEST),
         known=known,
-        count=count,
+        count=np.ones(ladder.n) if ladder.counts is None else ladder.counts,
         unit=unit,
         lower=ladder.lower,
         upper=ladder.upper,

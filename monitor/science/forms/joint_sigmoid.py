@@ -3,7 +3,8 @@
 m and s in spans of the loss on the ladder; m < 0 lies beyond it. Reference: Bhagia et al. 2024 (task loss, then a
 sigmoid), in one step.
 
->>> float(FORM.basis(u := np.array([[0.0, 0.0], [-1.0, -1.0]]), np.array([[0.3, 0.3, 1.0, 0.2, 0.3]]), u)[0, 0].round(6))
+>>> u = np.array([[0.0, 0.0], [-1.0, -1.0]])
+>>> float(FORM.basis(u, np.array([[0.3, 0.3, 1.0, 0.2, 0.3]]), u)[0, 0].round(6))
 0.660757
 """
 
