@@ -9,16 +9,16 @@ import numpy as np
 import numpy.typing as npt
 
 from checkpoints_db.errors import FitFailed, TooFewPoints
-from checkpoints_db.records import Atom, Forecast, Metric, Point, Rung, Series, TrackRecord, digest_of
+from checkpoints_db.records import Atom, Forecast, Lens, Metric, Point, Rung, Series, TrackRecord, digest_of
 from monitor.prior import Prior, shipped
-from monitor.science.backtest import Record, backtest, calibration
+from monitor.science.backtest import Record, backtest, blended, calibration
 from monitor.science.dictionary import Category, Dictionary
 from monitor.science.discrepancy import Noise
-from monitor.science.law import Law
-from monitor.science.predict import Chosen, Targets, chosen, law_of
+from monitor.science.law import Blend
+from monitor.science.predict import Chosen, Targets, chosen, law_of, shares
 from monitor.science.scores import inside, skill
 from monitor.science.transforms import binomial_variance
-from monitor.science.view import Ladder, view
+from monitor.science.view import Ladder, view, views
 
 JUDGEMENT_VERSION = 2
 """Raised by any change after which the same data and policy could give another decision."""
@@ -78,13 +78,14 @@ def forecast(series: Series, prior: Prior | None = None) -> Forecast:
     points = telling if _enough(telling) else ladder
     try:
         with np.errstate(over="raise", invalid="raise"):
-            seen = view(_ladder(points, series.metric))
-            dictionary = prior.of(seen.category)
-            kept = chosen(seen, dictionary)
-            history = backtest(seen, dictionary)
+            seen = views(_ladder(points, series.metric))
+            dictionaries = [prior.of(v.category) for v in seen]
+            believed = shares(seen, dictionaries)
+            atoms = tuple(_atoms(d, chosen(v, d)) for v, d in zip(seen, dictionaries, strict=True))
+            history = blended([backtest(v, d) for v, d in zip(seen, dictionaries, strict=True)], believed)
     except (np.linalg.LinAlgError, FloatingPointError) as broken:
         raise FitFailed(series.id, str(broken)) from broken
-    if not np.isfinite(kept.weight).all():
+    if not np.isfinite(believed).all():
         raise FitFailed(series.id, "the fits are not finite; look for absurd values or standard errors on the ladder")
     variance = [sampling_variance(series.metric, p.value, p.stderr, p.n) for p in points]
     known = [v for v in variance if v is not None]
@@ -100,16 +101,23 @@ def forecast(series: Series, prior: Prior | None = None) -> Forecast:
         rungs=tuple(p.run for p in points),
         x_first=points[0].x,
         x_last=points[-1].x,
-        last_value=float(seen.back(seen.z[-1:])[0]),
+        last_value=_last(points),
         room=_room(series.metric, np.array([p.value for p in points]), noise),
-        link=seen.category.link,
         ladder=tuple(
             Rung(scale=(p.x,), cost=p.x, value=_plain(p.value), variance=v)
             for p, v in zip(points, variance, strict=True)
         ),
-        atoms=_atoms(dictionary, kept),
-        arrivals=tuple(zip(dictionary.arrivals, dictionary.arrival_weights, strict=True)),
-        widening=dictionary.widening,
+        lenses=tuple(
+            Lens(
+                link=d.category.link,
+                dense=d.category.dense,
+                share=float(f"{w:.12g}"),
+                atoms=own,
+                arrivals=tuple(zip(d.arrivals, d.arrival_weights, strict=True)),
+                widening=d.widening,
+            )
+            for d, w, own in zip(dictionaries, believed, atoms, strict=True)
+        ),
         prior=prior.digest,
         target_variance=noise,
         calibration=calibration(history),
@@ -121,7 +129,7 @@ def forecast(series: Series, prior: Prior | None = None) -> Forecast:
     )
 
 
-def law_at(forecast: Forecast, x: float, variance: float | None = None) -> Law:
+def law_at(forecast: Forecast, x: float, variance: float | None = None) -> Blend:
     """The predictive law of the next result at scale `x` (> x_last, on the axis of the forecast).
 
     `variance` is the squared standard error of that result in units of the metric squared; None takes the ladder's
@@ -130,10 +138,25 @@ def law_at(forecast: Forecast, x: float, variance: float | None = None) -> Law:
     if not x > forecast.x_last:
         raise ValueError(f"series {forecast.series}: {x:g} is not beyond the last rung {forecast.x_last:g}")
     noise = forecast.target_variance if variance is None else variance
-    seen = view(_sealed_ladder(forecast))
+    ladder = _sealed_ladder(forecast)
     u = np.array([math.log(x / forecast.x_last)])
-    targets = Targets(u[:, None], u, np.array([[seen.noise_at(noise)]]))
-    return law_of(seen, *_sealed_atoms(forecast, seen.category), targets, forecast.calibration)[0]
+    parts = []
+    for lens in forecast.lenses:
+        seen = view(ladder, lens.link)
+        targets = Targets(u[:, None], u, np.array([[seen.noise_at(noise)]]))
+        own = law_of(seen, *_sealed_atoms(lens, seen.category), targets, forecast.calibration)
+        parts.append((lens.share, own[0]))
+    return Blend(tuple(parts), _mirror(forecast.metric))
+
+
+def _last(points: list[Point]) -> float:
+    # Replicates of the largest scale are one rung.
+    return float(np.mean([p.value for p in points if p.x >= points[-1].x * (1 - 1e-6)]))
+
+
+def _mirror(metric: Metric) -> float | None:
+    """The bound that a metric rises to, where that is its only one: its distance from there is a loss."""
+    return metric.upper if metric.sign > 0 and metric.lower is None else None
 
 
 def _extent(points: list[Point]) -> tuple[int, float]:
@@ -196,29 +219,29 @@ def _sealed_ladder(forecast: Forecast) -> Ladder:
     )
 
 
-def _sealed_atoms(forecast: Forecast, category: Category) -> tuple[Dictionary, Chosen]:
-    noises = list(dict.fromkeys(Noise(a.wander, a.ratio, a.length, a.share) for a in forecast.atoms))
+def _sealed_atoms(lens: Lens, category: Category) -> tuple[Dictionary, Chosen]:
+    noises = list(dict.fromkeys(Noise(a.wander, a.ratio, a.length, a.share) for a in lens.atoms))
     # Shapes of one form stand together in a dictionary.
-    shapes = sorted({(a.form, a.parameters) for a in forecast.atoms})
-    slopes = sorted({a.slope for a in forecast.atoms})
+    shapes = sorted({(a.form, a.parameters) for a in lens.atoms})
+    slopes = sorted({a.slope for a in lens.atoms})
     one = (1.0,)
     dictionary = Dictionary(
         category=category,
         shapes=tuple(shapes),
         slopes=tuple(slopes),
         noises=tuple(noises),
-        arrivals=tuple(e for e, _ in forecast.arrivals),
+        arrivals=tuple(e for e, _ in lens.arrivals),
         shape_weights=one * len(shapes),
         slope_weights=one * len(slopes),
         noise_weights=one * len(noises),
-        arrival_weights=tuple(w for _, w in forecast.arrivals),
-        widening=forecast.widening,
+        arrival_weights=tuple(w for _, w in lens.arrivals),
+        widening=lens.widening,
     )
     return dictionary, Chosen(
-        np.array([noises.index(Noise(a.wander, a.ratio, a.length, a.share)) for a in forecast.atoms]),
-        np.array([shapes.index((a.form, a.parameters)) for a in forecast.atoms]),
-        np.array([slopes.index(a.slope) for a in forecast.atoms]),
-        np.array([a.weight for a in forecast.atoms]),
+        np.array([noises.index(Noise(a.wander, a.ratio, a.length, a.share)) for a in lens.atoms]),
+        np.array([shapes.index((a.form, a.parameters)) for a in lens.atoms]),
+        np.array([slopes.index(a.slope) for a in lens.atoms]),
+        np.array([a.weight for a in lens.atoms]),
     )
 
 
@@ -276,15 +299,15 @@ def _ladder(points: list[Point], metric: Metric) -> Ladder:
 
 
 def _arrays(x: list[float], y: list[float], variance: list[float | None], metric: Metric) -> Ladder:
-    cost = np.array(x)
+    cost, value, mirror = np.array(x), np.array(y), _mirror(metric)
     return Ladder(
         scale=cost[:, None],
         cost=cost,
-        value=np.array(y),
+        value=value if mirror is None else mirror - value,
         noise=np.array([np.nan if v is None else v for v in variance]),
-        lower=metric.lower,
-        upper=metric.upper,
-        falls=metric.sign < 0,
+        lower=metric.lower if mirror is None else 0.0,
+        upper=metric.upper if mirror is None else None,
+        falls=metric.sign < 0 or mirror is not None,
     )
 
 
