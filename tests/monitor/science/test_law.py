@@ -121,9 +121,7 @@ def test_a_result_at_the_bound_is_not_infinitely_surprising() -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(parts=mixtures, a=st.floats(-0.5, 1.5), b=st.floats(-0.5, 1.5), link=st.sampled_from(["log", "score", "free"]))
-def test_tails_are_monotone_and_cover(
-    parts: list[tuple[float, float, float]], a: float, b: float, link: str
-) -> None:
+def test_tails_are_monotone_and_cover(parts: list[tuple[float, float, float]], a: float, b: float, link: str) -> None:
     own, (low, high) = of(link, parts), sorted((a, b))
     assert float(own.cdf(low)) <= float(own.cdf(high)) + 1e-15
     assert float(own.sf(high)) <= float(own.sf(low)) + 1e-15
@@ -182,14 +180,10 @@ def test_one_wild_component_is_held() -> None:
 
 
 def test_honest_disagreement_is_no_outlier() -> None:
-    """Half say this, half say that: both stay, however sure each is of itself."""
-    weight, mean, scale = np.array([0.5, 0.45, 0.05]), np.array([0.0, 1.0, 1.2]), np.full(3, 1e-3)
-    # The middle is 0; half of the belief lies within 0 of it and the typical width is that of one component.
-    held, _ = tame(np.array([0.45, 0.5, 0.05]), mean, scale)
-    np.testing.assert_array_less(np.abs(held - np.clip(mean, 1 - FARTHEST, 1 + FARTHEST)).min(), 1e-12)
-    kept, _ = tame(np.array([0.4, 0.2, 0.4]), np.array([0.0, 0.5, 1.0]), scale)
-    np.testing.assert_array_equal(kept, [0.0, 0.5, 1.0])
-    assert weight.sum() == pytest.approx(1.0)
+    """Beliefs that lie apart are all kept, however sure each is of itself."""
+    mean, scale = np.array([0.0, 0.5, 1.0]), np.full(3, 1e-3)
+    kept, _ = tame(np.array([0.4, 0.2, 0.4]), mean, scale)
+    np.testing.assert_array_equal(kept, mean)
 
 
 @settings(max_examples=60, deadline=None)
