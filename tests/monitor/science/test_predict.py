@@ -14,6 +14,7 @@ from monitor.science.dictionary import CATEGORIES, Category, Dictionary, full
 from monitor.science.discrepancy import correlation
 from monitor.science.fit import group, shapes
 from monitor.science.law import Law, quantiles
+from monitor.science.levels import held
 from monitor.science.predict import Mixtures, Targets, chosen, law_of, mixtures
 from monitor.science.scores import crps
 from monitor.science.view import Ladder, View, view
@@ -313,15 +314,24 @@ def test_no_quantile_runs_away(category: Category) -> None:
     ahead = np.array([0.3, 1.0, 2.3])
     at = Targets(np.repeat(ahead[:, None], category.axes, axis=1), ahead, np.full((N, 3), 1e-6))
     mixed = mixtures(group(views, d), views[0].better, at)
-    z = quantiles(mixed.weight, mixed.mean, mixed.scale, np.array([0.005, 0.025, 0.5, 0.975, 0.995]))
+    p = np.array([0.005, 0.025, 0.5, 0.975, 0.995])
+    z = quantiles(mixed.weight, mixed.mean, mixed.scale, p)
     q = np.stack([v.back(z[i]) for i, v in enumerate(views)])
-    free = np.ones((N, 3), dtype=bool)
+    if category.link == "log":  # its tails are those of an exponential; what is published of them is held
+        q = held(q[..., [0, 1, 1, 1, 1, 2, 3, 3, 3, 3, 4]])[..., [0, 1, 5, 9, 10]]
+    # One by one is slow: the laws themselves are asked where the mixtures say that it might matter.
+    for i, j in zip(*np.nonzero(reach(q, lower, upper) > 3.5), strict=True):
+        q[i, j] = Law(views[i], mixed.weight[i, j], mixed.mean[i, j], mixed.scale[i, j]).quantile(p)
+    far = reach(q, lower, upper)
+    assert far.max() <= 4 + 1e-6, f"{(far > 4).sum()} of {far.size} beyond four times"
+
+
+def reach(q: np.ndarray, lower: float | None, upper: float | None) -> np.ndarray:
+    """Distance of the outer quantiles from the median in distances of the inner ones, the larger side."""
+    tiny = 1e-12 + 1e-9 * np.abs(q[..., 2])
+    above = (q[..., 4] - q[..., 2]) / np.maximum(q[..., 3] - q[..., 2], tiny)
+    below = (q[..., 2] - q[..., 0]) / np.maximum(q[..., 2] - q[..., 1], tiny)
+    free = np.ones(q.shape[:-1], dtype=bool)
     for bound in (lower, upper):
         free &= q[..., 2] != bound  # a median on a bound has no other side
-    q = q[free]
-    tiny = 1e-12 + 1e-9 * np.abs(q[:, 2])
-    above = (q[:, 4] - q[:, 2]) / np.maximum(q[:, 3] - q[:, 2], tiny)
-    below = (q[:, 2] - q[:, 0]) / np.maximum(q[:, 2] - q[:, 1], tiny)
-    assert max(above.max(), below.max()) <= 4, (
-        f"{(above > 4).sum()} above and {(below > 4).sum()} below of {q.shape[0]}"
-    )
+    return np.where(free, np.maximum(above, below), 0.0)
