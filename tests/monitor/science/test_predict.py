@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.special import logsumexp
 
 from monitor.prior import shipped
 from monitor.science.dictionary import CATEGORIES, Category, Dictionary, full
 from monitor.science.discrepancy import correlation
-from monitor.science.fit import group, shapes
+from monitor.science.fit import evidence, group, log_prior, posterior, shapes
 from monitor.science.law import Law, quantiles
 from monitor.science.levels import held
-from monitor.science.predict import Mixtures, Targets, chosen, law_of, mixtures
+from monitor.science.predict import MOST_ATOMS, Mixtures, Targets, chosen, law_of, mixtures
 from monitor.science.scores import crps
 from monitor.science.view import Ladder, View, view
 
@@ -179,14 +180,16 @@ def row(m: Mixtures, i: int) -> Mixtures:
     return Mixtures(m.weight[i], m.mean[i], m.scale[i])
 
 
-def test_atoms_are_those_of_the_whole_dictionary_and_sum_to_one() -> None:
-    own = ladder(Category("score", 1, False))
-    d = full(Category("score", 1, False))
-    few, many = chosen(view(own), d), chosen(view(own), d, ALL)
+def test_atoms_weigh_what_prior_and_tempered_evidence_say() -> None:
+    seen, d = view(ladder(Category("score", 1, False))), thin(Category("score", 1, False))
+    believed = log_prior(d) + d.temper * evidence(posterior(group([seen], d), np.zeros((0, 1))), 1.0)[0]
+    expected = np.exp(believed - logsumexp(believed))
+    few, many = chosen(seen, d), chosen(seen, d, ALL)
+    assert many.weight.size == expected.size
+    np.testing.assert_allclose(many.weight, expected[many.h, many.k, many.t], rtol=1e-9, atol=1e-15)
+    assert few.weight.size <= MOST_ATOMS
     assert few.weight.sum() == pytest.approx(1.0)
-    assert many.weight.size == len(d.shapes) * len(d.slopes) * len(d.noises)
-    np.testing.assert_allclose(few.weight, many.weight[: few.weight.size] / many.weight[: few.weight.size].sum())
-    assert (np.diff(many.weight) <= 0).all()
+    assert (expected[few.h, few.k, few.t] > 0).all()
 
 
 SMOOTH = [
