@@ -191,8 +191,11 @@ def _plain(value: float) -> float:
 
 
 def _atoms(dictionary: Dictionary, kept: Chosen) -> tuple[Atom, ...]:
+    weights: dict[tuple[int, int, int], float] = {}
+    for h, k, t, weight in zip(kept.h.tolist(), kept.k.tolist(), kept.t.tolist(), kept.weight.tolist(), strict=True):
+        weights[h, k, t] = weights.get((h, k, t), 0.0) + weight
     out = []
-    for h, k, t, weight in zip(kept.h, kept.k, kept.t, kept.weight, strict=True):
+    for (h, k, t), weight in sorted(weights.items(), key=lambda each: (-each[1], each[0])):
         noise, (form, parameters) = dictionary.noises[h], dictionary.shapes[k]
         out.append(
             Atom(

@@ -35,7 +35,7 @@ class _Dictionary(_Part):
     slopes: tuple[tuple[Number, Number, Weight], ...] = Field(min_length=1)
     noises: tuple[tuple[Number, Number, Number, Number, Weight], ...] = Field(min_length=1)
     arrivals: tuple[tuple[Number, Weight], ...] = Field(min_length=1)
-    temper: Annotated[float, Field(gt=0, le=1)]
+    temper: Annotated[float, Field(gt=0, le=4)]
     widening: tuple[tuple[Number, Annotated[float, Field(ge=1)]], ...] = ((0.0, 1.0),)
 
 

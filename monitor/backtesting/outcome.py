@@ -59,7 +59,7 @@ def outcome(trial: Trial, ask: Asked | None, taught: Dictionaries, timer: Callab
         rows = tuple(TargetAnswer(**_given(t)) for t in trial.targets)
         return Outcome(trial, _series(trial, stand, rows, timer() - start), np.zeros(0))
     laws, stand = _laws(trial, ask, taught)
-    q = laws.quantiles(PUBLISHED)
+    q = levels.held(laws.quantiles(PUBLISHED))
     # Newton's last digit may put two equal quantiles the wrong way round.
     published = np.maximum.accumulate(q[:, : len(levels.LEVELS)], axis=1)
     below, above = laws.tails(trial.observed, published)

@@ -287,6 +287,12 @@ def heaviest(log_weights: Array, most: int) -> tuple[Indices, Indices, Indices, 
     most = min(most, flat.shape[1])
     if most < flat.shape[1]:
         chosen = np.sort(np.argpartition(flat, -most, axis=1)[:, -most:], axis=1)
+        least = np.take_along_axis(flat, chosen, axis=1).min(axis=1, keepdims=True)
+        # Of equals at the edge the partition takes any; those that come first are the ones.
+        for b in np.flatnonzero((flat >= least).sum(axis=1) > most):
+            above = np.flatnonzero(flat[b] > least[b])
+            equal = np.flatnonzero(flat[b] == least[b])[: most - above.size]
+            chosen[b] = np.sort(np.concatenate([above, equal]))
     else:
         chosen = np.broadcast_to(np.arange(flat.shape[1]), (B, flat.shape[1]))
     values = np.take_along_axis(flat, chosen, axis=1)
@@ -295,3 +301,23 @@ def heaviest(log_weights: Array, most: int) -> tuple[Indices, Indices, Indices, 
     w = np.exp(values - values[:, :1])
     h, k, t = np.unravel_index(chosen, (H, K, T))
     return h, k, t, np.asarray(w / w.sum(axis=1, keepdims=True), dtype=float)
+
+
+def drawn(log_weights: Array, most: int) -> tuple[Indices, Indices, Indices, Array]:
+    """`most` atoms of each series that stand for all: indices h, k, t and weights summing to 1, each (B, M).
+
+    Systematic sampling at the middles of `most` equal steps of the cumulated weights (Madow 1949): a heavy atom is
+    drawn as often as its weight asks, and light ones together as often as theirs. The heaviest alone would leave out what few
+    believe, and so make every law too narrow. No randomness is in it.
+    """
+    B, H, K, T = log_weights.shape
+    flat = log_weights.reshape(B, -1)
+    if flat.shape[1] <= most:
+        return heaviest(log_weights, most)
+    w = np.exp(flat - flat.max(axis=1, keepdims=True))
+    reached = np.cumsum(w, axis=1)
+    reached /= reached[:, -1:]
+    steps = (np.arange(most) + 0.5) / most
+    chosen = np.stack([np.searchsorted(row, steps) for row in reached])
+    h, k, t = np.unravel_index(chosen, (H, K, T))
+    return h, k, t, np.full((B, most), 1 / most)

@@ -211,7 +211,8 @@ class Law:
         flat = np.atleast_1d(share).ravel()
         if not np.all((flat > 0) & (flat < 1)):
             raise ValueError("a quantile needs probabilities strictly between 0 and 1")
-        return self.seen.back(quantiles(self.weight, self.mean, self.scale, flat)).reshape(share.shape)
+        weight = self.weight / self.weight.sum()
+        return self.seen.back(quantiles(weight, self.mean, self.scale, flat)).reshape(share.shape)
 
     @property
     def median(self) -> float:
@@ -231,8 +232,9 @@ class Law:
     def rough(self, y: Array) -> Array:
         """P(Y <= y) inside the range, precise to 1e-15 absolutely and many times faster than `cdf`."""
         # Beyond a million widths nothing is left, and squares would overflow far beyond.
-        t = np.clip((self.seen.forward(y)[..., None] - self.mean) / self.scale, -1e6, 1e6)
-        return np.asarray(t_cdf(t) @ (self.weight / self.weight.sum()), dtype=float)
+        low = -np.inf if self.seen.lower is None else self.seen.lower
+        t = np.clip((self.seen.forward(np.maximum(y, low))[..., None] - self.mean) / self.scale, -1e6, 1e6)
+        return np.where(y < low, 0.0, t_cdf(t) @ (self.weight / self.weight.sum()))
 
     def _tail(self, y: Array, *, below: bool) -> Array:
         low = -np.inf if self.seen.lower is None else self.seen.lower

@@ -47,9 +47,9 @@ def part(v: View, keep: Indices, left: Indices) -> Split:
     """`v` cut in two, measured from the largest scale that is kept and in the unit of what is kept."""
     top = v.u[keep].max(axis=0)
     ctop = v.c[keep].max()
-    ratio = 1.0
-    if v.category.link == "free":
-        ratio = max(float(np.std(v.z[keep])), 1e-9)
+    # As `view` has it: a part that has not moved yet is measured by its level.
+    z = v.z[keep]
+    ratio = (float(np.std(z)) or abs(float(z[-1])) or 1.0) if v.category.link == "free" else 1.0
     seen = replace(
         v,
         u=v.u[keep] - top,

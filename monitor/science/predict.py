@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy.special import logsumexp
 
 from monitor.science.dictionary import Dictionary
-from monitor.science.fit import Group, Posterior, arrived, evidence, group, heaviest, log_prior, moments, posterior
+from monitor.science.fit import Group, Posterior, arrived, drawn, evidence, group, log_prior, moments, posterior
 from monitor.science.law import Law, tame
 from monitor.science.view import View
 
@@ -18,7 +18,7 @@ Array = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.intp]
 
 MOST_ATOMS = 64
-"""Atoms a law keeps; the rest have next to no weight."""
+"""Atoms that stand for all in a law."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Mixtures:
 
 @dataclass(frozen=True)
 class Chosen:
-    """Atoms of one series: indices into its dictionary and weights summing to 1, each (M,), heaviest first."""
+    """Atoms of one series: indices into its dictionary and weights summing to 1, each (M,)."""
 
     h: Indices
     k: Indices
@@ -53,9 +53,9 @@ class Chosen:
 
 
 def chosen(seen: View, dictionary: Dictionary, most: int = MOST_ATOMS) -> Chosen:
-    """The atoms that the rungs of `seen` leave standing."""
+    """Atoms that stand for what the rungs of `seen` leave of the dictionary."""
     p = posterior(group([seen], dictionary), np.zeros((0, dictionary.category.axes)))
-    h, k, t, weight = heaviest(log_prior(dictionary) + dictionary.temper * evidence(p, seen.better), most)
+    h, k, t, weight = drawn(log_prior(dictionary) + dictionary.temper * evidence(p, seen.better), most)
     return Chosen(h[0], k[0], t[0], weight[0])
 
 
@@ -98,7 +98,7 @@ def mixtures(g: Group, better: float, targets: Targets, most: int = MOST_ATOMS) 
         believed = evidence(p, better)
         believed *= d.temper
         believed += prior
-        h, k, t, weight = heaviest(believed, most)
+        h, k, t, weight = drawn(believed, most)
         parts.append(_mixed(p, replace(targets, variance=variance[at]), better, h, k, t, weight))
     if len(parts) == 1:
         return parts[0]
@@ -114,5 +114,5 @@ def _mixed(
     wide = (B, m, M * E)
     w = np.broadcast_to((weight[:, :, None] * np.array(d.arrival_weights)).reshape(B, 1, -1), wide)
     mean, scale = (np.moveaxis(x, 3, 1).reshape(wide) for x in (mean, np.sqrt(spread)))
-    mean, scale = tame(w, mean, scale * d.factor(targets.c)[:, None])
-    return Mixtures(w, mean, scale)
+    mean, scale = tame(w, mean, scale)
+    return Mixtures(w, mean, scale * d.factor(targets.c)[:, None])
