@@ -59,7 +59,7 @@ def examples(folder: Path) -> list[Path]:
     params = np.geomspace(1e7, 1e10, 9)
     with made_up.open("w", encoding="utf-8", newline="") as out:
         w = csv.writer(out)
-        w.writerow("family run params task metric kind direction lower value role".split())
+        w.writerow(["family", "run", "params", "task", "metric", "kind", "direction", "lower", "value", "role"])
         for i in range(20):
             floor, slope = rng.uniform(0.5, 2), rng.uniform(0.1, 0.5)
             value = (floor + 2 * (params / 1e7) ** -slope) * np.exp(0.01 * rng.standard_normal(params.size))

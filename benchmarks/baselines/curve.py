@@ -16,6 +16,8 @@ from monitor.science.levels import LEVELS
 
 DRAWS = 50
 """Resampled fits of each series."""
+AGAIN = 100
+"""Values that a resampled fit may ask for; it starts where the first one ended."""
 NOISE = 20
 """Residuals added to each of them."""
 
@@ -31,13 +33,15 @@ class Curve:
     starts: Sequence[Sequence[float]]
     logged: bool = False
 
-    def fit(self, u: Array, y: Array, starts: Sequence[Array]) -> Array | None:
-        """The best of the fits from `starts`; None where none of them ends anywhere."""
+    def fit(self, u: Array, y: Array, starts: Sequence[Array], most: int = 600) -> Array | None:
+        """The best of the fits from `starts`, of at most so many values; None where none of them ends anywhere."""
         best: tuple[float, Array] | None = None
         for start in starts:
             try:
                 with np.errstate(all="ignore"):
-                    found = least_squares(lambda p: self._residual(p, u, y), start, method="lm", max_nfev=400)
+                    found = least_squares(
+                        self._residual, start, method="lm", max_nfev=most, ftol=1e-6, xtol=1e-6, args=(u, y)
+                    )
             except ValueError:  # residuals left all bounds
                 continue
             if np.isfinite(found.cost) and (best is None or found.cost < best[0]):
@@ -67,7 +71,7 @@ def bootstrapped(a: Asked, curve: Curve, u: Array, to: Array, y: Array, back: Ca
     rest = (z - line) * np.sqrt(n / (n - q))
     drawn = []
     for _ in range(DRAWS):
-        again = curve.fit(u, line + rng.choice(rest, n), [found])
+        again = curve.fit(u, line + rng.choice(rest, n), [found], AGAIN)
         if again is not None:
             drawn.append(curve.at(again, to)[None] + rng.choice(rest, (NOISE, to.shape[0])))
     if not drawn:
