@@ -11,6 +11,7 @@ from scipy.special import stdtr
 from monitor.science.view import View
 
 Array = npt.NDArray[np.float64]
+Real = npt.NDArray[np.floating]
 
 DOF = 8.0
 """Degrees of freedom of every component: the tails of a normal law are too thin for extrapolations."""
@@ -125,7 +126,7 @@ def _inverted(w: Array, m: Array, s: Array, p: Array) -> Array:
     return np.asarray(inner + spread * out, dtype=float)
 
 
-def _sums(z: Array, w: Array, m: Array, inverse: Array) -> tuple[Array, Array, Array]:
+def _sums(z: Real, w: Real, m: Real, inverse: Real) -> tuple[Array, Array, Array]:
     """F - 1/2, density and its slope of mixtures (n, M) at z (n, q), each (n, q), in the precision of `z`."""
     t = z[:, :, None] - m[:, None]
     t *= inverse[:, None]
