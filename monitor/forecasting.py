@@ -9,16 +9,16 @@ import numpy as np
 import numpy.typing as npt
 
 from checkpoints_db.errors import FitFailed, TooFewPoints
-from checkpoints_db.records import Atom, Forecast, Metric, Point, Rung, Series, TrackRecord, digest_of
+from checkpoints_db.records import Atom, Forecast, Lens, Metric, Point, Rung, Series, TrackRecord, digest_of
 from monitor.prior import Prior, shipped
-from monitor.science.backtest import Record, backtest, calibration
+from monitor.science.backtest import Record, backtest, blended, calibration
 from monitor.science.dictionary import Category, Dictionary
 from monitor.science.discrepancy import Noise
-from monitor.science.law import Law
-from monitor.science.predict import Chosen, Targets, chosen, law_of
+from monitor.science.law import Blend
+from monitor.science.predict import Chosen, Targets, chosen, law_of, shares
 from monitor.science.scores import inside, skill
 from monitor.science.transforms import binomial_variance
-from monitor.science.view import Ladder, view
+from monitor.science.view import Ladder, view, views
 
 JUDGEMENT_VERSION = 2
 """Raised by any change after which the same data and policy could give another decision."""
@@ -67,23 +67,25 @@ def forecast(series: Series, prior: Prior | None = None) -> Forecast:
     than MIN_RUNGS distinct scales or they span less than MIN_NATS, FitFailed where no form gives finite numbers.
     """
     prior = shipped() if prior is None else prior
-    points = sorted(series.points, key=lambda p: p.x)
-    if any(max(abs(p.value), p.stderr or 0.0) > LARGEST for p in points):
+    ladder = sorted(series.points, key=lambda p: p.x)
+    if any(max(abs(p.value), p.stderr or 0.0) > LARGEST for p in ladder):
         raise FitFailed(series.id, f"a value or standard error beyond {LARGEST:g}; look for a broken evaluation")
-    x = np.array([p.x for p in points])
-    rungs = int((np.diff(np.log(x)) > 1e-6).sum()) + 1 if points else 0
-    span = math.log(x[-1] / x[0]) if points else 0.0
-    if rungs < MIN_RUNGS or span < MIN_NATS:
-        raise TooFewPoints(series.id, rungs, MIN_RUNGS, span, MIN_NATS)
+    if not _enough(ladder):
+        raise TooFewPoints(series.id, _extent(ladder)[0], MIN_RUNGS, _extent(ladder)[1], MIN_NATS)
+    telling = _telling(ladder, series.metric)
+    # What is left of a ladder below its take-off is too little to train on; the whole of it then has a law, which may
+    # see a break but never calls a result expected.
+    points = telling if _enough(telling) else ladder
     try:
         with np.errstate(over="raise", invalid="raise"):
-            seen = view(_ladder(points, series.metric))
-            dictionary = prior.of(seen.category)
-            kept = chosen(seen, dictionary)
-            history = backtest(seen, dictionary)
+            seen = views(_ladder(points, series.metric))
+            dictionaries = [prior.of(v.category) for v in seen]
+            believed = shares(seen, dictionaries)
+            atoms = tuple(_atoms(d, chosen(v, d)) for v, d in zip(seen, dictionaries, strict=True))
+            history = blended([backtest(v, d) for v, d in zip(seen, dictionaries, strict=True)], believed)
     except (np.linalg.LinAlgError, FloatingPointError) as broken:
         raise FitFailed(series.id, str(broken)) from broken
-    if not np.isfinite(kept.weight).all():
+    if not np.isfinite(believed).all():
         raise FitFailed(series.id, "the fits are not finite; look for absurd values or standard errors on the ladder")
     variance = [sampling_variance(series.metric, p.value, p.stderr, p.n) for p in points]
     known = [v for v in variance if v is not None]
@@ -99,20 +101,27 @@ def forecast(series: Series, prior: Prior | None = None) -> Forecast:
         rungs=tuple(p.run for p in points),
         x_first=points[0].x,
         x_last=points[-1].x,
-        last_value=float(seen.back(seen.z[-1:])[0]),
+        last_value=_last(points),
         room=_room(series.metric, np.array([p.value for p in points]), noise),
-        link=seen.category.link,
         ladder=tuple(
             Rung(scale=(p.x,), cost=p.x, value=_plain(p.value), variance=v)
             for p, v in zip(points, variance, strict=True)
         ),
-        atoms=_atoms(dictionary, kept),
-        arrivals=tuple(zip(dictionary.arrivals, dictionary.arrival_weights, strict=True)),
-        widening=dictionary.widening,
+        lenses=tuple(
+            Lens(
+                link=d.category.link,
+                dense=d.category.dense,
+                share=float(f"{w:.12g}"),
+                atoms=own,
+                arrivals=tuple(zip(d.arrivals, d.arrival_weights, strict=True)),
+                widening=d.widening,
+            )
+            for d, w, own in zip(dictionaries, believed, atoms, strict=True)
+        ),
         prior=prior.digest,
         target_variance=noise,
         calibration=calibration(history),
-        plateau=on_floor(points, series.metric),
+        plateau=_before_take_off(points, series.metric),
         track=_track(history),
         data_digest=data_digest(series),
         code_version=CODE_VERSION,
@@ -120,7 +129,7 @@ def forecast(series: Series, prior: Prior | None = None) -> Forecast:
     )
 
 
-def law_at(forecast: Forecast, x: float, variance: float | None = None) -> Law:
+def law_at(forecast: Forecast, x: float, variance: float | None = None) -> Blend:
     """The predictive law of the next result at scale `x` (> x_last, on the axis of the forecast).
 
     `variance` is the squared standard error of that result in units of the metric squared; None takes the ladder's
@@ -129,10 +138,51 @@ def law_at(forecast: Forecast, x: float, variance: float | None = None) -> Law:
     if not x > forecast.x_last:
         raise ValueError(f"series {forecast.series}: {x:g} is not beyond the last rung {forecast.x_last:g}")
     noise = forecast.target_variance if variance is None else variance
-    seen = view(_sealed_ladder(forecast))
+    ladder = _sealed_ladder(forecast)
     u = np.array([math.log(x / forecast.x_last)])
-    targets = Targets(u[:, None], u, np.array([[seen.noise_at(noise)]]))
-    return law_of(seen, *_sealed_atoms(forecast, seen.category), targets, forecast.calibration)[0]
+    parts = []
+    for lens in forecast.lenses:
+        seen = view(ladder, lens.link)
+        targets = Targets(u[:, None], u, np.array([[seen.noise_at(noise)]]))
+        own = law_of(seen, *_sealed_atoms(lens, seen.category), targets, forecast.calibration)
+        parts.append((lens.share, own[0]))
+    return Blend(tuple(parts), _mirror(forecast.metric))
+
+
+def _last(points: list[Point]) -> float:
+    # Replicates of the largest scale are one rung.
+    return float(np.mean([p.value for p in points if p.x >= points[-1].x * (1 - 1e-6)]))
+
+
+def _mirror(metric: Metric) -> float | None:
+    """The bound that a metric rises to, where that is its only one: its distance from there is a loss."""
+    return metric.upper if metric.sign > 0 and metric.lower is None else None
+
+
+def _extent(points: list[Point]) -> tuple[int, float]:
+    # Distinct scales, and the nats they span.
+    if not points:
+        return 0, 0.0
+    u = np.log(np.array([p.x for p in points]))
+    return int((np.diff(u) > 1e-6).sum()) + 1, float(u[-1] - u[0])
+
+
+def _enough(points: list[Point]) -> bool:
+    rungs, span = _extent(points)
+    return rungs >= MIN_RUNGS and span >= MIN_NATS
+
+
+def _telling(points: list[Point], metric: Metric) -> list[Point]:
+    """Without the smallest rungs that are still at chance and the largest that are saturated: they train nothing."""
+    first = next((i for i, p in enumerate(points) if not on_floor([p], metric)), len(points))
+    last = next((i for i, p in enumerate(reversed(points)) if not on_ceiling(p, metric)), len(points))
+    return points[first : len(points) - last]
+
+
+def _before_take_off(points: list[Point], metric: Metric) -> bool:
+    # Too few rungs have left the floor to say where the trend goes from there.
+    risen = _telling(points, metric)
+    return on_floor(points[:1], metric) and len(risen) < len(points) and not _enough(risen)
 
 
 def _plain(value: float) -> float:
@@ -169,29 +219,29 @@ def _sealed_ladder(forecast: Forecast) -> Ladder:
     )
 
 
-def _sealed_atoms(forecast: Forecast, category: Category) -> tuple[Dictionary, Chosen]:
-    noises = list(dict.fromkeys(Noise(a.wander, a.ratio, a.length, a.share) for a in forecast.atoms))
+def _sealed_atoms(lens: Lens, category: Category) -> tuple[Dictionary, Chosen]:
+    noises = list(dict.fromkeys(Noise(a.wander, a.ratio, a.length, a.share) for a in lens.atoms))
     # Shapes of one form stand together in a dictionary.
-    shapes = sorted({(a.form, a.parameters) for a in forecast.atoms})
-    slopes = sorted({a.slope for a in forecast.atoms})
+    shapes = sorted({(a.form, a.parameters) for a in lens.atoms})
+    slopes = sorted({a.slope for a in lens.atoms})
     one = (1.0,)
     dictionary = Dictionary(
         category=category,
         shapes=tuple(shapes),
         slopes=tuple(slopes),
         noises=tuple(noises),
-        arrivals=tuple(e for e, _ in forecast.arrivals),
+        arrivals=tuple(e for e, _ in lens.arrivals),
         shape_weights=one * len(shapes),
         slope_weights=one * len(slopes),
         noise_weights=one * len(noises),
-        arrival_weights=tuple(w for _, w in forecast.arrivals),
-        widening=forecast.widening,
+        arrival_weights=tuple(w for _, w in lens.arrivals),
+        widening=lens.widening,
     )
     return dictionary, Chosen(
-        np.array([noises.index(Noise(a.wander, a.ratio, a.length, a.share)) for a in forecast.atoms]),
-        np.array([shapes.index((a.form, a.parameters)) for a in forecast.atoms]),
-        np.array([slopes.index(a.slope) for a in forecast.atoms]),
-        np.array([a.weight for a in forecast.atoms]),
+        np.array([noises.index(Noise(a.wander, a.ratio, a.length, a.share)) for a in lens.atoms]),
+        np.array([shapes.index((a.form, a.parameters)) for a in lens.atoms]),
+        np.array([slopes.index(a.slope) for a in lens.atoms]),
+        np.array([a.weight for a in lens.atoms]),
     )
 
 
@@ -209,6 +259,16 @@ def sampling_variance(metric: Metric, value: float, stderr: float | None, n: int
         return float(binomial_variance(share, np.array(float(n)))) * width**2
     # A standard error of 0 without an item count says that somebody did not know it.
     return None if stderr is None or n is None else stderr**2
+
+
+def on_ceiling(point: Point, metric: Metric) -> bool:
+    """Whether a rung is within two standard errors of the best possible value of a metric with two bounds."""
+    if metric.lower is None or metric.upper is None or on_floor([point], metric):
+        return False
+    best = metric.upper if metric.sign > 0 else metric.lower
+    variance = sampling_variance(metric, point.value, point.stderr, point.n)
+    margin = RESOLVED * (metric.upper - metric.lower) if variance is None else 2 * math.sqrt(variance)
+    return abs(best - point.value) <= margin
 
 
 def on_floor(points: list[Point], metric: Metric) -> bool:
@@ -239,15 +299,15 @@ def _ladder(points: list[Point], metric: Metric) -> Ladder:
 
 
 def _arrays(x: list[float], y: list[float], variance: list[float | None], metric: Metric) -> Ladder:
-    cost = np.array(x)
+    cost, value, mirror = np.array(x), np.array(y), _mirror(metric)
     return Ladder(
         scale=cost[:, None],
         cost=cost,
-        value=np.array(y),
+        value=value if mirror is None else mirror - value,
         noise=np.array([np.nan if v is None else v for v in variance]),
-        lower=metric.lower,
-        upper=metric.upper,
-        falls=metric.sign < 0,
+        lower=metric.lower if mirror is None else 0.0,
+        upper=metric.upper if mirror is None else None,
+        falls=metric.sign < 0 or mirror is not None,
     )
 
 

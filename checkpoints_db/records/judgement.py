@@ -46,6 +46,21 @@ class Atom(Record):
     weight: Share
 
 
+class Lens(Record):
+    """What the rungs say through one link."""
+
+    link: Link
+    dense: bool = False
+    share: Share
+    """How far this link is believed."""
+    atoms: tuple[Atom, ...]
+    """Heaviest first; weights sum to 1."""
+    arrivals: tuple[tuple[float, float], ...]
+    """(part of a predicted change that arrives, its weight)."""
+    widening: tuple[tuple[float, float], ...] = ((0.0, 1.0),)
+    """(nats beyond the ladder from which it holds, factor on every scale), learnt from past misses of many series."""
+
+
 class TrackRecord(Record):
     """How forecasts of this series did on its own history (rolling origin: hide the largest rungs, forecast, score)."""
 
@@ -75,14 +90,9 @@ class Forecast(Record):
     """Value at the largest rung: what persistence would answer."""
     room: Positive
     """The full range of the metric, or its room for improvement: what a break is measured against."""
-    link: Link
     ladder: tuple[Rung, ...]
-    atoms: tuple[Atom, ...]
-    """Heaviest first; weights sum to 1."""
-    arrivals: tuple[tuple[float, float], ...]
-    """(part of a predicted change that arrives, its weight)."""
-    widening: tuple[tuple[float, float], ...] = ((0.0, 1.0),)
-    """(nats beyond the ladder from which it holds, factor on every scale), learnt from past misses of many series."""
+    lenses: tuple[Lens, ...]
+    """One a link; their shares sum to 1."""
     prior: str
     """Digest of the dictionary before this series was seen."""
     target_variance: Annotated[float, Field(ge=0)] = 0.0

@@ -27,6 +27,7 @@ def backtest(
     prior: Prior,
     *,
     seed: int = 0,
+    digest: str = "",
     strength: float = STRENGTH,
     progress: Progress | None = None,
     timer: Callable[[], float] = time.perf_counter,
@@ -34,7 +35,8 @@ def backtest(
     """Forecast every target row of `tables` from the training rows of its table, and score what came.
 
     Each table is a suite of its own: its training rows move the `prior`, held by `strength` ladders. The engine draws
-    nothing at random; `seed` is only recorded. Raises EvidenceError where a table cannot be read.
+    nothing at random: `seed` and `digest` (of the prior) are only recorded. Raises EvidenceError where a table cannot
+    be read.
     """
     start = timer()
     names = [path.name for path in tables]
@@ -48,7 +50,7 @@ def backtest(
         seed=seed,
         code_version=version("holdpoint"),
         series=tuple(o.answer for o in done),
-        summary=Summary(rows=tuple(summary.rows(done)), seconds=round(timer() - start, 3)),
+        summary=Summary(rows=tuple(summary.rows(done)), prior=digest, seconds=round(timer() - start, 3)),
     )
 
 

@@ -72,6 +72,8 @@ class Summary(Record):
     """The table that the command prints."""
 
     rows: tuple[SummaryRow, ...]
+    prior: str
+    """Digest of what was believed beforehand; empty where nothing was."""
     seconds: float
     """All of it: reading, teaching, forecasting."""
 

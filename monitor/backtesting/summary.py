@@ -48,7 +48,11 @@ def _inside(t: TargetAnswer, low: str, high: str) -> bool:
 def _ncrps(o: Outcome, crps: Sequence[float | None]) -> float | None:
     told = [c for c in crps if c is not None]
     sd = float(np.std(np.concatenate([o.trial.value, o.trial.observed])))
-    return float(np.mean(told)) / sd if told and sd > 0 else None
+    if not told or sd <= 0:
+        return None
+    with np.errstate(over="ignore"):
+        ratio = float(np.mean(told) / sd)
+    return ratio if np.isfinite(ratio) else None  # an absurd ladder must not be the mean of its table
 
 
 def _each(own: Sequence[Outcome], what: Callable[[TargetAnswer], bool]) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,6 +57,16 @@ def backtest(seen: View, dictionary: Dictionary) -> Record:
         miss.append(abs(float(cut.seen.back(np.array([middle]))[0] - observed)))
         stay.append(abs(float(last - observed)))
     return Record(np.array(pits), np.array(miss), np.array(stay))
+
+
+def blended(records: Sequence[Record], shares: Array) -> Record:
+    """The record of a blend of links that share their origins: its PIT is the mean of theirs, weighted by `shares`."""
+    first = records[0]
+    return Record(
+        np.asarray(sum(w * r.pit for w, r in zip(shares, records, strict=True)), dtype=float),
+        np.asarray(sum(w * r.miss for w, r in zip(shares, records, strict=True)), dtype=float),
+        first.miss_persistence,
+    )
 
 
 def calibration(record: Record) -> float:

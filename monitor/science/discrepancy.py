@@ -30,7 +30,7 @@ def matern(distance: Array, length: float) -> Array:
     Reference: Rasmussen & Williams 2006, eq. 4.17.
 
     >>> matern(np.array([0.0, 1.0]), 1.0).round(6)
-    array([1.      , 0.483336])
+    array([1.      , 0.483358])
     """
     q = np.sqrt(3.0) * distance / length
     return np.asarray((1 + q) * np.exp(-q), dtype=float)

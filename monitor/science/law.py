@@ -233,3 +233,63 @@ class Law:
         t = (z - self.mean) / self.scale
         share = stdtr(DOF, t if below else -t)
         return np.asarray(share @ (self.weight / self.weight.sum()), dtype=float)
+
+
+@dataclass(frozen=True)
+class Blend:
+    """Laws of one result through several links, each with its share; the shares sum to 1.
+
+    `mirror`: the laws are of mirror - Y; a log-likelihood is read as the loss that it is.
+    """
+
+    parts: tuple[tuple[float, Law], ...]
+    mirror: float | None = None
+
+    def cdf(self, y: npt.ArrayLike) -> Array:
+        """P(Y <= y), shape of `y`."""
+        return self._tail(np.asarray(y, dtype=float), below=True)
+
+    def sf(self, y: npt.ArrayLike) -> Array:
+        """P(Y >= y), shape of `y`."""
+        return self._tail(np.asarray(y, dtype=float), below=False)
+
+    def quantile(self, p: npt.ArrayLike) -> Array:
+        """The value that a result stays below with probability `p` (0 < p < 1), shape of `p`."""
+        share = np.asarray(p, dtype=float)
+        asked = share if self.mirror is None else 1 - share
+        ends = np.stack([np.asarray(law.quantile(asked)) for _, law in self.parts])
+        low, high = ends.min(axis=0), ends.max(axis=0)
+        if len(self.parts) > 1:
+            # Between the smallest and the largest quantile of the parts, where their common tail crosses p.
+            for _ in range(HALVINGS):
+                middle = 0.5 * (low + high)
+                upper = asked > 0.5
+                over = np.where(
+                    upper, self._sum(middle, below=False) <= 1 - asked, self._sum(middle, below=True) >= asked
+                )
+                low, high = np.where(over, low, middle), np.where(over, middle, high)
+        found = high if self.mirror is None else self.mirror - high
+        return np.asarray(found, dtype=float)
+
+    @property
+    def median(self) -> float:
+        """The 50 % quantile."""
+        return float(self.quantile(0.5))
+
+    def sample(self, rng: np.random.Generator, n: int) -> Array:
+        """`n` draws of a result, shape (n,)."""
+        which = rng.choice(len(self.parts), size=n, p=[share for share, _ in self.parts])
+        drawn = np.stack([law.sample(rng, n) for _, law in self.parts])[which, np.arange(n)]
+        return drawn if self.mirror is None else np.asarray(self.mirror - drawn, dtype=float)
+
+    def _tail(self, y: Array, *, below: bool) -> Array:
+        if self.mirror is None:
+            return self._sum(y, below=below)
+        return self._sum(self.mirror - y, below=not below)
+
+    def _sum(self, y: Array, *, below: bool) -> Array:
+        parts = [share * (law.cdf(y) if below else law.sf(y)) for share, law in self.parts]
+        return np.asarray(np.sum(parts, axis=0), dtype=float)
+
+
+HALVINGS = 60

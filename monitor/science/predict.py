@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import logsumexp
 
 from monitor.science.dictionary import Dictionary
 from monitor.science.fit import Group, Posterior, arrived, evidence, group, heaviest, log_prior, moments, posterior
@@ -55,6 +57,16 @@ def chosen(seen: View, dictionary: Dictionary, most: int = MOST_ATOMS) -> Chosen
     p = posterior(group([seen], dictionary), np.zeros((0, dictionary.category.axes)))
     h, k, t, weight = heaviest(log_prior(dictionary) + dictionary.temper * evidence(p, seen.better), most)
     return Chosen(h[0], k[0], t[0], weight[0])
+
+
+def shares(seen: Sequence[View], dictionaries: Sequence[Dictionary]) -> Array:
+    """How much each link of one ladder is believed after its rungs, (links,): tempered evidence, equal beforehand."""
+    believed = []
+    for v, d in zip(seen, dictionaries, strict=True):
+        p = posterior(group([v], d), np.zeros((0, d.category.axes)))
+        within = float(logsumexp(log_prior(d) + evidence(p, v.better))) + 0.5 * float(np.log(p.level_precision[0]))
+        believed.append(min(d.temper for d in dictionaries) * (within + v.log_slope))
+    return np.asarray(np.exp(np.array(believed) - logsumexp(believed)), dtype=float)
 
 
 def law_of(seen: View, dictionary: Dictionary, atoms: Chosen, targets: Targets, widening: float = 1.0) -> list[Law]:

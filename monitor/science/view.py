@@ -102,6 +102,13 @@ class View:
         """Sign of a slope that means improvement, in z."""
         return -1.0 if self.falls else 1.0
 
+    @property
+    def log_slope(self) -> float:
+        """Sum over the rungs of log |dz / dy|: turns a density of z into one of metric values."""
+        if self.category.link == "log":
+            return -float(self.z.sum())
+        return -self.z.size * float(np.log(self._metric_step()))
+
     def noise_at(self, variance: float) -> float:
         """Sampling variance in z of a result with squared standard error `variance`, near the last rung."""
         return variance / self._metric_step() ** 2
@@ -126,20 +133,32 @@ def _width(lower: float | None, upper: float | None) -> float:
 
 
 def link_of(ladder: Ladder) -> Link:
-    """log for what falls towards a bound that it never touches, score between two bounds, else free.
-
-    A log-likelihood rises towards 0 and stays free: seen as the log of a distance, memorising a fact would look like a
-    fall without end.
-    """
+    """log for what falls towards a bound that it never touches, score between two bounds, else free."""
     if ladder.falls and ladder.lower is not None and bool((ladder.value > ladder.lower).all()):
         return "log"
     return "score" if ladder.lower is not None and ladder.upper is not None else "free"
 
 
-def view(ladder: Ladder) -> View:
-    """The ladder through its link: sorted by cost, rungs of equal scale averaged, long curves binned."""
+def views(ladder: Ladder) -> list[View]:
+    """The ladder through every link that may be right: a short ladder of losses through the log and as it is.
+
+    A loss that falls like a power of scale is straight in logs; the loss of a fact that is being learnt by heart falls
+    to 0 like a line, and its log without end. Which it is, the rungs have to say.
+    """
+    first = view(ladder)
+    if first.category != Category("log", 1, dense=False):
+        return [first]
+    return [first, view(ladder, "free")]
+
+
+def view(ladder: Ladder, link: Link | None = None) -> View:
+    """The ladder through its link: sorted by cost, rungs of equal scale averaged, long curves binned.
+
+    Raises ValueError, naming the field, for a ladder that is empty or holds what is no number.
+    """
+    _check(ladder)
     ladder = _binned(ladder) if ladder.scale.shape[1] == 1 else _sorted(ladder)
-    link = link_of(ladder)
+    link = link or link_of(ladder)
     z = _link(ladder.value, link, ladder.lower, ladder.upper)
     known = bool(np.isfinite(ladder.noise).any())
     noise = np.where(np.isfinite(ladder.noise), ladder.noise, np.nanmean(ladder.noise) if known else 0.0)
@@ -162,6 +181,17 @@ def view(ladder: Ladder) -> View:
         upper=ladder.upper,
         falls=ladder.falls,
     )
+
+
+def _check(ladder: Ladder) -> None:
+    if not ladder.n:
+        raise ValueError("a ladder with no rungs")
+    for name in ("scale", "cost", "value"):
+        numbers = getattr(ladder, name)
+        if not np.isfinite(numbers).all() or (name != "value" and not (numbers > 0).all()):
+            raise ValueError(f"{name} of a ladder must be finite{'' if name == 'value' else ' and above 0'}: {numbers}")
+    if np.isinf(ladder.noise).any() or (ladder.noise < 0).any():
+        raise ValueError(f"noise of a ladder must be finite and at least 0, or NaN where unknown: {ladder.noise}")
 
 
 def _sorted(ladder: Ladder) -> Ladder:

@@ -65,8 +65,9 @@ def _row(sealed: Sealed) -> tuple[object, ...]:
 def _forms(forecast: Forecast) -> list[tuple[str, float]]:
     """What the weights of the atoms come to, form by form, the heaviest first."""
     total: dict[str, float] = {}
-    for atom in forecast.atoms:
-        total[atom.form] = total.get(atom.form, 0.0) + atom.weight
+    for lens in forecast.lenses:
+        for atom in lens.atoms:
+            total[atom.form] = total.get(atom.form, 0.0) + lens.share * atom.weight
     return sorted(total.items(), key=lambda each: (-each[1], each[0]))
 
 
@@ -125,7 +126,7 @@ def show(
     if not json:
         parts = (f"{form} {weight:.0%}" for form, weight in _forms(forecast)[:4])
         shell.say(
-            f"forms ({forecast.link}): {', '.join(parts)}; learnt from {', '.join(forecast.rungs)}; "
+            f"forms: {', '.join(parts)}; learnt from {', '.join(forecast.rungs)}; "
             f"data {forecast.data_digest[:12]}, prior {forecast.prior[:12]}; ledger row {sealed.seq}; "
             f"inside 80 % on its history: {probability(forecast.track.inside_80)}"
         )

@@ -1,6 +1,9 @@
 """`joint_power`: q = (exp(-a n) + r exp(-b d)) / (1 + r), falling; the reducible loss as a sum over two axes.
 
 Reference: Hoffmann et al. 2022, eq. 2: L = E + A N^-a + B D^-b; r = B / A at the corner of the ladder.
+
+>>> FORM.basis(u := np.array([[0.0, 0.0], [1.0, 0.0]]), np.array([[0.5, 0.5, 1.0]]), u).round(6)
+array([[-1.      , -0.803265]])
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ sigmoid), in one step.
 
 >>> u = np.array([[0.0, 0.0], [-1.0, -1.0]])
 >>> float(FORM.basis(u, np.array([[0.3, 0.3, 1.0, 0.2, 0.3]]), u)[0, 0].round(6))
-0.660757
+0.660756
 """
 
 from __future__ import annotations

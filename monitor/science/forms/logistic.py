@@ -3,7 +3,7 @@
 m in spans of the ladder, s in nats. Reference: Ruan et al. 2024 (sigmoids of capability); Caballero et al. 2023.
 
 >>> FORM.basis(u := np.array([[-1.0], [0.0]]), np.array([[-0.5, 1.0]]), u).round(6)
-array([[0.5     , 0.731059]])
+array([[0.377541, 0.622459]])
 """
 
 from __future__ import annotations
