@@ -183,7 +183,10 @@ def chart(title: str, found: dict[str, Scores]) -> alt.Chart:
     ]
     base = alt.Chart(alt.Data(values=rows)).encode(y=alt.Y("method:N", sort=None, title=None))
     ours_first = alt.condition(alt.datum.method == OURS, alt.value("#1f6f8b"), alt.value("#b8b8b8"))
-    error = base.mark_bar().encode(x=alt.X("nCRPS:Q", title="nCRPS (less is better)"), color=ours_first)
+    error = base.mark_bar().encode(
+        x=alt.X("nCRPS:Q", title="nCRPS (less is better; cut at 2)", scale=alt.Scale(domain=[0, 2], clamp=True)),
+        color=ours_first,
+    )
     held = base.mark_point(filled=True, size=60).encode(
         x=alt.X("cover 80:Q", title="held by 80 % intervals", scale=alt.Scale(domain=[0, 1])), color=ours_first
     )

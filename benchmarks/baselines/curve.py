@@ -18,6 +18,9 @@ DRAWS = 50
 """Resampled fits of each series."""
 AGAIN = 100
 """Values that a resampled fit may ask for; it starts where the first one ended."""
+REACH = 10.0
+"""A fit that ends farther from its ladder than this many of its ranges has diverged and is dropped: as a person would,
+and in favour of the baseline."""
 NOISE = 20
 """Residuals added to each of them."""
 
@@ -64,20 +67,25 @@ def bootstrapped(a: Asked, curve: Curve, u: Array, to: Array, y: Array, back: Ca
     starts = [np.array(s, dtype=float) for s in curve.starts]
     n, q = y.size, starts[0].size
     z = np.log(np.maximum(y, 1e-12)) if curve.logged else y
+    near = REACH * (float(np.ptp(z)) or 1.0)
+
+    def sane(p: Array) -> bool:
+        return bool((np.abs(curve.at(p, to) - z[-1]) <= near).all())
+
     found = curve.fit(u, z, starts) if n > q else None
-    if found is None:
+    if found is None or not sane(found):
         return a.flat()
     line = curve.at(found, u)
     rest = (z - line) * np.sqrt(n / (n - q))
     drawn = []
     for _ in range(DRAWS):
         again = curve.fit(u, line + rng.choice(rest, n), [found], AGAIN)
-        if again is not None:
+        if again is not None and sane(again):
             drawn.append(curve.at(again, to)[None] + rng.choice(rest, (NOISE, to.shape[0])))
     if not drawn:
         return a.flat()
-    z = np.concatenate(drawn)
-    values = back(np.exp(np.clip(z, -700, 700)) if curve.logged else z)
+    ahead = np.concatenate(drawn)
+    values = back(np.exp(np.clip(ahead, -700, 700)) if curve.logged else ahead)
     out = np.quantile(values, LEVELS, axis=0).T
     return a.inside(out) if np.isfinite(out).all() else a.flat()
 

@@ -133,7 +133,7 @@ def posterior(g: Group, U: Array) -> Posterior:
     C[..., np.arange(n), np.arange(n)] += shares[:, None] * variance[:, None] + wander2[..., None] / g.count
     inverse, logdet = _inverse_roots(C)
     design = np.concatenate([np.ones((1, n)), phi]).T  # (n, 1 + K)
-    F = inverse @ design  # (b, H, n, 1 + K)
+    F = (inverse.reshape(-1, n) @ design).reshape(*inverse.shape[:3], -1)  # (b, H, n, 1 + K)
     kw = inverse @ k
     one, own = F[..., 0], F[..., 1:]
     y, told = _whitened(inverse, np.concatenate([F, kw], axis=-1), z)
@@ -144,7 +144,7 @@ def posterior(g: Group, U: Array) -> Posterior:
         level_precision=1 / s0**2,
         ones=(one**2).sum(axis=2),
         cross=np.matmul(one[:, :, None], own)[:, :, 0],
-        own=(own**2).sum(axis=2),
+        own=np.einsum("bhnk,bhnk->bhk", own, own),
         one_z=told[..., 0],
         own_z=told[..., 1 : 1 + K],
         z_z=(y**2).sum(axis=2) + logdet,
@@ -178,7 +178,7 @@ def _inverse_roots(C: Array) -> tuple[Array, Array]:
         out[j, j] = 1 / L[j, j]
         out[j, :j] = -np.einsum("jn,jin->in", L[j, :j], out[:j, :j]) * out[j, j]
     logdet = -2 * np.log(np.diagonal(out, axis1=0, axis2=1)).sum(axis=1)
-    return np.moveaxis(out, 2, 0).reshape(C.shape), logdet.reshape(b, H)
+    return np.ascontiguousarray(np.moveaxis(out, 2, 0)).reshape(C.shape), logdet.reshape(b, H)
 
 
 def _covariances(g: Group, U: Array, prior: Array) -> tuple[Array, Array]:
@@ -299,6 +299,10 @@ def log_prior(d: Dictionary) -> Array:
     return np.asarray(h[:, None, None] + k[None, :, None] + t[None, None], dtype=float)
 
 
+NEAR = 1e-10
+"""Log weights closer than this times the distance of their places are the same: the earlier atom is kept."""
+
+
 def heaviest(log_weights: Array, most: int) -> tuple[Indices, Indices, Indices, Array]:
     """The `most` heaviest atoms of each series: indices h, k, t and weights summing to 1, each (B, M), heaviest first.
 
@@ -308,7 +312,8 @@ def heaviest(log_weights: Array, most: int) -> tuple[Indices, Indices, Indices, 
     flat = log_weights.reshape(B, -1)
     most = min(most, flat.shape[1])
     if most < flat.shape[1]:
-        chosen = np.sort(np.argpartition(flat, -most, axis=1)[:, -most:], axis=1)
+        ranked = flat - NEAR * np.arange(flat.shape[1])
+        chosen = np.sort(np.argpartition(ranked, -most, axis=1)[:, -most:], axis=1)
     else:
         chosen = np.broadcast_to(np.arange(flat.shape[1]), (B, flat.shape[1]))
     values = np.take_along_axis(flat, chosen, axis=1)
