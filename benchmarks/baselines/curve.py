@@ -67,10 +67,11 @@ def bootstrapped(a: Asked, curve: Curve, u: Array, to: Array, y: Array, back: Ca
     starts = [np.array(s, dtype=float) for s in curve.starts]
     n, q = y.size, starts[0].size
     z = np.log(np.maximum(y, 1e-12)) if curve.logged else y
-    near = REACH * (float(np.ptp(z)) or 1.0)
+    near = REACH * (float(np.ptp(y)) or 1.0)
 
     def sane(p: Array) -> bool:
-        return bool((np.abs(curve.at(p, to) - z[-1]) <= near).all())
+        with np.errstate(all="ignore"):
+            return bool((np.abs(curve.formula(p, to) - y[-1]) <= near).all())
 
     found = curve.fit(u, z, starts) if n > q else None
     if found is None or not sane(found):
