@@ -24,7 +24,7 @@ SLOPES = tuple(product((0.0, 0.0015, 0.005, 0.015, 0.05, 0.15, 0.5), (0.0, 1.0))
 ARRIVALS = (0.0, 0.35, 0.7, 1.0, 1.4, 2.0)
 """Which part of a predicted change arrives; 0 is persistence. Misses grow with the change and seldom turn it round."""
 
-TEMPER = 0.5
+TEMPER = 0.75
 """Power of the evidence before anything is learnt."""
 
 SHARES = (0.2, 0.45, 1.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +12,8 @@ from scipy.special import stdtr
 from monitor.science.view import View
 
 Array = npt.NDArray[np.float64]
-Real = npt.NDArray[np.floating]
+Some = npt.NDArray[np.floating[Any]]
+"""In single or in double precision."""
 
 DOF = 8.0
 """Degrees of freedom of every component: the tails of a normal law are too thin for extrapolations."""
@@ -127,7 +129,7 @@ def _inverted(w: Array, m: Array, s: Array, p: Array) -> Array:
     return np.asarray(inner + spread * out, dtype=float)
 
 
-def _sums(z: Real, w: Real, m: Real, inverse: Real) -> tuple[Array, Array, Array]:
+def _sums(z: Some, w: Some, m: Some, inverse: Some) -> tuple[Array, Array, Array]:
     """F - 1/2, density and its slope of mixtures (n, M) at z (n, q), each (n, q), in the precision of `z`."""
     t = z[:, :, None] - m[:, None]
     t *= inverse[:, None]
@@ -227,6 +229,12 @@ class Law:
         t = (z - self.mean) / self.scale
         return float(np.log((self.weight / self.scale * t_density(t)).sum() / self.weight.sum()))
 
+    def rough(self, y: Array) -> Array:
+        """P(Y <= y) inside the range, precise to 1e-15 absolutely and many times faster than `cdf`."""
+        # Beyond a million widths nothing is left, and squares would overflow far beyond.
+        t = np.clip((self.seen.forward(y)[..., None] - self.mean) / self.scale, -1e6, 1e6)
+        return np.asarray(t_cdf(t) @ (self.weight / self.weight.sum()), dtype=float)
+
     def _tail(self, y: Array, *, below: bool) -> Array:
         low = -np.inf if self.seen.lower is None else self.seen.lower
         high = np.inf if self.seen.upper is None else self.seen.upper
@@ -264,10 +272,7 @@ class Blend:
             # Between the smallest and the largest quantile of the parts, where their common tail crosses p.
             for _ in range(HALVINGS):
                 middle = 0.5 * (low + high)
-                upper = asked > 0.5
-                over = np.where(
-                    upper, self._sum(middle, below=False) <= 1 - asked, self._sum(middle, below=True) >= asked
-                )
+                over = sum(w * law.rough(middle) for w, law in self.parts) >= asked
                 low, high = np.where(over, low, middle), np.where(over, middle, high)
         found = high if self.mirror is None else self.mirror - high
         return np.asarray(found, dtype=float)
@@ -293,4 +298,4 @@ class Blend:
         return np.asarray(np.sum(parts, axis=0), dtype=float)
 
 
-HALVINGS = 60
+HALVINGS = 50

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.stats import t as student
 
-from monitor.science.law import DOF, FARTHEST, WIDEST, Law, quantiles, t_cdf, t_density, tame
+from monitor.science.law import DOF, FARTHEST, WIDEST, Blend, Law, quantiles, t_cdf, t_density, tame
 from monitor.science.view import Ladder, View, view
 
 BOUNDS = {"log": (0.0, None, True), "score": (0.0, 1.0, False), "free": (None, None, False)}
@@ -121,9 +121,7 @@ def test_a_result_at_the_bound_is_not_infinitely_surprising() -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(parts=mixtures, a=st.floats(-0.5, 1.5), b=st.floats(-0.5, 1.5), link=st.sampled_from(["log", "score", "free"]))
-def test_tails_are_monotone_and_cover(
-    parts: list[tuple[float, float, float]], a: float, b: float, link: str
-) -> None:
+def test_tails_are_monotone_and_cover(parts: list[tuple[float, float, float]], a: float, b: float, link: str) -> None:
     own, (low, high) = of(link, parts), sorted((a, b))
     assert float(own.cdf(low)) <= float(own.cdf(high)) + 1e-15
     assert float(own.sf(high)) <= float(own.sf(low)) + 1e-15
@@ -182,14 +180,10 @@ def test_one_wild_component_is_held() -> None:
 
 
 def test_honest_disagreement_is_no_outlier() -> None:
-    """Half say this, half say that: both stay, however sure each is of itself."""
-    weight, mean, scale = np.array([0.5, 0.45, 0.05]), np.array([0.0, 1.0, 1.2]), np.full(3, 1e-3)
-    # The middle is 0; half of the belief lies within 0 of it and the typical width is that of one component.
-    held, _ = tame(np.array([0.45, 0.5, 0.05]), mean, scale)
-    np.testing.assert_array_less(np.abs(held - np.clip(mean, 1 - FARTHEST, 1 + FARTHEST)).min(), 1e-12)
-    kept, _ = tame(np.array([0.4, 0.2, 0.4]), np.array([0.0, 0.5, 1.0]), scale)
-    np.testing.assert_array_equal(kept, [0.0, 0.5, 1.0])
-    assert weight.sum() == pytest.approx(1.0)
+    """Beliefs that lie apart are all kept, however sure each is of itself."""
+    mean, scale = np.array([0.0, 0.5, 1.0]), np.full(3, 1e-3)
+    kept, _ = tame(np.array([0.4, 0.2, 0.4]), mean, scale)
+    np.testing.assert_array_equal(kept, mean)
 
 
 @settings(max_examples=60, deadline=None)
@@ -202,3 +196,53 @@ def test_what_is_tamed_once_is_tame(parts: list[tuple[float, float, float]]) -> 
     assert (np.diff(held[order]) >= 0).all()
     assert (narrowed <= scale).all()
     assert (narrowed > 0).all()
+
+
+def blend(mirror: float | None = None) -> Blend:
+    """A loss read through the log and as it is; with a mirror, the score that it is the distance of from there."""
+    return Blend(((0.3, law("log", (1.0, -0.7, 0.1))), (0.7, law("free", (1.0, 4.0, 0.5)))), mirror)
+
+
+def test_a_blend_is_the_weighted_sum_of_its_parts() -> None:
+    own, y = blend(), np.array([0.3, 0.45, 0.5, 0.6])
+    for tail in ("cdf", "sf"):
+        parts = [share * getattr(part, tail)(y) for share, part in own.parts]
+        np.testing.assert_allclose(getattr(own, tail)(y), parts[0] + parts[1], rtol=1e-14)
+
+
+@pytest.mark.parametrize("mirror", [None, 0.0, 2.5])
+@pytest.mark.parametrize("p", [0.01, 0.3, 0.5, 0.9, 0.99])
+def test_quantiles_of_a_blend_undo_its_tails(mirror: float | None, p: float) -> None:
+    own = blend(mirror)
+    y = own.quantile(p)
+    assert float(own.cdf(y)) == pytest.approx(p, rel=1e-6)
+    assert float(own.sf(y)) == pytest.approx(1 - p, rel=1e-6)
+
+
+@pytest.mark.parametrize("p", [0.02, 0.1, 0.3, 0.5])
+def test_a_part_without_a_bound_may_reach_beyond_that_of_another(p: float) -> None:
+    """A sixth of this lies below 0, where the logarithm has nothing to say."""
+    own = Blend(((0.5, law("log", (1.0, -0.7, 0.1))), (0.5, law("free", (1.0, 1.0, 2.0)))))
+    assert float(own.cdf(own.quantile(p))) == pytest.approx(p, rel=1e-6)
+
+
+def test_a_mirrored_blend_is_turned() -> None:
+    plain, turned, y = blend(), blend(2.5), np.array([0.3, 0.5, 0.6])
+    np.testing.assert_allclose(turned.cdf(2.5 - y), plain.sf(y), rtol=1e-12)
+    np.testing.assert_allclose(
+        turned.quantile(np.array([0.1, 0.9])), 2.5 - plain.quantile(np.array([0.9, 0.1])), rtol=1e-9
+    )
+    assert turned.median == pytest.approx(2.5 - plain.median, rel=1e-12)
+
+
+def test_draws_of_a_blend_follow_it() -> None:
+    own = blend(1.0)
+    draws = own.sample(np.random.default_rng(3), 20_000)
+    for p in (0.05, 0.5, 0.95):
+        assert np.mean(draws <= float(own.quantile(p))) == pytest.approx(p, abs=4 * np.sqrt(p * (1 - p) / 20_000))
+
+
+def test_one_link_blended_is_its_law() -> None:
+    one = law("score", (1.0, 0.4, 0.1))
+    p = np.array([0.01, 0.5, 0.99])
+    np.testing.assert_array_equal(Blend(((1.0, one),)).quantile(p), one.quantile(p))
