@@ -59,7 +59,7 @@ def examples(folder: Path) -> list[Path]:
     params = np.geomspace(1e7, 1e10, 9)
     with made_up.open("w", encoding="utf-8", newline="") as out:
         w = csv.writer(out)
-        w.writerow("family run params task metric kind direction lower value role".split())
+        w.writerow(["family", "run", "params", "task", "metric", "kind", "direction", "lower", "value", "role"])
         for i in range(20):
             floor, slope = rng.uniform(0.5, 2), rng.uniform(0.1, 0.5)
             value = (floor + 2 * (params / 1e7) ** -slope) * np.exp(0.01 * rng.standard_normal(params.size))
@@ -176,14 +176,18 @@ def printed(title: str, found: dict[str, Scores]) -> None:
         print(f"{method:<12}" + "".join(f"{cell:>14}" for cell in cells))
 
 
-def chart(title: str, found: dict[str, Scores]) -> alt.Chart:
+def chart(title: str, found: dict[str, Scores]) -> alt.HConcatChart:
     """Error of every method, and how much of what came its 80 % intervals held."""
     rows = [
         {"method": m, "nCRPS": s.get("nCRPS"), "cover 80": s["cover 80"]} for m, s in found.items() if "cover 80" in s
     ]
     base = alt.Chart(alt.Data(values=rows)).encode(y=alt.Y("method:N", sort=None, title=None))
     ours_first = alt.condition(alt.datum.method == OURS, alt.value("#1f6f8b"), alt.value("#b8b8b8"))
-    error = base.mark_bar().encode(x=alt.X("nCRPS:Q", title="nCRPS (less is better)"), color=ours_first)
+    top = min(2.0, 1.05 * max(s.get("nCRPS", 0.0) for s in found.values()))
+    error = base.mark_bar().encode(
+        x=alt.X("nCRPS:Q", title="nCRPS (less is better; cut at 2)", scale=alt.Scale(domain=[0, top], clamp=True)),
+        color=ours_first,
+    )
     held = base.mark_point(filled=True, size=60).encode(
         x=alt.X("cover 80:Q", title="held by 80 % intervals", scale=alt.Scale(domain=[0, 1])), color=ours_first
     )

@@ -26,12 +26,14 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import curve_fit
 from scipy.special import stdtr
 
+from monitor import prior
 from monitor.science.dictionary import Dictionary, full
 from monitor.science.fit import Group, evidence, group, heaviest, log_prior, moments, posterior
 from monitor.science.law import DOF, quantiles, tame
@@ -41,6 +43,7 @@ from monitor.science.suite import laws
 from monitor.science.view import Ladder, View, view
 
 Array = npt.NDArray[np.float64]
+Method = Literal["trf", "lm"]
 
 RUNGS = 10
 LEVELS = np.array([0.005, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975, 0.995])
@@ -48,6 +51,8 @@ ATOMS = 32
 SIZES = {"noise": 8, "shape": 20, "slope": 5, "arrival": 3}
 """How much of each part a shipped dictionary keeps."""
 BOOTSTRAPS = 200
+SHIPPED = 256
+"""Series that the shipped prior is timed on."""
 LOOPED = 4
 """Series that the curve_fit loop is timed on; it is linear in series."""
 ROUNDS = 5
@@ -99,13 +104,13 @@ def power_law(x: Array, a: float, b: float, c: float) -> Array:
     return np.asarray(a + b * x ** (-c), dtype=float)
 
 
-def bootstrapped(ladder: Ladder, rng: np.random.Generator, method: str, warm: bool) -> Array:
+def bootstrapped(ladder: Ladder, rng: np.random.Generator, method: Method, warm: bool) -> Array:
     """What is usually done: one fit, and as many again to resampled residuals -> quantiles.
 
     `warm`: the resampled fits start where the first one ended, instead of where it began.
     """
     x, y = ladder.cost / ladder.cost.min(), ladder.value
-    options = {"bounds": ([0, 0, 0], [np.inf] * 3)} if method == "trf" else {}
+    options: dict[str, Any] = {"bounds": ([0, 0, 0], [np.inf] * 3)} if method == "trf" else {}
 
     def fit(values: Array, start: Array) -> Array:
         try:
@@ -124,7 +129,7 @@ def bootstrapped(ladder: Ladder, rng: np.random.Generator, method: str, warm: bo
     return np.asarray(np.quantile(np.array(drawn), LEVELS), dtype=float)
 
 
-def slow(rng: np.random.Generator, method: str, warm: bool) -> float:
+def slow(rng: np.random.Generator, method: Method, warm: bool) -> float:
     """Seconds a series of the curve_fit loop."""
     some = ladders(rng, LOOPED)
     with warnings.catch_warnings():
@@ -196,7 +201,8 @@ def measure(series: int) -> dict[str, float]:
     """All figures."""
     rng = np.random.default_rng(0)
     dictionary = shipped(rng)
-    found: dict[str, float] = {part: len(getattr(dictionary, f"{part}s")) for part in SIZES} | {"atoms a law": ATOMS}
+    found: dict[str, float] = {part: len(getattr(dictionary, f"{part}s")) for part in SIZES}
+    found["atoms a law"] = ATOMS
     views = [view(each) for each in ladders(rng, series)]
     some = views[: min(4096, series)]
     parts = [slice(i, i + CHUNK) for i in range(0, len(some), CHUNK)]
@@ -204,7 +210,11 @@ def measure(series: int) -> dict[str, float]:
     found["laws with 11 quantiles a second and core"] = 1 / fast
     own = [view(each) for each in ladders(rng, CHUNK, noisy=True)]
     found["  each with standard errors of its own"] = CHUNK / best(lambda: answer(own, dictionary, slice(0, CHUNK)))
-    loops = {"bounded": ("trf", False), "bounded, warm starts": ("trf", True), "unbounded": ("lm", False)}
+    loops: dict[str, tuple[Method, bool]] = {
+        "bounded": ("trf", False),
+        "bounded, warm starts": ("trf", True),
+        "unbounded": ("lm", False),
+    }
     for name, (method, warm) in loops.items():
         seconds = slow(rng, method, warm)
         found[f"curve_fit x {BOOTSTRAPS}, {name}: a second and core"] = 1 / seconds
@@ -212,6 +222,15 @@ def measure(series: int) -> dict[str, float]:
     target = ahead(1)
     alone = best(lambda: [each.quantile(LEVELS) for each in laws(views[0], dictionary, target)], 50)
     found["one series alone, law and quantiles, ms"] = 1e3 * alone
+    wide = prior.shipped().of(views[0].category)
+    some = views[:SHIPPED]
+    full_law = mixtures(group(some, wide), some[0].better, ahead(len(some)))
+    made = best(lambda: mixtures(group(some, wide), some[0].better, ahead(len(some))), 2)
+    inverted = best(lambda: quantiles(full_law.weight, full_law.mean, full_law.scale, LEVELS), 2)
+    found["shipped prior, components a law"] = full_law.mean.shape[-1]
+    found["  laws with 11 quantiles a second and core"] = len(some) / (made + inverted)
+    alone = best(lambda: [each.quantile(LEVELS) for each in laws(views[0], wide, target)], 20)
+    found["  one series alone, law and quantiles, ms"] = 1e3 * alone
     for stage in stages(views, dictionary):
         found[f"  {stage.name}, microseconds a series"] = stage.microseconds
     for threads in (1, 2):

@@ -34,7 +34,7 @@ class Asked:
     @property
     def axes(self) -> int:
         """1, or 2 for parameters and tokens."""
-        return self.scale.shape[1]
+        return int(self.scale.shape[1])
 
     @property
     def z(self) -> Array:

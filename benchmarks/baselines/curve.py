@@ -16,6 +16,11 @@ from monitor.science.levels import LEVELS
 
 DRAWS = 50
 """Resampled fits of each series."""
+AGAIN = 100
+"""Values that a resampled fit may ask for; it starts where the first one ended."""
+REACH = 10.0
+"""A fit that ends farther from its ladder than this many of its ranges has diverged and is dropped: as a person would,
+and in favour of the baseline."""
 NOISE = 20
 """Residuals added to each of them."""
 
@@ -31,13 +36,15 @@ class Curve:
     starts: Sequence[Sequence[float]]
     logged: bool = False
 
-    def fit(self, u: Array, y: Array, starts: Sequence[Array]) -> Array | None:
-        """The best of the fits from `starts`; None where none of them ends anywhere."""
+    def fit(self, u: Array, y: Array, starts: Sequence[Array], most: int = 600) -> Array | None:
+        """The best of the fits from `starts`, of at most so many values; None where none of them ends anywhere."""
         best: tuple[float, Array] | None = None
         for start in starts:
             try:
                 with np.errstate(all="ignore"):
-                    found = least_squares(lambda p: self._residual(p, u, y), start, method="lm", max_nfev=400)
+                    found = least_squares(
+                        self._residual, start, method="lm", max_nfev=most, ftol=1e-6, xtol=1e-6, args=(u, y)
+                    )
             except ValueError:  # residuals left all bounds
                 continue
             if np.isfinite(found.cost) and (best is None or found.cost < best[0]):
@@ -60,20 +67,26 @@ def bootstrapped(a: Asked, curve: Curve, u: Array, to: Array, y: Array, back: Ca
     starts = [np.array(s, dtype=float) for s in curve.starts]
     n, q = y.size, starts[0].size
     z = np.log(np.maximum(y, 1e-12)) if curve.logged else y
+    near = REACH * (float(np.ptp(y)) or 1.0)
+
+    def sane(p: Array) -> bool:
+        with np.errstate(all="ignore"):
+            return bool((np.abs(curve.formula(p, to) - y[-1]) <= near).all())
+
     found = curve.fit(u, z, starts) if n > q else None
-    if found is None:
+    if found is None or not sane(found):
         return a.flat()
     line = curve.at(found, u)
     rest = (z - line) * np.sqrt(n / (n - q))
     drawn = []
     for _ in range(DRAWS):
-        again = curve.fit(u, line + rng.choice(rest, n), [found])
-        if again is not None:
+        again = curve.fit(u, line + rng.choice(rest, n), [found], AGAIN)
+        if again is not None and sane(again):
             drawn.append(curve.at(again, to)[None] + rng.choice(rest, (NOISE, to.shape[0])))
     if not drawn:
         return a.flat()
-    z = np.concatenate(drawn)
-    values = back(np.exp(np.clip(z, -700, 700)) if curve.logged else z)
+    ahead = np.concatenate(drawn)
+    values = back(np.exp(np.clip(ahead, -700, 700)) if curve.logged else ahead)
     out = np.quantile(values, LEVELS, axis=0).T
     return a.inside(out) if np.isfinite(out).all() else a.flat()
 

@@ -1,4 +1,7 @@
-"""M3: e = b (1/x + g)^c + e_inf. Reference: Alabdulmohsin, Neyshabur & Zhai 2022, section 3. Fitted to log e where e > 0."""
+"""M3: e = b (1/x + g)^c + e_inf. Reference: Alabdulmohsin, Neyshabur & Zhai 2022, section 3.
+
+Fitted to log e where e > 0.
+"""
 
 from __future__ import annotations
 

@@ -131,14 +131,12 @@ def posterior(g: Group, U: Array) -> Posterior:
     C, k = _covariances(g, U, prior)
     shares = np.array([noise.share for noise in noises])
     C[..., np.arange(n), np.arange(n)] += shares[:, None] * variance[:, None] + wander2[..., None] / g.count
-    root = np.linalg.cholesky(C)
-    inverse = np.linalg.inv(root)
+    inverse, logdet = _inverse_roots(C)
     design = np.concatenate([np.ones((1, n)), phi]).T  # (n, 1 + K)
-    F = inverse @ design  # (b, H, n, 1 + K)
+    F = (inverse.reshape(-1, n) @ design).reshape(*inverse.shape[:3], -1)  # (b, H, n, 1 + K)
     kw = inverse @ k
     one, own = F[..., 0], F[..., 1:]
     y, told = _whitened(inverse, np.concatenate([F, kw], axis=-1), z)
-    logdet = 2 * np.log(np.diagonal(root, axis1=2, axis2=3)).sum(axis=2)
     K = phi.shape[0]
     return Posterior(
         group=g,
@@ -146,7 +144,7 @@ def posterior(g: Group, U: Array) -> Posterior:
         level_precision=1 / s0**2,
         ones=(one**2).sum(axis=2),
         cross=np.matmul(one[:, :, None], own)[:, :, 0],
-        own=(own**2).sum(axis=2),
+        own=np.einsum("bhnk,bhnk->bhk", own, own),
         one_z=told[..., 0],
         own_z=told[..., 1 : 1 + K],
         z_z=(y**2).sum(axis=2) + logdet,
@@ -157,6 +155,30 @@ def posterior(g: Group, U: Array) -> Posterior:
         far_variance=(prior + wander2)[..., None] - (kw**2).sum(axis=2),
         change=far - phi[:, near],
     )
+
+
+MANY = 256
+"""Small matrices from which on all are factorised side by side: LAPACK takes microseconds to begin with each."""
+
+
+def _inverse_roots(C: Array) -> tuple[Array, Array]:
+    """L^-1 of C = L L' (b, H, n, n), and log|C| (b, H). Raises LinAlgError where one is not positive definite."""
+    b, H, n, _ = C.shape
+    if b * H < MANY:
+        root = np.linalg.cholesky(C)
+        return np.linalg.inv(root), 2 * np.log(np.diagonal(root, axis1=2, axis2=3)).sum(axis=2)
+    # Column by column, the matrices along the last axis.
+    L = np.moveaxis(C.reshape(-1, n, n), 0, 2).copy()
+    out = np.zeros_like(L)
+    for j in range(n):
+        L[j:, j] -= np.einsum("ijn,jn->in", L[j:, :j], L[j, :j])
+        if not (L[j, j] > 0).all():
+            raise np.linalg.LinAlgError("Matrix is not positive definite")
+        L[j:, j] /= np.sqrt(L[j, j])
+        out[j, j] = 1 / L[j, j]
+        out[j, :j] = -np.einsum("jn,jin->in", L[j, :j], out[:j, :j]) * out[j, j]
+    logdet = -2 * np.log(np.diagonal(out, axis1=0, axis2=1)).sum(axis=1)
+    return np.ascontiguousarray(np.moveaxis(out, 2, 0)).reshape(C.shape), logdet.reshape(b, H)
 
 
 def _covariances(g: Group, U: Array, prior: Array) -> tuple[Array, Array]:
@@ -277,6 +299,10 @@ def log_prior(d: Dictionary) -> Array:
     return np.asarray(h[:, None, None] + k[None, :, None] + t[None, None], dtype=float)
 
 
+NEAR = 1e-10
+"""Log weights closer than this times the distance of their places are the same: the earlier atom is kept."""
+
+
 def heaviest(log_weights: Array, most: int) -> tuple[Indices, Indices, Indices, Array]:
     """The `most` heaviest atoms of each series: indices h, k, t and weights summing to 1, each (B, M), heaviest first.
 
@@ -286,13 +312,8 @@ def heaviest(log_weights: Array, most: int) -> tuple[Indices, Indices, Indices, 
     flat = log_weights.reshape(B, -1)
     most = min(most, flat.shape[1])
     if most < flat.shape[1]:
-        chosen = np.sort(np.argpartition(flat, -most, axis=1)[:, -most:], axis=1)
-        least = np.take_along_axis(flat, chosen, axis=1).min(axis=1, keepdims=True)
-        # Of equals at the edge the partition takes any; those that come first are the ones.
-        for b in np.flatnonzero((flat >= least).sum(axis=1) > most):
-            above = np.flatnonzero(flat[b] > least[b])
-            equal = np.flatnonzero(flat[b] == least[b])[: most - above.size]
-            chosen[b] = np.sort(np.concatenate([above, equal]))
+        ranked = flat - NEAR * np.arange(flat.shape[1])
+        chosen = np.sort(np.argpartition(ranked, -most, axis=1)[:, -most:], axis=1)
     else:
         chosen = np.broadcast_to(np.arange(flat.shape[1]), (B, flat.shape[1]))
     values = np.take_along_axis(flat, chosen, axis=1)
@@ -307,8 +328,8 @@ def drawn(log_weights: Array, most: int) -> tuple[Indices, Indices, Indices, Arr
     """`most` atoms of each series that stand for all: indices h, k, t and weights summing to 1, each (B, M).
 
     Systematic sampling at the middles of `most` equal steps of the cumulated weights (Madow 1949): a heavy atom is
-    drawn as often as its weight asks, and light ones together as often as theirs. The heaviest alone would leave out what few
-    believe, and so make every law too narrow. No randomness is in it.
+    drawn as often as its weight asks, and light ones together as often as theirs. The heaviest alone would leave out
+    what few believe, and so make every law too narrow. No randomness is in it.
     """
     B, H, K, T = log_weights.shape
     flat = log_weights.reshape(B, -1)

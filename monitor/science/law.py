@@ -101,6 +101,7 @@ CACHED = 1 << 17
 
 
 def _inverted(w: Array, m: Array, s: Array, p: Array) -> Array:
+    w = w / w.sum(axis=1, keepdims=True)  # files carry weights to six digits
     # In units of the mixture's own spread about its mean, so that single precision is enough to start with.
     inner = (w * m).sum(axis=1, keepdims=True)
     spread = np.sqrt((w * (s**2 + (m - inner) ** 2)).sum(axis=1, keepdims=True)) + 1e-300

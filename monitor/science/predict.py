@@ -78,7 +78,7 @@ def law_of(seen: View, dictionary: Dictionary, atoms: Chosen, targets: Targets, 
     ]
 
 
-CACHED = 1 << 20
+CACHED = 1 << 19
 """Numbers of one temporary array: longer batches of series are taken in parts that stay near the core."""
 
 
