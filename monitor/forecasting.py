@@ -9,14 +9,18 @@ import numpy as np
 import numpy.typing as npt
 
 from checkpoints_db.errors import FitFailed, TooFewPoints
-from checkpoints_db.records import Fit, Forecast, Metric, Point, Series, TrackRecord, digest_of
-from monitor.science.backtest import Fitted, learn
-from monitor.science.fit import Ladder, ladder
-from monitor.science.predict import Component, Mixture, predict
+from checkpoints_db.records import Atom, Forecast, Lens, Metric, Point, Rung, Series, TrackRecord, digest_of
+from monitor.prior import Prior, shipped
+from monitor.science.backtest import Record, backtest, blended, calibration
+from monitor.science.dictionary import Category, Dictionary
+from monitor.science.discrepancy import Noise
+from monitor.science.law import Blend
+from monitor.science.predict import Chosen, Targets, chosen, law_of, shares
 from monitor.science.scores import inside, skill
-from monitor.science.transforms import binomial_variance, unstated_noise
+from monitor.science.transforms import binomial_variance
+from monitor.science.view import Ladder, view, views
 
-JUDGEMENT_VERSION = 1
+JUDGEMENT_VERSION = 2
 """Raised by any change after which the same data and policy could give another decision."""
 
 CODE_VERSION = version("holdpoint")
@@ -27,10 +31,6 @@ MIN_RUNGS = 4
 
 MIN_NATS = 1.0
 """Smallest span of the ladder, log(x_last / x_first): below a factor of e, noise and trend cannot be told apart."""
-
-KAPPA_THRESHOLDED = 0.3
-KAPPA_LOSS = 0.2
-"""Expected relative error of a predicted change (leave-out-sizes fits on public ladders: scores .3-1, losses .1-.2)."""
 
 LARGEST = 1e100
 """No metric is larger; squares of what is would overflow."""
@@ -53,8 +53,6 @@ RESOLVED = 0.01
 """Share of the range taken as two standard errors where a result states neither standard error nor item count."""
 
 Array = npt.NDArray[np.float64]
-Law = Mixture
-"""The predictive law: quantile, cdf (P(Y <= y)), sf (P(Y >= y)) and median, in units of the metric."""
 
 
 def data_digest(series: Series) -> str:
@@ -62,28 +60,36 @@ def data_digest(series: Series) -> str:
     return digest_of([p.body() for p in sorted(series.points, key=lambda p: p.x)])
 
 
-def forecast(series: Series) -> Forecast:
+def forecast(series: Series, prior: Prior | None = None) -> Forecast:
     """The predictive distribution of the next result of `series` at any scale beyond its last rung; deterministic.
 
-    Raises TooFewPoints where there are fewer than MIN_RUNGS distinct scales or they span less than MIN_NATS, FitFailed
-    where no form gives finite numbers.
+    `prior` is what is believed of any series (the shipped one by default). Raises TooFewPoints where there are fewer
+    than MIN_RUNGS distinct scales or they span less than MIN_NATS, FitFailed where no form gives finite numbers.
     """
-    points = sorted(series.points, key=lambda p: p.x)
-    if any(max(abs(p.value), p.stderr or 0.0) > LARGEST for p in points):
+    prior = shipped() if prior is None else prior
+    ladder = sorted(series.points, key=lambda p: p.x)
+    if any(max(abs(p.value), p.stderr or 0.0) > LARGEST for p in ladder):
         raise FitFailed(series.id, f"a value or standard error beyond {LARGEST:g}; look for a broken evaluation")
-    rungs = _ladder(points, series.metric)
-    span = -float(rungs.u[0]) if rungs.n else 0.0
-    if rungs.n < MIN_RUNGS or span < MIN_NATS:
-        raise TooFewPoints(series.id, rungs.n, MIN_RUNGS, span, MIN_NATS)
+    if not _enough(ladder):
+        raise TooFewPoints(series.id, _extent(ladder)[0], MIN_RUNGS, _extent(ladder)[1], MIN_NATS)
+    telling = _telling(ladder, series.metric)
+    # What is left of a ladder below its take-off is too little to train on; the whole of it then has a law, which may
+    # see a break but never calls a result expected.
+    points = telling if _enough(telling) else ladder
     try:
         with np.errstate(over="raise", invalid="raise"):
-            fitted = learn(rungs, KAPPA_THRESHOLDED if _bounded(series.metric) else KAPPA_LOSS)
+            seen = views(_ladder(points, series.metric))
+            dictionaries = [prior.of(v.category) for v in seen]
+            believed = shares(seen, dictionaries)
+            atoms = tuple(_atoms(d, chosen(v, d)) for v, d in zip(seen, dictionaries, strict=True))
+            history = blended([backtest(v, d) for v, d in zip(seen, dictionaries, strict=True)], believed)
     except (np.linalg.LinAlgError, FloatingPointError) as broken:
         raise FitFailed(series.id, str(broken)) from broken
-    if not _finite(fitted):
+    if not np.isfinite(believed).all():
         raise FitFailed(series.id, "the fits are not finite; look for absurd values or standard errors on the ladder")
-    last = float(rungs.y[-1])
-    noise = float(np.median(rungs.noise))
+    variance = [sampling_variance(series.metric, p.value, p.stderr, p.n) for p in points]
+    known = [v for v in variance if v is not None]
+    noise = float(np.median(known)) if known else 0.0
     return Forecast(
         series=series.id,
         family=series.family,
@@ -95,20 +101,35 @@ def forecast(series: Series) -> Forecast:
         rungs=tuple(p.run for p in points),
         x_first=points[0].x,
         x_last=points[-1].x,
-        last_value=last,
-        room=_room(series.metric, rungs, noise),
-        fits=tuple(_fit(c) for c in fitted.components),
+        last_value=_last(points),
+        room=_room(series.metric, np.array([p.value for p in points]), noise),
+        ladder=tuple(
+            Rung(scale=(p.x,), cost=p.x, value=_plain(p.value), variance=v)
+            for p, v in zip(points, variance, strict=True)
+        ),
+        lenses=tuple(
+            Lens(
+                link=d.category.link,
+                dense=d.category.dense,
+                share=float(f"{w:.12g}"),
+                atoms=own,
+                arrivals=tuple(zip(d.arrivals, d.arrival_weights, strict=True)),
+                widening=d.widening,
+            )
+            for d, w, own in zip(dictionaries, believed, atoms, strict=True)
+        ),
+        prior=prior.digest,
         target_variance=noise,
-        calibration=fitted.calibration,
-        plateau=on_floor(points, series.metric),
-        track=_track(fitted),
+        calibration=calibration(history),
+        plateau=_before_take_off(points, series.metric),
+        track=_track(history),
         data_digest=data_digest(series),
         code_version=CODE_VERSION,
         judgement_version=JUDGEMENT_VERSION,
     )
 
 
-def law_at(forecast: Forecast, x: float, variance: float | None = None) -> Law:
+def law_at(forecast: Forecast, x: float, variance: float | None = None) -> Blend:
     """The predictive law of the next result at scale `x` (> x_last, on the axis of the forecast).
 
     `variance` is the squared standard error of that result in units of the metric squared; None takes the ladder's
@@ -117,9 +138,114 @@ def law_at(forecast: Forecast, x: float, variance: float | None = None) -> Law:
     if not x > forecast.x_last:
         raise ValueError(f"series {forecast.series}: {x:g} is not beyond the last rung {forecast.x_last:g}")
     noise = forecast.target_variance if variance is None else variance
-    parts = [Component(**fit.model_dump()) for fit in forecast.fits]
-    u = math.log(x / forecast.x_last)
-    return predict(parts, u, noise, forecast.metric.lower, forecast.metric.upper, forecast.calibration)
+    ladder = _sealed_ladder(forecast)
+    u = np.array([math.log(x / forecast.x_last)])
+    parts = []
+    for lens in forecast.lenses:
+        seen = view(ladder, lens.link)
+        targets = Targets(u[:, None], u, np.array([[seen.noise_at(noise)]]))
+        own = law_of(seen, *_sealed_atoms(lens, seen.category), targets, forecast.calibration)
+        parts.append((lens.share, own[0]))
+    return Blend(tuple(parts), _mirror(forecast.metric))
+
+
+def _last(points: list[Point]) -> float:
+    # Replicates of the largest scale are one rung.
+    return float(np.mean([p.value for p in points if p.x >= points[-1].x * (1 - 1e-6)]))
+
+
+def _mirror(metric: Metric) -> float | None:
+    """The bound that a metric rises to, where that is its only one: its distance from there is a loss."""
+    return metric.upper if metric.sign > 0 and metric.lower is None else None
+
+
+def _extent(points: list[Point]) -> tuple[int, float]:
+    # Distinct scales, and the nats they span.
+    if not points:
+        return 0, 0.0
+    u = np.log(np.array([p.x for p in points]))
+    return int((np.diff(u) > 1e-6).sum()) + 1, float(u[-1] - u[0])
+
+
+def _enough(points: list[Point]) -> bool:
+    rungs, span = _extent(points)
+    return rungs >= MIN_RUNGS and span >= MIN_NATS
+
+
+def _telling(points: list[Point], metric: Metric) -> list[Point]:
+    """Without the smallest rungs that are still at chance and the largest that are saturated: they train nothing."""
+    first = next((i for i, p in enumerate(points) if not on_floor([p], metric)), len(points))
+    last = next((i for i, p in enumerate(reversed(points)) if not on_ceiling(p, metric)), len(points))
+    return points[first : len(points) - last]
+
+
+def _before_take_off(points: list[Point], metric: Metric) -> bool:
+    # Too few rungs have left the floor to say where the trend goes from there.
+    risen = _telling(points, metric)
+    return on_floor(points[:1], metric) and len(risen) < len(points) and not _enough(risen)
+
+
+def _plain(value: float) -> float:
+    # Nobody measures 1e-200; a logarithm would take it for a trend.
+    return 0.0 if abs(value) < SMALLEST else value
+
+
+def _atoms(dictionary: Dictionary, kept: Chosen) -> tuple[Atom, ...]:
+    weights: dict[tuple[int, int, int], float] = {}
+    for h, k, t, weight in zip(kept.h.tolist(), kept.k.tolist(), kept.t.tolist(), kept.weight.tolist(), strict=True):
+        weights[h, k, t] = weights.get((h, k, t), 0.0) + weight
+    out = []
+    for (h, k, t), weight in sorted(weights.items(), key=lambda each: (-each[1], each[0])):
+        noise, (form, parameters) = dictionary.noises[h], dictionary.shapes[k]
+        out.append(
+            Atom(
+                form=form,
+                parameters=parameters,
+                slope=dictionary.slopes[t],
+                wander=noise.wander,
+                ratio=noise.ratio,
+                length=noise.length,
+                share=noise.share,
+                # Twelve digits: the last ones depend on the machine, and digests must not.
+                weight=float(f"{weight:.12g}"),
+            )
+        )
+    return tuple(out)
+
+
+def _sealed_ladder(forecast: Forecast) -> Ladder:
+    return _arrays(
+        [r.cost for r in forecast.ladder],
+        [r.value for r in forecast.ladder],
+        [r.variance for r in forecast.ladder],
+        forecast.metric,
+    )
+
+
+def _sealed_atoms(lens: Lens, category: Category) -> tuple[Dictionary, Chosen]:
+    noises = list(dict.fromkeys(Noise(a.wander, a.ratio, a.length, a.share) for a in lens.atoms))
+    # Shapes of one form stand together in a dictionary.
+    shapes = sorted({(a.form, a.parameters) for a in lens.atoms})
+    slopes = sorted({a.slope for a in lens.atoms})
+    one = (1.0,)
+    dictionary = Dictionary(
+        category=category,
+        shapes=tuple(shapes),
+        slopes=tuple(slopes),
+        noises=tuple(noises),
+        arrivals=tuple(e for e, _ in lens.arrivals),
+        shape_weights=one * len(shapes),
+        slope_weights=one * len(slopes),
+        noise_weights=one * len(noises),
+        arrival_weights=tuple(w for _, w in lens.arrivals),
+        widening=lens.widening,
+    )
+    return dictionary, Chosen(
+        np.array([noises.index(Noise(a.wander, a.ratio, a.length, a.share)) for a in lens.atoms]),
+        np.array([shapes.index((a.form, a.parameters)) for a in lens.atoms]),
+        np.array([slopes.index(a.slope) for a in lens.atoms]),
+        np.array([a.weight for a in lens.atoms]),
+    )
 
 
 def sampling_variance(metric: Metric, value: float, stderr: float | None, n: int | None) -> float | None:
@@ -136,6 +262,16 @@ def sampling_variance(metric: Metric, value: float, stderr: float | None, n: int
         return float(binomial_variance(share, np.array(float(n)))) * width**2
     # A standard error of 0 without an item count says that somebody did not know it.
     return None if stderr is None or n is None else stderr**2
+
+
+def on_ceiling(point: Point, metric: Metric) -> bool:
+    """Whether a rung is within two standard errors of the best possible value of a metric with two bounds."""
+    if metric.lower is None or metric.upper is None or on_floor([point], metric):
+        return False
+    best = metric.upper if metric.sign > 0 else metric.lower
+    variance = sampling_variance(metric, point.value, point.stderr, point.n)
+    margin = RESOLVED * (metric.upper - metric.lower) if variance is None else 2 * math.sqrt(variance)
+    return abs(best - point.value) <= margin
 
 
 def on_floor(points: list[Point], metric: Metric) -> bool:
@@ -156,26 +292,31 @@ def on_floor(points: list[Point], metric: Metric) -> bool:
     return True
 
 
-def _bounded(metric: Metric) -> bool:
-    return metric.lower is not None and metric.upper is not None
-
-
 def _ladder(points: list[Point], metric: Metric) -> Ladder:
-    x = np.array([p.x for p in points])
-    y = np.array([p.value for p in points])
-    # Nobody measures 1e-200; its square underflows, and a logarithm would take it for a trend.
-    y = np.where(np.abs(y) < SMALLEST, 0.0, y)
-    known = [sampling_variance(metric, p.value, p.stderr, p.n) for p in points]
-    least = unstated_noise(y, metric.lower, metric.upper)
-    noise = np.array([least if v is None else v for v in known])
-    if not points:
-        return Ladder(x, y, noise, metric.lower, metric.upper)
-    return ladder(x, y, noise, metric.lower, metric.upper)
+    return _arrays(
+        [p.x for p in points],
+        [_plain(p.value) for p in points],
+        [sampling_variance(metric, p.value, p.stderr, p.n) for p in points],
+        metric,
+    )
 
 
-def _room(metric: Metric, rungs: Ladder, noise: float) -> float:
-    least = max(2 * math.sqrt(noise), 1e-9 * (1 + float(np.abs(rungs.y).max())))
-    span = float(np.ptp(rungs.y))
+def _arrays(x: list[float], y: list[float], variance: list[float | None], metric: Metric) -> Ladder:
+    cost, value, mirror = np.array(x), np.array(y), _mirror(metric)
+    return Ladder(
+        scale=cost[:, None],
+        cost=cost,
+        value=value if mirror is None else mirror - value,
+        noise=np.array([np.nan if v is None else v for v in variance]),
+        lower=metric.lower if mirror is None else 0.0,
+        upper=metric.upper if mirror is None else None,
+        falls=metric.sign < 0 or mirror is not None,
+    )
+
+
+def _room(metric: Metric, y: Array, noise: float) -> float:
+    least = max(2 * math.sqrt(noise), 1e-9 * (1 + float(np.abs(y).max())))
+    span = float(np.ptp(y))
     if metric.lower is not None and metric.upper is not None:
         width = metric.upper - metric.lower
         return min(max(EXPLORED * span, LEAST_ROOM * width), width)
@@ -183,30 +324,12 @@ def _room(metric: Metric, rungs: Ladder, noise: float) -> float:
     if best is None:
         return max(span, least)
     # Half-bounded metrics have no full range. From the worst rung to the best possible value is what stands for it,
-    # but a
-    # perplexity that began at 165 and is 3 now has not 162 left to gain.
-    gap = np.abs(best - rungs.y)
+    # but a perplexity that began at 165 and is 3 now has not 162 left to gain.
+    gap = np.abs(best - y)
     return max(min(float(gap.max()), NEAR * float(gap[-1])), least)
 
 
-def _fit(c: Component) -> Fit:
-    return Fit(
-        form=c.form,
-        link=c.link,
-        weight=min(c.weight, 1.0),
-        exponent=c.exponent,
-        coefficients=c.coefficients,
-        covariance=c.covariance,
-        variance=c.variance,
-        dof=c.dof,
-        kappa=c.kappa,
-        drift=c.drift,
-        reach=c.reach,
-    )
-
-
-def _track(fitted: Fitted) -> TrackRecord:
-    record = fitted.record
+def _track(record: Record) -> TrackRecord:
     if not record.pit.size:
         return TrackRecord(forecasts=0)
     return TrackRecord(
@@ -215,12 +338,3 @@ def _track(fitted: Fitted) -> TrackRecord:
         inside_95=inside(record.pit, 0.95),
         skill=skill(record.miss, record.miss_persistence),
     )
-
-
-def _finite(fitted: Fitted) -> bool:
-    numbers = [
-        n
-        for c in fitted.components
-        for n in (*c.coefficients, *(v for row in c.covariance for v in row), c.weight, c.variance, c.drift)
-    ]
-    return bool(numbers) and bool(np.isfinite([*numbers, fitted.calibration]).all())

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from checkpoints_db.records import Forecast, Metric, Outcome, Result, Sealed, Verdict, Why
-from monitor.forecasting import JUDGEMENT_VERSION, Law, law_at, sampling_variance
+from monitor.forecasting import JUDGEMENT_VERSION, law_at, sampling_variance
+from monitor.science.law import Blend
 from policies.schema import Judging
 
 _UNSEEN: dict[Why, str] = {
@@ -99,7 +100,7 @@ def _judged(sealed: Sealed, result: Result, judging: Judging, x: float) -> Verdi
     )
 
 
-def _read(law: Law, metric: Metric, value: float, tail: float) -> _Reading:
+def _read(law: Blend, metric: Metric, value: float, tail: float) -> _Reading:
     lower, median, upper = (float(q) for q in law.quantile(np.array([tail, 0.5, 1 - tail])))
     over, under = float(law.sf(value)), float(law.cdf(value))
     if metric.sign < 0:

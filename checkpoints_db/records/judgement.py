@@ -11,34 +11,54 @@ from checkpoints_db.records.evidence import Axis, Metric, Name, Positive
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
-Link = Literal["identity", "log", "logit"]
-"""Space in which a trend is fitted: z = y, z = log |y - bound|, or z = logit of the share of the range."""
+Link = Literal["log", "score", "free"]
+"""How a metric is seen: the log of its distance from a bound, the share of its range, or the value in units of its
+ladder's spread."""
 
 
-class Fit(Record):
-    """A form with estimated parameters: everything `monitor.science.predict` needs at any larger scale.
+class Rung(Record):
+    """One result a forecast learnt from, in units of its axes and of its metric."""
 
-    With u = log(x / x_last): mean z = sum_j coefficients[j] * basis_j(u; exponent), and the predictive law at u is
-    Student-t with `dof` degrees of freedom and the scale that `monitor.science.predict` documents.
+    scale: tuple[Positive, ...]
+    """On one axis, or parameters and tokens."""
+    cost: Positive
+    """What orders the rungs: the scale on one axis, training FLOP on two."""
+    value: float
+    variance: Annotated[float, Field(ge=0)] | None = None
+    """Squared standard error; None where unknown."""
+
+
+class Atom(Record):
+    """One shape with one slope prior and one noise, and the weight that history gives it.
+
+    `monitor.science.fit` has the formulas; with the rungs an atom is all that is needed for its law at any larger
+    scale.
     """
 
     form: Name
-    link: Link
+    parameters: tuple[float, ...]
+    slope: tuple[float, float]
+    """Size and lean of the prior of the slope, in the unit of the link per nat."""
+    wander: Annotated[float, Field(gt=0)]
+    ratio: Annotated[float, Field(ge=0)]
+    length: Annotated[float, Field(gt=0)]
+    share: Share
     weight: Share
-    exponent: float = 0.0
-    """The non-linear parameter of the form, where it has one."""
-    coefficients: tuple[float, ...]
-    covariance: tuple[tuple[float, ...], ...]
-    """Of the coefficients, in link space (already multiplied by the noise variance)."""
-    variance: Annotated[float, Field(ge=0)]
-    """Noise variance of one result in link space."""
-    dof: Positive
-    kappa: Annotated[float, Field(ge=0)] = 0.0
-    """Relative error of the predicted change: adds (kappa * change)^2 to the variance at distance."""
-    drift: Annotated[float, Field(ge=0)] = 0.0
-    """Variance of a random walk per nat of scale beyond the last rung (persistence)."""
-    reach: Annotated[float, Field(gt=0)] | None = None
-    """Largest change per nat of scale beyond the last rung that the ladder makes credible; None: unlimited."""
+
+
+class Lens(Record):
+    """What the rungs say through one link."""
+
+    link: Link
+    dense: bool = False
+    share: Share
+    """How far this link is believed."""
+    atoms: tuple[Atom, ...]
+    """Heaviest first; weights sum to 1."""
+    arrivals: tuple[tuple[float, float], ...]
+    """(part of a predicted change that arrives, its weight)."""
+    widening: tuple[tuple[float, float], ...] = ((0.0, 1.0),)
+    """(nats beyond the ladder from which it holds, factor on every scale), learnt from past misses of many series."""
 
 
 class TrackRecord(Record):
@@ -70,7 +90,11 @@ class Forecast(Record):
     """Value at the largest rung: what persistence would answer."""
     room: Positive
     """The full range of the metric, or its room for improvement: what a break is measured against."""
-    fits: tuple[Fit, ...]
+    ladder: tuple[Rung, ...]
+    lenses: tuple[Lens, ...]
+    """One a link; their shares sum to 1."""
+    prior: str
+    """Digest of the dictionary before this series was seen."""
     target_variance: Annotated[float, Field(ge=0)] = 0.0
     """Typical squared standard error of one result, in units of the metric squared; 0 where unknown."""
     calibration: Annotated[float, Field(ge=1)] = 1.0

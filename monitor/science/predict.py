@@ -1,200 +1,118 @@
-"""Components and targets -> the predictive law of the next result: a mixture of transformed Student-t laws."""
+"""A ladder, a dictionary and targets -> the predictive law at each target."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import gammaln, stdtr, stdtrit
+from scipy.special import logsumexp
 
-from monitor.science.forms import BY_NAME
-from monitor.science.transforms import LinkName, Transform
+from monitor.science.dictionary import Dictionary
+from monitor.science.fit import Group, Posterior, arrived, drawn, evidence, group, log_prior, moments, posterior
+from monitor.science.law import Law, tame
+from monitor.science.view import View
 
 Array = npt.NDArray[np.float64]
+Indices = npt.NDArray[np.intp]
 
-BISECTIONS = 70
+MOST_ATOMS = 64
+"""Atoms that stand for all in a law."""
 
 
 @dataclass(frozen=True)
-class Component:
-    """One form with one exponent, seen through one link, with its linear parameters integrated out.
+class Targets:
+    """Scales to forecast: `u` (m, axes) and `c` (m,) in nats relative to the largest of the ladder.
 
-    At u = log(x / x_last) > 0 the law of z is Student-t with `dof` degrees of freedom,
-
-        mean   = b0 + change,  change = sum_j b_j basis_j(u), cut to [-reach u, reach u]
-        scale^2 = min(q' covariance q + drift u, covariance_00 + (reach u / 2)^2) + variance + (kappa change)^2
-
-    with q = (1, basis(u)), to which the measurement noise of the target is added. `reach` follows from the ladder (a
-    multiple of its mean slope) and keeps growing shapes from putting a quantile a thousand times beyond anything seen.
+    `variance` (B, m): sampling variance in z of the result to come.
     """
 
-    form: str
-    link: LinkName
-    weight: float
-    exponent: float
-    coefficients: tuple[float, ...]
-    covariance: tuple[tuple[float, ...], ...]
-    variance: float
-    dof: float
-    kappa: float = 0.0
-    drift: float = 0.0
-    reach: float | None = None
+    u: Array
+    c: Array
+    variance: Array
 
 
-def log_t(z: Array, mean: Array, scale: Array, dof: Array | float) -> Array:
-    """Log density of a Student-t law with location and scale.
+@dataclass(frozen=True)
+class Mixtures:
+    """Mixtures in link space for B series and m targets: weight, mean and scale, each (B, m, components)."""
 
-    >>> float(log_t(np.array(0.0), np.array(0.0), np.array(1.0), 1.0).round(6))  # Cauchy: -log(pi)
-    -1.14473
+    weight: Array
+    mean: Array
+    scale: Array
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Atoms of one series: indices into its dictionary and weights summing to 1, each (M,)."""
+
+    h: Indices
+    k: Indices
+    t: Indices
+    weight: Array
+
+
+def chosen(seen: View, dictionary: Dictionary, most: int = MOST_ATOMS) -> Chosen:
+    """Atoms that stand for what the rungs of `seen` leave of the dictionary."""
+    p = posterior(group([seen], dictionary), np.zeros((0, dictionary.category.axes)))
+    h, k, t, weight = drawn(log_prior(dictionary) + dictionary.temper * evidence(p, seen.better), most)
+    return Chosen(h[0], k[0], t[0], weight[0])
+
+
+def shares(seen: Sequence[View], dictionaries: Sequence[Dictionary]) -> Array:
+    """How much each link of one ladder is believed after its rungs, (links,): tempered evidence, equal beforehand."""
+    believed = []
+    for v, d in zip(seen, dictionaries, strict=True):
+        p = posterior(group([v], d), np.zeros((0, d.category.axes)))
+        within = float(logsumexp(log_prior(d) + evidence(p, v.better))) + 0.5 * float(np.log(p.level_precision[0]))
+        believed.append(min(d.temper for d in dictionaries) * (within + v.log_slope))
+    return np.asarray(np.exp(np.array(believed) - logsumexp(believed)), dtype=float)
+
+
+def law_of(seen: View, dictionary: Dictionary, atoms: Chosen, targets: Targets, widening: float = 1.0) -> list[Law]:
+    """The laws at targets of one series with its atoms already chosen; `widening` >= 1 multiplies every scale."""
+    p = posterior(group([seen], dictionary), targets.u)
+    mixed = _mixed(p, targets, seen.better, atoms.h[None], atoms.k[None], atoms.t[None], atoms.weight[None])
+    return [
+        Law(seen, mixed.weight[0, j], mixed.mean[0, j], widening * mixed.scale[0, j]) for j in range(targets.c.size)
+    ]
+
+
+CACHED = 1 << 19
+"""Numbers of one temporary array: longer batches of series are taken in parts that stay near the core."""
+
+
+def mixtures(g: Group, better: float, targets: Targets, most: int = MOST_ATOMS) -> Mixtures:
+    """The predictive mixtures of a group of series at common targets.
+
+    Every atom enters once for each arrival of its predicted change (`arrived`), and every scale is multiplied by the
+    widening at its distance.
     """
-    nu = np.asarray(dof, dtype=float)
-    t = (z - mean) / scale
-    front = gammaln((nu + 1) / 2) - gammaln(nu / 2) - 0.5 * np.log(nu * np.pi)
-    return np.asarray(front - np.log(scale) - (nu + 1) / 2 * np.log1p(t * t / nu), dtype=float)
+    B, d = g.z.shape[0], g.dictionary
+    rows = max(1, CACHED // (len(d.noises) * max(g.u.shape[0], len(d.slopes)) * len(d.shapes)))
+    variance, prior = np.broadcast_to(targets.variance, (B, targets.c.size)), log_prior(d)
+    parts = []
+    for i in range(0, B, rows):
+        at = slice(i, i + rows)
+        p = posterior(replace(g, z=g.z[at], variance=g.variance[at], noise_unit=g.noise_unit[at]), targets.u)
+        believed = evidence(p, better)
+        believed *= d.temper
+        believed += prior
+        h, k, t, weight = drawn(believed, most)
+        parts.append(_mixed(p, replace(targets, variance=variance[at]), better, h, k, t, weight))
+    if len(parts) == 1:
+        return parts[0]
+    return Mixtures(*(np.concatenate([getattr(p, name) for p in parts]) for name in ("weight", "mean", "scale")))
 
 
-class Mixture:
-    """The law of a metric's value: weights w, links, means m, scales s and degrees of freedom of its components.
-
-    Values beyond a bound of the metric are moved onto it: the law may hold a point mass at a bound. `cdf` is P(Y <= y)
-    and `sf` is P(Y >= y), both with the point mass of y, so that each is the tail probability of a result at y.
-    Within `floor` of a bound nothing is resolved: seen through a log or logit link, a result there stands `floor` away.
-    """
-
-    def __init__(
-        self,
-        weights: Array,
-        links: Sequence[Transform],
-        mean: Array,
-        scale: Array,
-        dof: Array,
-        lower: float | None = None,
-        upper: float | None = None,
-        floor: float = 0.0,
-    ) -> None:
-        self._w = np.asarray(weights, dtype=float) / np.sum(weights)
-        self._links = tuple(links)
-        self._mean, self._scale, self._dof = mean, scale, dof
-        self._lower = -np.inf if lower is None else lower
-        self._upper = np.inf if upper is None else upper
-        self._floor = floor
-        self._groups = [(link, np.array([k == link for k in self._links])) for link in dict.fromkeys(self._links)]
-
-    def cdf(self, y: npt.ArrayLike) -> Array:
-        """P(Y <= y), shape of `y`; precise in the lower tail to about 1e-12 relative."""
-        values = np.asarray(y, dtype=float)
-        out = self._raw(values, self._floor, below=True)
-        return np.where(values >= self._upper, 1.0, np.where(values < self._lower, 0.0, out))
-
-    def sf(self, y: npt.ArrayLike) -> Array:
-        """P(Y >= y), shape of `y`; precise in the upper tail to about 1e-12 relative."""
-        values = np.asarray(y, dtype=float)
-        out = self._raw(values, self._floor, below=False)
-        return np.where(values <= self._lower, 1.0, np.where(values > self._upper, 0.0, out))
-
-    def quantile(self, p: npt.ArrayLike) -> Array:
-        """The value that a result stays below with probability `p` (0 < p < 1), inside the range, shape of `p`."""
-        share = np.asarray(p, dtype=float)
-        flat = np.atleast_1d(share).ravel()
-        if not np.all((flat > 0) & (flat < 1)):
-            raise ValueError("a quantile needs probabilities strictly between 0 and 1")
-        low, high = self._bracket(flat)
-        upper_half = flat > 0.5
-        for _ in range(BISECTIONS):
-            middle = 0.5 * (low + high)
-            short = np.where(
-                upper_half, self._raw(middle, 0.0, below=False) > 1 - flat, self._raw(middle, 0.0, below=True) < flat
-            )
-            low, high = np.where(short, middle, low), np.where(short, high, middle)
-        return np.clip(0.5 * (low + high), self._lower, self._upper).reshape(share.shape)
-
-    @property
-    def median(self) -> float:
-        """The 50 % quantile."""
-        return float(self.quantile(0.5))
-
-    def log_density(self, y: float) -> float:
-        """Log density of the part of the law inside the range, in units of 1 / metric."""
-        parts = np.empty(self._w.size)
-        for link, these in self._groups:
-            z = link.forward(np.array(y), max(self._floor, 1e-12))
-            parts[these] = log_t(z, self._mean[these], self._scale[these], self._dof[these]) + link.log_slope_at(z)
-        return float(np.logaddexp.reduce(np.log(self._w) + parts))
-
-    def _raw(self, y: Array, floor: float, *, below: bool) -> Array:
-        total = np.zeros(y.shape)
-        for link, these in self._groups:
-            z = link.forward(y, floor)[..., None]
-            with np.errstate(invalid="ignore"):
-                t = (z - self._mean[these]) / self._scale[these]
-            t = t if below == link.rising else -t
-            total += stdtr(self._dof[these], t) @ self._w[these]
-        return total
-
-    def _bracket(self, p: Array) -> tuple[Array, Array]:
-        # The quantile of a mixture lies between the smallest and the largest quantile of its components.
-        ends: list[Array] = []
-        for link, these in self._groups:
-            share = p if link.rising else 1 - p
-            z = self._mean[these][:, None] + self._scale[these][:, None] * stdtrit(
-                self._dof[these][:, None], share[None, :]
-            )
-            ends.append(link.back(z))
-        values = np.concatenate(ends)
-        return values.min(axis=0), values.max(axis=0)
-
-
-def predict(
-    components: Sequence[Component],
-    u: float,
-    noise: float,
-    lower: float | None = None,
-    upper: float | None = None,
-    calibration: float = 1.0,
-) -> Mixture:
-    """The law of the next result at `u` = log(x / x_last) > 0.
-
-    `noise` is the squared standard error of that result in units of the metric squared (0 where unknown); `lower` and
-    `upper` are the bounds of the metric; `calibration` >= 1 multiplies every scale.
-
-    >>> one = Component("log_linear", "identity", 1.0, 0.0, (1.0, 0.5), ((0.0, 0.0), (0.0, 0.0)), 0.04, 1e9)
-    >>> law = predict([one], 2.0, 0.0)
-    >>> round(law.median, 6), round(float(law.quantile(0.975)), 4)  # 2 + 1.96 * 0.2
-    (2.0, 2.392)
-    """
-    links = [Transform(c.link, lower, upper) for c in components]
-    moments = [_moments(c, u) for c in components]
-    mean = np.array([m for m, _ in moments])
-    variance = np.array([v for _, v in moments])
-    for i, link in enumerate(links):
-        # A result within one standard error of a bound is not resolved any finer: the noise in z stays below about 1.
-        at = link.back(mean[i : i + 1])
-        variance[i] += noise * float(link.slope(at, np.sqrt(noise) if noise > 0 else 1e-12)[0]) ** 2
-    scale = calibration * np.sqrt(np.maximum(variance, 1e-24))
-    weights = np.array([c.weight for c in components])
-    return Mixture(
-        weights,
-        links,
-        mean,
-        scale,
-        np.array([c.dof for c in components]),
-        lower,
-        upper,
-        floor=0.5 * float(np.sqrt(noise)),
-    )
-
-
-def _moments(c: Component, u: float) -> tuple[float, float]:
-    reach = np.inf if c.reach is None else c.reach * u
-    cap = c.covariance[0][0] + (0.5 * reach) ** 2
-    b = np.array(c.coefficients)
-    # Far away a growing shape overflows to infinity, which the caps of the ladder then bring back.
-    with np.errstate(over="ignore", invalid="ignore"):
-        row = BY_NAME[c.form].basis(np.array([u]), np.array([c.exponent]))[0, 0]
-        q = np.concatenate([[1.0], row])
-        change = float(np.clip(row @ b[1:], -reach, reach))
-        spread = float(q @ np.array(c.covariance) @ q) + c.drift * u
-    spread = min(spread, cap) if np.isfinite(spread) else cap
-    return float(b[0]) + change, spread + c.variance + (c.kappa * change) ** 2
+def _mixed(
+    p: Posterior, targets: Targets, better: float, h: Indices, k: Indices, t: Indices, weight: Array
+) -> Mixtures:
+    d = p.group.dictionary
+    mean, spread = arrived(moments(p, h, k, t, better), targets.variance[:, None, :], np.array(d.arrivals))
+    B, M, E, m = mean.shape
+    wide = (B, m, M * E)
+    w = np.broadcast_to((weight[:, :, None] * np.array(d.arrival_weights)).reshape(B, 1, -1), wide)
+    mean, scale = (np.moveaxis(x, 3, 1).reshape(wide) for x in (mean, np.sqrt(spread)))
+    mean, scale = tame(w, mean, scale)
+    return Mixtures(w, mean, scale * d.factor(targets.c)[:, None])

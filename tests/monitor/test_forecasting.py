@@ -21,13 +21,16 @@ LOSS = Metric(name="loss", kind="continuous", direction="lower", lower=0)
 def test_a_smooth_ladder() -> None:
     made = forecast(series(ACC, X, (0.3, 0.37, 0.44, 0.51, 0.58), n=2000))
     law = law_at(made, 1e23)
-    assert law.median == pytest.approx(0.65, abs=0.02)
+    # A straight ladder goes on, at no more than its slope: public ladders of scores slow down more often than not.
+    assert 0.595 < law.median <= 0.65
+    assert float(law.quantile(0.1)) < 0.65 < float(law.quantile(0.9))
     assert float(law.quantile(0.99)) < 0.8
     assert made.rungs == ("r0", "r1", "r2", "r3", "r4")
     assert (made.x_first, made.x_last, made.last_value) == (1e18, 1e22, 0.58)
     assert not made.plateau
     assert made.track.forecasts == 2
-    assert sum(f.weight for f in made.fits) == pytest.approx(1.0)
+    assert sum(lens.share for lens in made.lenses) == pytest.approx(1.0)
+    assert sum(atom.weight for lens in made.lenses for atom in lens.atoms) == pytest.approx(1.0)
 
 
 def test_it_survives_the_ledger_unchanged() -> None:
@@ -91,10 +94,24 @@ def test_room() -> None:
 def test_plateau() -> None:
     zeros = (0.0, 0.0, 0.0, 0.0, 0.005)
     assert forecast(series(EXACT, X, zeros, n=200)).plateau
-    assert not forecast(series(EXACT, X, zeros, n=20_000)).plateau  # 100 right of 20,000 is no accident
+    # 100 right of 20,000 is no accident, but one rung that has risen says nothing of where the trend goes.
+    assert forecast(series(EXACT, X, zeros, n=20_000)).plateau
+    assert not forecast(series(EXACT, X, (0.001, 0.002, 0.003, 0.004, 0.005), n=20_000)).plateau
     assert forecast(series(ACC, X, (0.24, 0.26, 0.25, 0.27, 0.25), n=400)).plateau
-    assert not forecast(series(ACC, X, (0.24, 0.26, 0.25, 0.27, 0.35), n=400)).plateau
+    assert forecast(series(ACC, X, (0.24, 0.26, 0.25, 0.27, 0.35), n=400)).plateau
+    assert not forecast(series(ACC, X, (0.31, 0.32, 0.33, 0.34, 0.35), n=400)).plateau
     assert not forecast(series(LIKELIHOOD, X, (-1.0, -1.0, -1.01, -1.0, -1.0))).plateau  # a likelihood has no floor
+
+
+def test_rungs_at_chance_and_saturated_rungs_train_nothing() -> None:
+    x = [1e18 * 10**i for i in range(8)]
+    made = forecast(series(ACC, x, (0.25, 0.26, 0.4, 0.55, 0.7, 0.85, 0.999, 1.0), n=400))
+    assert made.rungs == ("r2", "r3", "r4", "r5")
+    assert not made.plateau
+    # Where too few are left, the whole ladder has a law, and the plateau keeps it from calling anything expected.
+    few = forecast(series(ACC, x[:5], (0.25, 0.26, 0.4, 0.55, 0.7), n=400))
+    assert few.rungs == ("r0", "r1", "r2", "r3", "r4")
+    assert few.plateau
 
 
 def test_floor_of_a_metric_where_less_is_better() -> None:

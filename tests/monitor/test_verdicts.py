@@ -145,6 +145,15 @@ def test_a_likelihood_on_its_trend_is_expected() -> None:
 def test_gpt3_smooth_tasks_are_expected(task: str) -> None:
     *seen, new = GPT3_SMOOTH[task]
     verdict = judge(seal(series(EXACT, GPT3_X[:7], seen)), result(EXACT, GPT3_X[7], new), JUDGING)
+    if task == "TriviaQA zero-shot":
+        # 4 % to 42 % on the ladder, and 13.6 times its largest size ahead: a stop at 28 % is inside the interval, and a
+        # break of 36 points of 100 would be too.
+        assert (verdict.outcome, verdict.why) == ("inconclusive", "blind"), verdict.sentence
+        assert verdict.blindness is not None
+        assert verdict.blindness < 0.4
+        assert verdict.tail_above is not None
+        assert 0.1 < verdict.tail_above < 0.9
+        return
     assert (verdict.outcome, verdict.why) == ("expected", "ok"), verdict.sentence
 
 

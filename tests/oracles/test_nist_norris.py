@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from monitor.science.fit import View, fit_form
-from monitor.science.forms import BY_NAME
+from monitor.science.dictionary import Category, full
+from monitor.science.discrepancy import Noise
+from monitor.science.fit import LEVEL, group, moments, posterior
 from monitor.science.link import least_squares
-from monitor.science.transforms import Transform
+from monitor.science.view import View
 
 DATA = """
 0.1 0.2 338.8 337.4 118.1 118.2 888.0 884.6 9.2 10.1 228.1 226.5 668.5 666.3 998.5 996.3 449.1 448.6
@@ -31,17 +34,53 @@ def test_least_squares_meets_the_certified_values() -> None:
     assert line.slope_sd == pytest.approx(SLOPE_SD, rel=1e-10)
 
 
-def test_the_engine_fits_the_same_line() -> None:
-    """With even noise the posterior mean of a flat prior is least squares; the prior on the noise moves only the
-    width."""
+def engine(wander: float) -> tuple[float, float, float, float]:
+    """Intercept and slope of the one atom of a dictionary that knows a straight line only, and their spreads.
+
+    Two axes of which only the first matters: its plane (1, 0) is a line without a bend or a parameter.
+    """
     order = np.argsort(X, kind="stable")
     x, y = X[order], Y[order]
-    view = View(Transform("identity"), x - x[-1], y, np.full(x.size, 1.0), 0.0, 1e9)
-    batch = fit_form(BY_NAME["log_linear"], view, x.size)
-    level, slope = batch.coefficients[0]
-    assert slope == pytest.approx(SLOPE, rel=1e-9)
-    assert level - slope * x[-1] == pytest.approx(INTERCEPT, rel=1e-6)
-    # sigma^2 = (4 * 1 + RSS) / (4 + 34), RSS = 34 * RESIDUAL_SD^2: the conjugate answer on paper.
-    sigma = np.sqrt((4 + 34 * RESIDUAL_SD**2) / 38)
-    assert np.sqrt(batch.covariance[0, 1, 1]) == pytest.approx(SLOPE_SD * sigma / RESIDUAL_SD, rel=1e-6)
-    assert batch.dof == 38
+    category = Category("free", 2, dense=False)
+    u = np.stack([x - x[-1], np.zeros(x.size)], axis=1)
+    seen = View(category, u, u[:, 0], y, np.zeros(x.size), False, np.ones(x.size), 1.0, None, None, False)
+    line = replace(
+        full(category),
+        shapes=(("plane", (1.0, 0.0)),),
+        shape_weights=(1.0,),
+        slopes=((1e6, 0.0),),
+        slope_weights=(1.0,),
+        noises=(Noise(wander, 0.0, 1.0, 1.0),),
+        noise_weights=(1.0,),
+    )
+    # Where x = 0, and a thousand beyond the last x.
+    targets = np.array([[-x[-1], 0.0], [1000.0, 0.0]])
+    atom = np.zeros((1, 1), dtype=np.intp)
+    found = moments(posterior(group([seen], line), targets), atom, atom, atom, 1.0)
+    (low, high), (low_variance, high_variance) = found.mean[0, 0], found.variance[0, 0] - wander**2
+    return low, (high - low) / (x[-1] + 1000.0), np.sqrt(low_variance), np.sqrt(high_variance)
+
+
+def test_the_engine_fits_the_same_line() -> None:
+    """With noise far below the spread of the level's prior the posterior mean is least squares, to eleven digits."""
+    intercept, slope, _, _ = engine(1e-3)
+    assert slope == pytest.approx(SLOPE, rel=1e-13)
+    assert intercept == pytest.approx(INTERCEPT, rel=1e-10)
+
+
+def test_the_prior_of_the_level_costs_what_it_says() -> None:
+    """At the certified residual the level at the last x is pulled to the mean of y, LEVEL spreads wide.
+
+    To first order the intercept moves by Cov(intercept, level) (mean y - level) / s0^2 = 1.1e-6 of 0.26: the intercept
+    keeps five digits, the slope eight, and the spreads are the certified ones to nine.
+    """
+    intercept, slope, intercept_sd, far_sd = engine(RESIDUAL_SD)
+    from_mean = X.max() - X.mean()
+    together = RESIDUAL_SD**2 / X.size - X.mean() * from_mean * SLOPE_SD**2
+    pull = -together * SLOPE * from_mean / (LEVEL * (Y.std() + 0.1)) ** 2
+    assert intercept - INTERCEPT == pytest.approx(pull, rel=1e-3)
+    assert slope == pytest.approx(SLOPE, rel=1e-8)
+    assert intercept_sd == pytest.approx(INTERCEPT_SD, rel=1e-9)
+    # Var(a + b x) = s^2 / n + (x - mean)^2 Var(b), at x = last + 1000.
+    expected = np.sqrt(RESIDUAL_SD**2 / X.size + (from_mean + 1000.0) ** 2 * SLOPE_SD**2)
+    assert far_sd == pytest.approx(expected, rel=1e-8)

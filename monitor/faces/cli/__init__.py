@@ -14,6 +14,7 @@ import typer
 from checkpoints_db.errors import HoldpointError
 from monitor.faces.cli import (
     alert,
+    backtest,
     catalogue,
     checkpoint,
     daemon,
@@ -43,6 +44,7 @@ app = typer.Typer(
 app.command("init")(init.init)
 app.command("ingest")(ingest.ingest)
 app.command("serve")(serve.serve)
+app.command("backtest")(backtest.backtest)
 for noun in (
     daemon,
     catalogue,

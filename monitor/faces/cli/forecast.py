@@ -46,7 +46,7 @@ def list_(
 
 def _row(sealed: Sealed) -> tuple[object, ...]:
     f = sealed.forecast
-    main = max(f.fits, key=lambda fit: fit.weight)
+    form, weight = _forms(f)[0]
     return (
         f.digest[:12],
         f.family,
@@ -55,11 +55,20 @@ def _row(sealed: Sealed) -> tuple[object, ...]:
         f.stage or "–",
         f"{f.rungs[0]}…{f.rungs[-1]} ({len(f.rungs)})",
         scale(f.x_last),
-        f"{main.form} in {main.link} ({main.weight:.0%})",
+        f"{form} ({weight:.0%})",
         number(f.track.skill, 2),
         number(f.track.inside_80, 2),
         moment(sealed.at),
     )
+
+
+def _forms(forecast: Forecast) -> list[tuple[str, float]]:
+    """What the weights of the atoms come to, form by form, the heaviest first."""
+    total: dict[str, float] = {}
+    for lens in forecast.lenses:
+        for atom in lens.atoms:
+            total[atom.form] = total.get(atom.form, 0.0) + lens.share * atom.weight
+    return sorted(total.items(), key=lambda each: (-each[1], each[0]))
 
 
 def _said(forecast: Forecast, x: float) -> dict[str, float]:
@@ -115,10 +124,11 @@ def show(
     }
     shell.show(value, table(title, columns, rows, right=columns), json=json)
     if not json:
-        parts = (f"{f.form} in {f.link} {f.weight:.0%}" for f in sorted(forecast.fits, key=lambda f: -f.weight)[:4])
+        parts = (f"{form} {weight:.0%}" for form, weight in _forms(forecast)[:4])
         shell.say(
-            f"forms: {', '.join(parts)}; learnt from {', '.join(forecast.rungs)}; data {forecast.data_digest[:12]}; "
-            f"ledger row {sealed.seq}; inside 80 % on its history: {probability(forecast.track.inside_80)}"
+            f"forms: {', '.join(parts)}; learnt from {', '.join(forecast.rungs)}; "
+            f"data {forecast.data_digest[:12]}, prior {forecast.prior[:12]}; ledger row {sealed.seq}; "
+            f"inside 80 % on its history: {probability(forecast.track.inside_80)}"
         )
     if chart is not None:
         from monitor.faces import charts  # noqa: PLC0415 - the chart library takes a second to import

@@ -13,19 +13,30 @@ Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Form:
-    """A trend that is linear in all but one parameter: mean z(u) = b0 + sum_j b_j basis_j(u; exponent).
+    """One family of shapes over scale, with fixed grids of its non-linear parameters: z = level + slope * basis.
 
-    u = log(x / x_last) <= 0 on the ladder and > 0 at targets; every basis function is 0 at u = 0, so b0 is the level at
-    the last rung.
+    The basis rises with scale. What it looks like is all that matters: level and slope are integrated out, and
+    `monitor.science.dictionary` shifts and scales every shape to the same average slope on the ladder.
     """
 
     name: str
-    prior: float
-    """Share of belief before any data, over all exponents together; shares of the registered forms need not sum to
-    1."""
-    basis: Callable[[Array, Array], Array]
-    """(u of shape (n,), exponents of shape (g,)) -> array (g, n, p - 1)."""
-    exponents: tuple[float, ...] = (0.0,)
-    """Grid of the non-linear parameter; (0,) where there is none."""
-    walk: bool = False
-    """Whether the level starts at the last rung and wanders (random walk), instead of being fitted to all rungs."""
+    axes: int
+    """1: one scale; 2: parameters and tokens."""
+    links: tuple[str, ...]
+    """The categories of metrics it is tried on: log (losses), score (shares), free (signed, unbounded)."""
+    grid: tuple[tuple[float, ...], ...]
+    """The fixed parameters, one tuple a shape."""
+    basis: Callable[[Array, Array, Array], Array]
+    """(u of shape (n, axes), grid of shape (g, q), u of the ladder's own rungs) -> array (g, n).
+
+    u = log(scale / largest scale of the ladder), one column an axis.
+    """
+
+
+def span(ladder: Array) -> float:
+    """Nats of scale that the ladder covers on its first axis, at least 0.3.
+
+    >>> span(np.array([[-2.0], [0.0]]))
+    2.0
+    """
+    return max(-float(ladder[:, 0].min()), 0.3)
