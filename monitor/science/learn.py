@@ -49,7 +49,7 @@ def part(v: View, keep: Indices, left: Indices) -> Split:
     ctop = v.c[keep].max()
     # As `view` has it: a part that has not moved yet is measured by its level.
     z = v.z[keep]
-    ratio = (float(np.std(z)) or abs(float(z[-1])) or 1.0) if v.category.link == "free" else 1.0
+    ratio = max(float(np.std(z)) or abs(float(z[-1])), 1e-9) if v.category.link == "free" else 1.0
     seen = replace(
         v,
         u=v.u[keep] - top,

@@ -57,7 +57,9 @@ def test_a_whole_rung_trains(lab: Lab, write: Write) -> None:
     remarks, points, seals = told(walked(lab, write, "whole"))
     assert remarks == set()
     assert f"r{MARKED}" in points
-    assert seals == {ALL}
+    assert ALL in seals
+    # Of a metric that is saturated on the largest rungs, those train nothing either.
+    assert all(rungs == ALL[: len(rungs)] for rungs in seals)
 
 
 @pytest.mark.parametrize(
