@@ -1,7 +1,8 @@
 """Why a ladder is shorter than the runs that were evaluated: series that were split, and rungs that tell nothing.
 
-Reads only, changes nothing: what trains a forecast is decided by remarks alone (`series.make_series`). Rungs at chance
-and saturated rungs go on training, for the engine needs the plateau to say `plateau`.
+Reads only, changes nothing. Results with remarks are no points of a series (`series.make_series`); rungs at chance below
+a take-off and saturated rungs at the top are, but train no forecast unless too few others are left, and then no result
+is called expected.
 """
 
 from __future__ import annotations
