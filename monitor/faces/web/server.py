@@ -64,7 +64,8 @@ class Server:
 def _listening(host: str, port: int) -> socket.socket:
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-        made = socket.socket(family[0], family[1])
+        # With its protocol: over what does not say that it is TCP, asyncio lets an answer wait 40 ms for packets.
+        made = socket.socket(*family[:3])
     except OSError as error:
         raise SettingsError(f"web.listen: {host}:{port}: {error.strerror or error}; name an address of here") from error
     try:
