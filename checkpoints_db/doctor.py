@@ -1,7 +1,7 @@
 """Why a ladder is shorter than the runs that were evaluated: series that were split, and rungs that tell nothing.
 
-Reads only, changes nothing. Results with remarks are no points of a series (`series.make_series`). Rungs at chance below
-a take-off and saturated rungs at the top are, but train no forecast unless too few others are left.
+Reads only, changes nothing. Results with remarks are no points of a series (`series.make_series`). Rungs at chance
+below a take-off and saturated rungs at the top are, but train no forecast unless too few others are left.
 """
 
 from __future__ import annotations
