@@ -60,6 +60,18 @@ def data_digest(series: Series) -> str:
     return digest_of([p.body() for p in sorted(series.points, key=lambda p: p.x)])
 
 
+def ladder_of(series: Series) -> Ladder:
+    """The rungs of `series` that say how it grows: none at chance below a take-off, none saturated.
+
+    Raises TooFewPoints where fewer than MIN_RUNGS distinct scales are left or they span less than MIN_NATS, FitFailed
+    where a value is absurd.
+    """
+    telling = _telling(_sound(series), series.metric)
+    if not _enough(telling):
+        raise _too_few(series, telling)
+    return _ladder(telling, series.metric)
+
+
 def forecast(series: Series, prior: Prior | None = None) -> Forecast:
     """The predictive distribution of the next result of `series` at any scale beyond its last rung; deterministic.
 
@@ -67,11 +79,9 @@ def forecast(series: Series, prior: Prior | None = None) -> Forecast:
     than MIN_RUNGS distinct scales or they span less than MIN_NATS, FitFailed where no form gives finite numbers.
     """
     prior = shipped() if prior is None else prior
-    ladder = sorted(series.points, key=lambda p: p.x)
-    if any(max(abs(p.value), p.stderr or 0.0) > LARGEST for p in ladder):
-        raise FitFailed(series.id, f"a value or standard error beyond {LARGEST:g}; look for a broken evaluation")
+    ladder = _sound(series)
     if not _enough(ladder):
-        raise TooFewPoints(series.id, _extent(ladder)[0], MIN_RUNGS, _extent(ladder)[1], MIN_NATS)
+        raise _too_few(series, ladder)
     telling = _telling(ladder, series.metric)
     # What is left of a ladder below its take-off is too little to train on; the whole of it then has a law, which may
     # see a break but never calls a result expected.
@@ -147,6 +157,19 @@ def law_at(forecast: Forecast, x: float, variance: float | None = None) -> Blend
         own = law_of(seen, *_sealed_atoms(lens, seen.category), targets, forecast.calibration)
         parts.append((lens.share, own[0]))
     return Blend(tuple(parts), _mirror(forecast.metric))
+
+
+def _sound(series: Series) -> list[Point]:
+    # In order of scale; refused where a number is none that an evaluation gives.
+    ladder = sorted(series.points, key=lambda p: p.x)
+    if any(max(abs(p.value), p.stderr or 0.0) > LARGEST for p in ladder):
+        raise FitFailed(series.id, f"a value or standard error beyond {LARGEST:g}; look for a broken evaluation")
+    return ladder
+
+
+def _too_few(series: Series, points: list[Point]) -> TooFewPoints:
+    rungs, span = _extent(points)
+    return TooFewPoints(series.id, rungs, MIN_RUNGS, span, MIN_NATS)
 
 
 def _last(points: list[Point]) -> float:

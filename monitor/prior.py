@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from checkpoints_db.errors import ForecastError
 from monitor.science.dictionary import Category, Dictionary, full
@@ -19,6 +19,11 @@ from monitor.science.discrepancy import Noise
 from monitor.science.forms import BY_NAME
 
 SHIPPED = "prior.json"
+
+NEXT = "write a new one with `holdpoint prior learn`"
+
+ROUNDED = 1e-3
+"""How far the written weights of one part may be from summing to 1."""
 
 Weight = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
@@ -36,7 +41,17 @@ class _Dictionary(_Part):
     noises: tuple[tuple[Number, Number, Number, Number, Weight], ...] = Field(min_length=1)
     arrivals: tuple[tuple[Number, Weight], ...] = Field(min_length=1)
     temper: Annotated[float, Field(gt=0, le=4)]
-    widening: tuple[tuple[Number, Annotated[float, Field(ge=1)]], ...] = ((0.0, 1.0),)
+    widening: tuple[tuple[Number, Annotated[float, Field(ge=1, allow_inf_nan=False)]], ...] = Field(
+        default=((0.0, 1.0),), min_length=1
+    )
+
+    @model_validator(mode="after")
+    def _shares(self) -> Self:
+        for part in ("shapes", "slopes", "noises", "arrivals"):
+            total = sum(entry[-1] for entry in getattr(self, part))
+            if abs(total - 1) > ROUNDED:
+                raise ValueError(f"the weights of {part} sum to {total:g}, not to 1")
+        return self
 
 
 class _File(_Part):
@@ -72,11 +87,12 @@ def parse(text: str, name: str) -> Prior:
         file = _File.model_validate_json(text)
     except ValidationError as wrong:
         first = wrong.errors()[0]
-        raise ForecastError(f"prior {name}: {'.'.join(map(str, first['loc'])) or 'file'}: {first['msg']}") from wrong
+        where = ".".join(map(str, first["loc"])) or "file"
+        raise ForecastError(f"prior {name}: {where}: {first['msg'].removeprefix('Value error, ')}; {NEXT}") from wrong
     try:
         dictionaries = {Category.named(key): _read(Category.named(key), d) for key, d in file.categories.items()}
     except ValueError as wrong:
-        raise ForecastError(f"prior {name}: {wrong}") from wrong
+        raise ForecastError(f"prior {name}: {wrong}; {NEXT}") from wrong
     return Prior(dictionaries, hashlib.sha256(text.encode()).hexdigest(), file.made_of)
 
 
@@ -85,7 +101,8 @@ def load(path: Path) -> Prior:
     try:
         return parse(path.read_text(encoding="utf-8"), str(path))
     except (OSError, UnicodeDecodeError) as wrong:
-        raise ForecastError(f"prior {path}: {wrong}; write one with `holdpoint prior learn`") from wrong
+        why = (wrong.strerror if isinstance(wrong, OSError) else None) or str(wrong)
+        raise ForecastError(f"prior {path}: cannot be read: {why}; {NEXT}") from wrong
 
 
 @functools.cache

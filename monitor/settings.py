@@ -135,6 +135,9 @@ class Settings(BaseSettings):
     """Which column of W&B, MLflow and other exports means what."""
     policy: str = "policy.toml"
     """A path, or the name of a policy on the shelf: default, strict, shadow."""
+    prior: Path | None = None
+    """What forecasts believe of any series beforehand, as `holdpoint prior learn` writes it; without it, the shipped
+    one."""
     quarantine: Path = Path("quarantine")
     spool: Path = Path("spool")
     """Where what came from a URL or from standard input lies, whole, to be read."""

@@ -30,6 +30,7 @@ from checkpoints_db.series import make_series
 from monitor import alerts, gate
 from monitor.clock import Clock
 from monitor.forecasting import CODE_VERSION, JUDGEMENT_VERSION, data_digest, forecast
+from monitor.prior import Prior, shipped
 from monitor.settings import Settings
 from policies.schema import Policy
 
@@ -41,13 +42,20 @@ COPY_LIMIT = 64 << 20
 
 
 class Rules:
-    """What the walk goes by: settings, catalogue, policy, clock, and the readers that settings add to our own."""
+    """What the walk goes by: settings, catalogue, policy, clock, prior, and readers that settings add to ours."""
 
     def __init__(
-        self, settings: Settings, catalogue: Catalogue, policy: Policy, clock: Clock, readers: Sequence[Reader] = ()
+        self,
+        settings: Settings,
+        catalogue: Catalogue,
+        policy: Policy,
+        clock: Clock,
+        readers: Sequence[Reader] = (),
+        prior: Prior | None = None,
     ) -> None:
         self.settings, self.catalogue, self.policy, self.clock = settings, catalogue, policy, clock
         self.readers = tuple(readers)
+        self.prior = shipped() if prior is None else prior
 
 
 class Opened(Record):
@@ -317,7 +325,7 @@ def settle_all(store: Store, rules: Rules) -> tuple[Decision, ...]:
 
 
 def seal_missing(store: Store, rules: Rules, tick: Callable[[], object] = lambda: None) -> int:
-    """Seal a forecast for every series whose newest seal does not know its rungs; returns how many were sealed.
+    """Seal a forecast for every series whose newest seal does not know its rungs or the prior; returns how many.
 
     `tick` is called after each series, for those who watch.
     """
@@ -327,10 +335,10 @@ def seal_missing(store: Store, rules: Rules, tick: Callable[[], object] = lambda
         newest = store.judgements.sealed(name)
         counting = [seen.result for seen in store.evidence.results(series=name) if seen.counts]
         series = make_series(counting, rules.catalogue.axis(counting[0].checkpoint.family))
-        if newest is not None and _knows(newest.forecast, series):
+        if newest is not None and _knows(newest.forecast, series, rules.prior):
             continue
         try:
-            made = forecast(series)
+            made = forecast(series, rules.prior)
         except ForecastError:
             continue  # too few rungs: its next result will be `unforeseen`, and that verdict says why
         with store.transaction():
@@ -339,10 +347,10 @@ def seal_missing(store: Store, rules: Rules, tick: Callable[[], object] = lambda
     return sealed
 
 
-def _knows(forecast: Forecast, series: Series) -> bool:
-    """Whether a forecast made now from `series` would be this very one."""
-    made_by = (forecast.data_digest, forecast.axis, forecast.code_version, forecast.judgement_version)
-    return made_by == (data_digest(series), series.axis, CODE_VERSION, JUDGEMENT_VERSION)
+def _knows(forecast: Forecast, series: Series, prior: Prior) -> bool:
+    """Whether a forecast made now from `series` and `prior` would be this very one."""
+    made_by = (forecast.data_digest, forecast.axis, forecast.prior, forecast.code_version, forecast.judgement_version)
+    return made_by == (data_digest(series), series.axis, prior.digest, CODE_VERSION, JUDGEMENT_VERSION)
 
 
 def added(one: Walked, other: Walked) -> Walked:

@@ -9,6 +9,7 @@ from pathlib import Path
 from checkpoints_db import Store
 from checkpoints_db.catalogue import Catalogue
 from checkpoints_db.errors import (
+    ForecastError,
     HoldpointError,
     LeadershipLost,
     LedgerBroken,
@@ -21,7 +22,7 @@ from checkpoints_db.readers import READERS, Reader, readers_from
 from checkpoints_db.readers.columns import columns_of
 from checkpoints_db.readers.mapped import Mapped
 from checkpoints_db.records.duration import Duration
-from monitor import alerts, notify, watch
+from monitor import alerts, notify, prior, watch
 from monitor.clock import Clock
 from monitor.daemon import inbox
 from monitor.settings import Settings
@@ -180,8 +181,20 @@ def readers_of(settings: Settings) -> tuple[Reader, ...]:
         raise SettingsError(f"settings in {settings.base}: readers: {error}") from error
 
 
+def prior_of(settings: Settings) -> prior.Prior:
+    """The prior that settings name, or the shipped one. Raises SettingsError where the file is none."""
+    if settings.prior is None:
+        return prior.shipped()
+    try:
+        return prior.load(settings.at(settings.prior))
+    except ForecastError as error:
+        raise SettingsError(
+            f"settings in {settings.base}: {error}; or take `prior` out of the settings for the shipped one"
+        ) from error
+
+
 def load_rules(settings: Settings, clock: Clock) -> watch.Rules:
-    """Policy, catalogue and readers as they are on disk now. Raises BadPolicy or SettingsError."""
+    """Policy, catalogue, readers and prior as they are on disk now. Raises BadPolicy or SettingsError."""
     policy = find(settings.policy, settings.base)
     catalogue = Catalogue.from_toml(settings.at(Path(settings.catalogue)))
-    return watch.Rules(settings, catalogue, policy, clock, readers_of(settings))
+    return watch.Rules(settings, catalogue, policy, clock, readers_of(settings), prior_of(settings))

@@ -158,6 +158,16 @@ def learn(
     )
 
 
+def gain(views: Sequence[View], before: Dictionary, after: Dictionary) -> float | None:
+    """Mean log score a left-out rung gains when the weights of `before` become those of `after`, each ladder counted
+    once; None where no view can be split."""
+    scored = _score(views, before, None)
+    if scored is None:
+        return None
+    old, new = (_gradient(scored, _logs(d), d.temper)[0] for d in (before, after))
+    return (new - old) / float(scored.worth @ scored.points)
+
+
 def _floats(log_weights: Array) -> tuple[float, ...]:
     return tuple(float(w) for w in np.exp(log_weights))
 
@@ -213,11 +223,13 @@ def _entries(s: Split, d: Dictionary) -> tuple[Indices, Indices, Indices, Array,
     return h[0], k[0], t[0], values - values.max(), density
 
 
+def _logs(d: Dictionary) -> list[Array]:
+    parts = (d.noise_weights, d.shape_weights, d.slope_weights, d.arrival_weights)
+    return [np.log(np.maximum(np.array(w), 1e-12)) for w in parts]
+
+
 def _climb(s: _Scores, start: Dictionary, temper: float, strength: float) -> tuple[float, list[Array]]:
-    base = [
-        np.log(np.maximum(np.array(w), 1e-12))
-        for w in (start.noise_weights, start.shape_weights, start.slope_weights, start.arrival_weights)
-    ]
+    base = _logs(start)
     theta = [b.copy() for b in base]
     first = [np.zeros_like(b) for b in base]
     second = [np.zeros_like(b) for b in base]

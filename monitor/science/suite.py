@@ -62,17 +62,20 @@ def taught(
     total = sum(min(len(own), MOST_TAUGHT) for own in by_category.values())
     for category, own in sorted(by_category.items()):
         start = prior.get(category) or full(category)
-        some = min(len(own), MOST_TAUGHT)
-        teach = [own[i] for i in np.linspace(0, len(own) - 1, some).round().astype(int)]
         before = done
 
         def told(i: int, _of: int, before: int = before) -> None:
             if progress is not None:
                 progress(before + i, total)
 
-        out[category] = learn(teach, start, strength, (start.temper,), told)
-        done += some
+        out[category] = learn(teachers(own), start, strength, (start.temper,), told)
+        done += min(len(own), MOST_TAUGHT)
     return out
+
+
+def teachers(own: Sequence[View]) -> list[View]:
+    """Those of the views of one category that teach: all, or MOST_TAUGHT evenly among them."""
+    return [own[i] for i in np.linspace(0, len(own) - 1, min(len(own), MOST_TAUGHT)).round().astype(int)]
 
 
 def laws(seen: View, dictionary: Dictionary, targets: Targets) -> list[Law]:

@@ -25,6 +25,7 @@ from monitor.faces.cli import (
     init,
     ledger,
     policy,
+    prior,
     quarantine,
     series,
     serve,
@@ -58,6 +59,7 @@ for noun in (
     gate,
     waiver,
     policy,
+    prior,
     ledger,
 ):
     app.add_typer(noun.app, name=noun.__name__.rpartition(".")[2])

@@ -21,6 +21,7 @@ store = "holdpoint.db"          # everything observed, expected and decided; one
 catalogue = "catalogue.toml"    # which model is which run of which family, and how large
 # columns = "columns.toml"      # which column of W&B, MLflow and other exports means what
 policy = "policy.toml"          # or a name from the shelf: "default", "strict", "shadow"
+# prior = "prior.json"          # what forecasts believe beforehand, by `holdpoint prior learn`; else the shipped one
 quarantine = "quarantine"       # copies of files that could not be read, each with its reason
 spool = "spool"                 # copies of what came from a URL or from standard input
 # readers = ["acme"]            # readers of other installed packages; none is imported that is not named here

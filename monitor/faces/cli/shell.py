@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from checkpoints_db import Store
+from checkpoints_db.errors import HoldpointError
 from checkpoints_db.records import Sealed, Series
 from checkpoints_db.records.duration import parse_duration
 from monitor.clock import SystemClock
@@ -30,6 +32,13 @@ Chart = Annotated[
 DEFAULT = Path(FILE)
 
 CLOCK = SystemClock()
+
+
+class CannotWrite(HoldpointError):
+    """The answer could not be written down."""
+
+    def __init__(self, path: Path, why: str) -> None:
+        super().__init__(f"{path}: cannot be written: {why}; name a file in a folder that is there")
 
 
 def now() -> datetime:
@@ -85,6 +94,21 @@ def draw(drawn: Sequence[Any], chart: Path | None, *, quiet: bool) -> None:
 def beside(store: Store, series: str, sealed: Sealed | None) -> Series:
     """A series along the axis of the forecast it is shown with, which the catalogue may have declared."""
     return store.evidence.series(series, sealed.forecast.axis if sealed else None)
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[str, int, int], None]]:
+    """Bars on standard error: told what is being done, how much of it is done, and of how much."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console(error=True), transient=True) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def tell(what: str, done: int, of: int) -> None:
+            if what not in tasks:
+                tasks[what] = bars.add_task(what, total=of)
+            bars.update(tasks[what], completed=done, total=of)
+
+        yield tell
 
 
 def find_series(store: Store, name: str) -> Series:

@@ -116,6 +116,7 @@ def test_acknowledge_and_waive_by_command(paused: Lab) -> None:
         ("policy", "check"),
         ("policy", "explain"),
         ("policy", "explain", "--run", "s6"),
+        ("prior", "show"),
         ("ledger", "verify"),
     ],
 )

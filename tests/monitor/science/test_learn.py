@@ -10,7 +10,7 @@ import pytest
 
 from monitor.science.dictionary import Category, Dictionary, full
 from monitor.science.discrepancy import Noise
-from monitor.science.learn import MOST_LEFT_OUT, MOST_SPLITS, learn, part, splits
+from monitor.science.learn import MOST_LEFT_OUT, MOST_SPLITS, gain, learn, part, splits
 from monitor.science.view import Ladder, View, view
 
 CATEGORY = Category("score", 1, False)
@@ -84,6 +84,16 @@ def test_every_part_stays_a_distribution_and_the_rest_as_it_was() -> None:
         assert getattr(learnt, f"{name}s") == getattr(start, f"{name}s")
     assert learnt.widening == start.widening
     assert learnt.category == start.category
+
+
+def test_what_was_learnt_gains_most_on_its_like() -> None:
+    learnt = taught(of_shape(1, 12))
+    like, other = (gain(of_shape(k, 8, seed=9), small(), learnt) for k in (1, 2))
+    assert like is not None
+    assert other is not None
+    assert like > other + 0.1
+    assert gain(of_shape(1, 2), learnt, small()) < 0 == gain(of_shape(1, 2), learnt, learnt)
+    assert gain([], small(), learnt) is None
 
 
 def test_it_is_deterministic_and_the_order_of_ladders_does_not_matter() -> None:
