@@ -90,8 +90,8 @@ def forecast(series: Series, prior: Prior | None = None) -> Forecast:
         with np.errstate(over="raise", invalid="raise"):
             seen = views(_ladder(points, series.metric))
             dictionaries = [prior.of(v.category) for v in seen]
-            believed = shares(seen, dictionaries)
-            atoms = tuple(_atoms(d, chosen(v, d)) for v, d in zip(seen, dictionaries, strict=True))
+            kept = [chosen(v, d) for v, d in zip(seen, dictionaries, strict=True)]
+            believed = shares(kept, dictionaries)
             history = blended([backtest(v, d) for v, d in zip(seen, dictionaries, strict=True)], believed)
     except (np.linalg.LinAlgError, FloatingPointError) as broken:
         raise FitFailed(series.id, str(broken)) from broken
@@ -120,13 +120,12 @@ def forecast(series: Series, prior: Prior | None = None) -> Forecast:
         lenses=tuple(
             Lens(
                 link=d.category.link,
-                dense=d.category.dense,
                 share=float(f"{w:.12g}"),
-                atoms=own,
+                atoms=_atoms(d, own),
                 arrivals=tuple(zip(d.arrivals, d.arrival_weights, strict=True)),
                 widening=d.widening,
             )
-            for d, w, own in zip(dictionaries, believed, atoms, strict=True)
+            for d, w, own in zip(dictionaries, believed, kept, strict=True)
         ),
         prior=prior.digest,
         target_variance=noise,

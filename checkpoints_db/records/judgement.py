@@ -50,7 +50,6 @@ class Lens(Record):
     """What the rungs say through one link."""
 
     link: Link
-    dense: bool = False
     share: Share
     """How far this link is believed."""
     atoms: tuple[Atom, ...]

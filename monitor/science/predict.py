@@ -50,23 +50,23 @@ class Chosen:
     k: Indices
     t: Indices
     weight: Array
+    evidence: float = 0.0
+    """Log density of the rungs under the dictionary, in metric values, up to what all links of a ladder share."""
 
 
 def chosen(seen: View, dictionary: Dictionary, most: int = MOST_ATOMS) -> Chosen:
     """Atoms that stand for what the rungs of `seen` leave of the dictionary."""
     p = posterior(group([seen], dictionary), np.zeros((0, dictionary.category.axes)))
-    h, k, t, weight = drawn(log_prior(dictionary) + dictionary.temper * evidence(p, seen.better), most)
-    return Chosen(h[0], k[0], t[0], weight[0])
+    prior, told = log_prior(dictionary), evidence(p, seen.better)
+    h, k, t, weight = drawn(prior + dictionary.temper * told, most)
+    within = float(logsumexp(prior + told)) + 0.5 * float(np.log(p.level_precision[0]))
+    return Chosen(h[0], k[0], t[0], weight[0], within + seen.log_slope)
 
 
-def shares(seen: Sequence[View], dictionaries: Sequence[Dictionary]) -> Array:
+def shares(kept: Sequence[Chosen], dictionaries: Sequence[Dictionary]) -> Array:
     """How much each link of one ladder is believed after its rungs, (links,): tempered evidence, equal beforehand."""
-    believed = []
-    for v, d in zip(seen, dictionaries, strict=True):
-        p = posterior(group([v], d), np.zeros((0, d.category.axes)))
-        within = float(logsumexp(log_prior(d) + evidence(p, v.better))) + 0.5 * float(np.log(p.level_precision[0]))
-        believed.append(min(d.temper for d in dictionaries) * (within + v.log_slope))
-    return np.asarray(np.exp(np.array(believed) - logsumexp(believed)), dtype=float)
+    believed = min(d.temper for d in dictionaries) * np.array([each.evidence for each in kept])
+    return np.asarray(np.exp(believed - logsumexp(believed)), dtype=float)
 
 
 def law_of(seen: View, dictionary: Dictionary, atoms: Chosen, targets: Targets, widening: float = 1.0) -> list[Law]:

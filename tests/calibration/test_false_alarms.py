@@ -29,12 +29,13 @@ Curve = Callable[[np.ndarray | float], np.ndarray]
 def forecast(own: Ladder, se2: float) -> Blend:
     seen = views(own)
     dictionaries = [shipped().of(v.category) for v in seen]
-    believed = shares(seen, dictionaries)
+    kept = [chosen(v, d) for v, d in zip(seen, dictionaries, strict=True)]
+    believed = shares(kept, dictionaries)
     history = blended([backtest(v, d) for v, d in zip(seen, dictionaries, strict=True)], believed)
     parts = []
-    for v, d, share in zip(seen, dictionaries, believed, strict=True):
+    for v, d, own_atoms, share in zip(seen, dictionaries, kept, believed, strict=True):
         at = Targets(np.array([[STEP]]), np.array([STEP]), np.array([[v.noise_at(se2)]]))
-        parts.append((float(share), law_of(v, d, chosen(v, d), at, calibration(history))[0]))
+        parts.append((float(share), law_of(v, d, own_atoms, at, calibration(history))[0]))
     return Blend(tuple(parts))
 
 
