@@ -2,18 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+
+import numpy as np
 
 from checkpoints_db.errors import Incomparable
-from checkpoints_db.records import Axis, Point, Result, Series
+from checkpoints_db.records import PLANE, Axis, Point, Result, Series, cost_of
 
 AXES: tuple[Axis, ...] = ("flop", "params", "tokens")
 """Axes in order of preference: training FLOP says most about a run, a parameter count less. Effective compute orders
 only the families that declare it."""
 
+OFF_THE_LINE = 0.1
+"""Nats by which rungs have to stand off a common line for two axes: rounding is less, one more token multiple more."""
+
+
+def spans_plane(places: Iterable[tuple[float, ...]]) -> bool:
+    """Whether places (parameters, tokens) vary on both axes, and apart from each other.
+
+    They do where about the line that lies nearest to them in log-log they spread by OFF_THE_LINE nats (the smaller
+    standard deviation of their principal axes): tokens that are twenty times the parameters of each model, or the same
+    for all, are one axis.
+
+    >>> spans_plane([(1e8, 2e9), (1e9, 2e10), (1e10, 2e11)])
+    False
+    >>> spans_plane([(1e8, 2e9), (1e8, 4e9), (1e9, 2e10), (1e9, 4e10)])
+    True
+    """
+    logs = np.log(np.array(sorted(set(places))).reshape(-1, 2))
+    if len(logs) < 3:  # two places lie on a line
+        return False
+    return bool(np.sqrt(max(float(np.linalg.eigvalsh(np.cov(logs.T, ddof=0))[0]), 0.0)) >= OFF_THE_LINE)
+
 
 def best_axis(results: Sequence[Result]) -> Axis | None:
-    """The first axis on which every result has a position; None when there is no such axis."""
+    """Two axes where every result has a place in the plane and together they span it, else the first axis on which
+    every result has a position; None when there is no such axis."""
+    plane = [result.checkpoint.place(PLANE) for result in results]
+    known = [place for place in plane if place is not None]
+    if known and len(known) == len(plane) and spans_plane(known):
+        return PLANE
     for axis in AXES:
         if results and all(result.checkpoint.scale(axis) is not None for result in results):
             return axis
@@ -39,14 +67,15 @@ def make_series(results: Sequence[Result], axis: Axis | None = None) -> Series:
         Point(
             run=result.checkpoint.run,
             checkpoint=result.checkpoint.id,
-            x=x,
+            x=cost_of(place),
+            plane=(place[0], place[1]) if len(place) == 2 else None,
             value=result.value,
             stderr=result.stderr,
             n=result.n,
             result=result.identity,
         )
         for result in usable
-        if (x := result.checkpoint.scale(chosen)) is not None
+        if (place := result.checkpoint.place(chosen)) is not None
     ]
     return Series(
         id=first.series,

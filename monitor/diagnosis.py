@@ -192,12 +192,13 @@ def linked(c: Verdict, t: Verdict, verdicts: Sequence[Verdict], history: Mapping
 def _fitted(c: Verdict, t: Verdict, history: Mapping[str, Series], lower: float, upper: float) -> Band | None:
     if c.series not in history or t.series not in history:
         return None
-    by_run = {p.run: p.value for p in history[c.series].points}
-    moved = [p for p in history[t.series].points if p.run in by_run and not on_floor([p], t.metric)]
+    # By checkpoint: on two axes, or with every step in one series, a run is several rungs.
+    values = {p.checkpoint: p.value for p in history[c.series].points}
+    moved = [p for p in history[t.series].points if p.checkpoint in values and not on_floor([p], t.metric)]
     noise = [sampling_variance(t.metric, p.value, p.stderr, p.n) or 0.0 for p in moved]
     width = upper - lower
     return fitted(
-        np.array([by_run[p.run] for p in moved]),
+        np.array([values[p.checkpoint] for p in moved]),
         np.array([(p.value - lower) / width for p in moved]),
         np.array(noise) / width**2,
         c.observed,

@@ -9,8 +9,22 @@ import numpy as np
 import numpy.typing as npt
 
 from checkpoints_db.errors import FitFailed, TooFewPoints
-from checkpoints_db.records import Atom, Forecast, Lens, Metric, Point, Rung, Series, TrackRecord, digest_of
+from checkpoints_db.records import (
+    PLANE,
+    Atom,
+    Forecast,
+    Lens,
+    Metric,
+    Place,
+    Point,
+    Rung,
+    Series,
+    TrackRecord,
+    cost_of,
+    digest_of,
+)
 from monitor.prior import Prior, shipped
+from monitor.rungs import extent, telling, thinned
 from monitor.science.backtest import Record, backtest, blended, calibration
 from monitor.science.dictionary import Category, Dictionary
 from monitor.science.discrepancy import Noise
@@ -20,7 +34,7 @@ from monitor.science.scores import inside, skill
 from monitor.science.transforms import binomial_variance
 from monitor.science.view import Ladder, view, views
 
-JUDGEMENT_VERSION = 2
+JUDGEMENT_VERSION = 3
 """Raised by any change after which the same data and policy could give another decision."""
 
 CODE_VERSION = version("holdpoint")
@@ -108,13 +122,13 @@ def forecast(series: Series, prior: Prior | None = None) -> Forecast:
         stage=series.stage,
         conditions=series.conditions,
         axis=series.axis,
-        rungs=tuple(p.run for p in points),
+        rungs=tuple(_name(series, p) for p in points),
         x_first=points[0].x,
         x_last=points[-1].x,
         last_value=_last(points),
         room=_room(series.metric, np.array([p.value for p in points]), noise),
         ladder=tuple(
-            Rung(scale=(p.x,), cost=p.x, value=_plain(p.value), variance=v)
+            Rung(scale=p.place, cost=p.x, value=_plain(p.value), variance=v)
             for p, v in zip(points, variance, strict=True)
         ),
         lenses=tuple(
@@ -138,21 +152,25 @@ def forecast(series: Series, prior: Prior | None = None) -> Forecast:
     )
 
 
-def law_at(forecast: Forecast, x: float, variance: float | None = None) -> Blend:
-    """The predictive law of the next result at scale `x` (> x_last, on the axis of the forecast).
+def law_at(forecast: Forecast, at: float | Place, variance: float | None = None) -> Blend:
+    """The predictive law of the next result at scale `at`, on the axis of the forecast: (parameters, tokens) on two.
 
     `variance` is the squared standard error of that result in units of the metric squared; None takes the ladder's
-    typical one. Raises ValueError where `x` is not beyond the ladder.
+    typical one. Raises ValueError where `at` is not beyond the ladder, in FLOP on two axes, or has other axes.
     """
+    place = at if isinstance(at, tuple) else (at,)
+    if len(place) != len(forecast.axis.split(",")):
+        raise ValueError(f"series {forecast.series}: {at} is no place on {forecast.axis}")
+    x = cost_of(place)
     if not x > forecast.x_last:
         raise ValueError(f"series {forecast.series}: {x:g} is not beyond the last rung {forecast.x_last:g}")
     noise = forecast.target_variance if variance is None else variance
     ladder = _sealed_ladder(forecast)
-    u = np.array([math.log(x / forecast.x_last)])
+    u, c = np.log(np.array([place]) / ladder.scale.max(axis=0)), np.array([math.log(x / forecast.x_last)])
     parts = []
     for lens in forecast.lenses:
         seen = view(ladder, lens.link)
-        targets = Targets(u[:, None], u, np.array([[seen.noise_at(noise)]]))
+        targets = Targets(u, c, np.array([[seen.noise_at(noise)]]))
         own = law_of(seen, *_sealed_atoms(lens, seen.category), targets, forecast.calibration)
         parts.append((lens.share, own[0]))
     return Blend(tuple(parts), _mirror(forecast.metric))
@@ -160,14 +178,14 @@ def law_at(forecast: Forecast, x: float, variance: float | None = None) -> Blend
 
 def _sound(series: Series) -> list[Point]:
     # In order of scale; refused where a number is none that an evaluation gives.
-    ladder = sorted(series.points, key=lambda p: p.x)
+    ladder = thinned(sorted(series.points, key=lambda p: p.x))
     if any(max(abs(p.value), p.stderr or 0.0) > LARGEST for p in ladder):
         raise FitFailed(series.id, f"a value or standard error beyond {LARGEST:g}; look for a broken evaluation")
     return ladder
 
 
 def _too_few(series: Series, points: list[Point]) -> TooFewPoints:
-    rungs, span = _extent(points)
+    rungs, span = extent(points)
     return TooFewPoints(series.id, rungs, MIN_RUNGS, span, MIN_NATS)
 
 
@@ -181,24 +199,19 @@ def _mirror(metric: Metric) -> float | None:
     return metric.upper if metric.sign > 0 and metric.lower is None else None
 
 
-def _extent(points: list[Point]) -> tuple[int, float]:
-    # Distinct scales, and the nats they span.
-    if not points:
-        return 0, 0.0
-    u = np.log(np.array([p.x for p in points]))
-    return int((np.diff(u) > 1e-6).sum()) + 1, float(u[-1] - u[0])
+def _name(series: Series, point: Point) -> str:
+    # A run is one rung along one axis, and as many as it has checkpoints on two.
+    return point.checkpoint.removeprefix(f"{series.family}/") if series.axis == PLANE else point.run
 
 
 def _enough(points: list[Point]) -> bool:
-    rungs, span = _extent(points)
+    rungs, span = extent(points)
     return rungs >= MIN_RUNGS and span >= MIN_NATS
 
 
 def _telling(points: list[Point], metric: Metric) -> list[Point]:
     """Without the smallest rungs that are still at chance and the largest that are saturated: they train nothing."""
-    first = next((i for i, p in enumerate(points) if not on_floor([p], metric)), len(points))
-    last = next((i for i, p in enumerate(reversed(points)) if not on_ceiling(p, metric)), len(points))
-    return points[first : len(points) - last]
+    return telling(points, [on_floor([p], metric) for p in points], [on_ceiling(p, metric) for p in points])
 
 
 def _before_take_off(points: list[Point], metric: Metric) -> bool:
@@ -237,7 +250,7 @@ def _atoms(dictionary: Dictionary, kept: Chosen) -> tuple[Atom, ...]:
 
 def _sealed_ladder(forecast: Forecast) -> Ladder:
     return _arrays(
-        [r.cost for r in forecast.ladder],
+        [r.scale for r in forecast.ladder],
         [r.value for r in forecast.ladder],
         [r.variance for r in forecast.ladder],
         forecast.metric,
@@ -316,18 +329,18 @@ def on_floor(points: list[Point], metric: Metric) -> bool:
 
 def _ladder(points: list[Point], metric: Metric) -> Ladder:
     return _arrays(
-        [p.x for p in points],
+        [p.place for p in points],
         [_plain(p.value) for p in points],
         [sampling_variance(metric, p.value, p.stderr, p.n) for p in points],
         metric,
     )
 
 
-def _arrays(x: list[float], y: list[float], variance: list[float | None], metric: Metric) -> Ladder:
-    cost, value, mirror = np.array(x), np.array(y), _mirror(metric)
+def _arrays(places: list[Place], y: list[float], variance: list[float | None], metric: Metric) -> Ladder:
+    value, mirror = np.array(y), _mirror(metric)
     return Ladder(
-        scale=cost[:, None],
-        cost=cost,
+        scale=np.array(places),
+        cost=np.array([cost_of(place) for place in places]),
         value=value if mirror is None else mirror - value,
         noise=np.array([np.nan if v is None else v for v in variance]),
         lower=metric.lower if mirror is None else 0.0,

@@ -9,6 +9,7 @@ from checkpoints_db import Seen, Store
 from checkpoints_db.catalogue import Catalogue
 from checkpoints_db.errors import HoldpointError
 from checkpoints_db.records import (
+    PLANE,
     Answer,
     Axis,
     Case,
@@ -93,7 +94,8 @@ def _ladder(store: Store, checkpoint: Checkpoint, axis: Axis | None) -> dict[str
     for name, everything in found.items():
         series = make_series([seen.result for seen in everything if seen.counts], axis)
         x = checkpoint.scale(series.axis)
-        points = tuple(p for p in series.points if p.run != checkpoint.run)
+        # On two axes the run's own earlier checkpoints are rungs like any other.
+        points = tuple(p for p in series.points if p.run != checkpoint.run or series.axis == PLANE)
         ladder[name] = series.model_copy(update={"points": points})
         if x is not None:
             ladder[name] = ladder[name].below(x)
@@ -103,12 +105,15 @@ def _ladder(store: Store, checkpoint: Checkpoint, axis: Axis | None) -> dict[str
 def _verdict(store: Store, policy: Policy, ladder: dict[str, Series], seen: Seen) -> Verdict:
     result = seen.result
     sealed = store.judgements.sealed(result.series, up_to=seen.seen_after)
-    rungs = {point.run for point in ladder[result.series].points} if result.series in ladder else set()
+    own = ladder.get(result.series)
+    plane = own is not None and own.axis == PLANE
+    rungs = {point.checkpoint if plane else point.run for point in own.points} if own else set()
     if len(rungs) >= MIN_RUNGS:
         return judge(sealed, result, policy.judging)
     stage = result.checkpoint.stage
     words = (
-        f"{len(rungs)} smaller runs were evaluated on it{' at ' + stage if stage else ''}, a forecast needs {MIN_RUNGS}"
+        f"{len(rungs)} smaller {'checkpoints' if plane else 'runs'} were evaluated on it"
+        f"{' at ' + stage if stage else ''}, a forecast needs {MIN_RUNGS}"
     )
     if stage:
         words += ' (`compare_at = "any"` in the catalogue compares across steps)'

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from checkpoints_db.records import Forecast, Metric, Outcome, Result, Sealed, Verdict, Why
+from checkpoints_db.records import PLANE, Forecast, Metric, Outcome, Place, Result, Sealed, Verdict, Why, cost_of
 from monitor.forecasting import JUDGEMENT_VERSION, law_at, sampling_variance
 from monitor.science.law import Blend
 from policies.schema import Judging
@@ -42,26 +42,29 @@ def judge(
 
     Without a seal of this very series the outcome is `unforeseen`, with `why_not` and, where given, `words` on it.
     `above` and `below` are meant in the direction of capability. `expected` is only said where a break of
-    `judging.resolve` of the metric's room would have been seen.
+    `judging.resolve` of the metric's room would have been seen. On two axes a checkpoint is beyond the ladder, and not
+    `smaller`, where it took more FLOP than every rung.
     """
     if sealed is None or not _of_one_series(sealed.forecast, result):
         because = why_not if why_not in _UNSEEN else "unsealed"
         return _unjudged(None, result, judging, "unforeseen", why=because, words=words or _UNSEEN[because])
     forecast = sealed.forecast
-    x = result.checkpoint.scale(forecast.axis)
+    place = result.checkpoint.place(forecast.axis)
     if result.remarks:
         words = f"{_UNSEEN['remarked']} ({', '.join(result.remarks)})"
         return _unjudged(sealed, result, judging, "inconclusive", why="remarked", words=words)
-    if x is None:
+    if place is None:
         words = f"{_UNSEEN['no_scale']} ({forecast.axis})"
         return _unjudged(sealed, result, judging, "inconclusive", why="no_scale", words=words)
+    x = cost_of(place)
     if not math.log(x / forecast.x_last) > 1e-9:
-        words = f"{_UNSEEN['smaller']} ({forecast.axis} {x:.3g}, largest rung {forecast.x_last:.3g})"
+        axis = "6 * params * tokens" if forecast.axis == PLANE else forecast.axis
+        words = f"{_UNSEEN['smaller']} ({axis} {x:.3g}, largest rung {forecast.x_last:.3g})"
         return _unjudged(sealed, result, judging, "inconclusive", why="smaller", words=words)
     if len(forecast.rungs) < judging.min_rungs:
         words = f"{len(forecast.rungs)} rungs, the policy asks for {judging.min_rungs}"
         return _unjudged(sealed, result, judging, "inconclusive", why="too_few", words=words)
-    return _judged(sealed, result, judging, x)
+    return _judged(sealed, result, judging, place)
 
 
 def _of_one_series(forecast: Forecast, result: Result) -> bool:
@@ -70,11 +73,11 @@ def _of_one_series(forecast: Forecast, result: Result) -> bool:
     return forecast.series == result.series and same_metric
 
 
-def _judged(sealed: Sealed, result: Result, judging: Judging, x: float) -> Verdict:
+def _judged(sealed: Sealed, result: Result, judging: Judging, place: Place) -> Verdict:
     forecast = sealed.forecast
     own = sampling_variance(forecast.metric, result.value, result.stderr, result.n)
     # The noise under the forecast is that of a typical rung; a noisier evaluation adds its own.
-    law = law_at(forecast, x, max(own or 0.0, forecast.target_variance))
+    law = law_at(forecast, place, max(own or 0.0, forecast.target_variance))
     seen = _read(law, forecast.metric, result.value, judging.tail)
     if not np.isfinite([seen.median, seen.lower, seen.upper, seen.tail_above, seen.tail_below]).all():
         words = "the forecast has no finite numbers this far beyond its ladder"
@@ -93,7 +96,7 @@ def _judged(sealed: Sealed, result: Result, judging: Judging, x: float) -> Verdi
         detectable=seen.detectable,
         blindness=blindness,
         rungs=len(forecast.rungs),
-        distance=math.log(x / forecast.x_last),
+        distance=math.log(cost_of(place) / forecast.x_last),
         skill=forecast.track.skill,
         coverage=forecast.track.inside_80,
         sentence=_sentence(result, judging, seen, outcome=outcome, why=why, blindness=blindness),

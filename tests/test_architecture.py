@@ -22,6 +22,7 @@ FLOORS: dict[str, float] = {
     "monitor.settings": 1.5,
     "monitor.prior": 1.5,
     "policies": 2,
+    "monitor.rungs": 2,
     "monitor.forecasting": 2.5,
     "monitor.backtesting": 2.5,
     "monitor.verdicts": 2.5,

@@ -3,8 +3,10 @@
 ```toml
 [[family]]
 name = "tiny-skills"
-axis = "flop"                # optional: flop, params, tokens or effective_compute; what the rungs are ordered by
-compare_at = "step"          # "step" (default): rungs are compared at equal step; "any": every checkpoint in one series
+axis = "flop"                # optional: flop, params, tokens or effective_compute; what the rungs are ordered by.
+                             # "params,tokens" is an axis of two: every checkpoint is a point of that plane
+compare_at = "step"          # "step" (default): rungs are compared at equal step; "any": every checkpoint in one
+                             # series, as always on two axes
 params_counts = "total"      # optional: total or non-embedding; "non-embedding" never takes the count of a log
 flop_counts = "6 * total params * tokens"            # optional, in words: what FLOP count in this family
 estimator = "ours, memo 12"  # optional, in words: where the factors of effective compute come from
@@ -34,7 +36,10 @@ Placeholders of `match`: `{run}` text without "/", `{step}` digits, `{size}` as 
 model, or one pattern that can be read in two ways, place nothing. The parameter count of a log is used only where
 neither pattern nor table has one: harnesses count embeddings, ladders often do not. Two conventions of counting FLOP
 and two estimators of effective compute are refused within a family; so is a stated FLOP that is not 6*params*tokens
-where an entry of the family uses that formula.
+where an entry of the family uses that formula. Where no axis is declared, a series whose results all have parameters
+and tokens that vary apart from each other (`series.spans_plane`) has an axis of two, any other the first it can have
+of flop, params, tokens. A family that declares an axis of two has no place for a model whose parameters or tokens are
+unknown.
 """
 
 from __future__ import annotations
@@ -49,7 +54,7 @@ from checkpoints_db.catalogue.agreement import counts, disagreements, six_nd
 from checkpoints_db.catalogue.entries import Family, Run, Size, Together
 from checkpoints_db.catalogue.pattern import AmbiguousError, captures
 from checkpoints_db.catalogue.placement import Placement
-from checkpoints_db.catalogue.scales import SCALES, TOLERANCE, by_entry, by_source, counted_alike, effective
+from checkpoints_db.catalogue.scales import SCALES, TOLERANCE, by_entry, by_source, counted_alike, effective, on_plane
 from checkpoints_db.catalogue.toml_file import entries_of
 from checkpoints_db.errors import SettingsError, Unplaced
 from checkpoints_db.records import Axis, Checkpoint, Reading, Record
@@ -115,7 +120,8 @@ class Catalogue(Record):
         if family.name in self._six_nd:
             counted_alike(reading, fields)
         fields |= effective(reading, fields, entry, family)
-        staged = fields["step"] is not None and family.compare_at == "step"
+        on_plane(reading, fields, family)
+        staged = fields["step"] is not None and family.staged
         stage = f"step {fields['step']}" if staged else ""
         try:
             return Checkpoint(model=reading.model, stage=stage, **fields)

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import ConfigDict, Field, model_validator
 
 from checkpoints_db.catalogue.pattern import placeholders
-from checkpoints_db.records import Axis, Record
+from checkpoints_db.records import PLANE, Axis, Record
 from checkpoints_db.records.evidence import Name, Positive
 
 FORMULA: Literal["6*params*tokens"] = "6*params*tokens"
@@ -45,7 +45,7 @@ class Family(Entry):
 
     name: Name
     axis: Axis | None = None
-    """What the rungs are ordered by; None leaves the choice to the series."""
+    """What the rungs are ordered by; None leaves the choice to the series. `params,tokens` is an axis of two."""
     compare_at: Literal["step", "any"] = "step"
     """`step`: rungs are compared at equal step; `any`: all checkpoints in one series."""
     flop_counts: str = Field(default="", max_length=200)
@@ -60,6 +60,20 @@ class Family(Entry):
     """Effective compute = FLOP * this, where the entry of a run gives no factor of its own."""
     sizes: dict[Name, Size] = Field(default_factory=dict)
     """What each `{size}` stands for; without it a size gives the parameters it says."""
+
+    @model_validator(mode="after")
+    def _one_series(self) -> Self:
+        if self.axis == PLANE and self.compare_at == "step" and "compare_at" in self.model_fields_set:
+            raise ValueError(
+                'compare_at = "step" cuts the plane of axis = "params,tokens" into a series a step; take one of them '
+                "out"
+            )
+        return self
+
+    @property
+    def staged(self) -> bool:
+        """Whether a step is a series of its own: on two axes all checkpoints of all steps are rungs of one."""
+        return self.compare_at == "step" and self.axis != PLANE
 
     def size(self, captured: str) -> Size | None:
         """What a captured size stands for, upper and lower case alike; None where it is not listed."""

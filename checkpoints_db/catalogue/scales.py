@@ -9,7 +9,7 @@ from checkpoints_db.catalogue.convention import near
 from checkpoints_db.catalogue.entries import FORMULA, Family, Run, Size
 from checkpoints_db.catalogue.pattern import amount, fill
 from checkpoints_db.errors import Unplaced
-from checkpoints_db.records import Reading
+from checkpoints_db.records import PLANE, Reading
 
 TOLERANCE = 0.01
 """How far a source and the catalogue may differ in a scale they both state."""
@@ -61,6 +61,18 @@ def effective(reading: Reading, fields: dict[str, Any], entry: Run | None, famil
         return {}
     flop = fields["flop"]
     return {"estimator": estimator, "effective_compute": flop * factor if flop else None}
+
+
+def on_plane(reading: Reading, fields: dict[str, Any], family: Family) -> None:
+    """Refuse a checkpoint of a family with two axes that has only one of them. Raises Unplaced."""
+    missing = [axis for axis in PLANE.split(",") if family.axis == PLANE and fields[axis] is None]
+    if missing:
+        give = {"params": "params, or {size} in its match", "tokens": "tokens or tokens_per_step"}
+        why = (
+            f"family {family.name!r} is ordered by parameters and tokens, and its {' and '.join(missing)} are unknown; "
+            f"give {' and '.join(give[axis] for axis in missing)} in its [[run]]"
+        )
+        raise Unplaced(reading.model, why)
 
 
 def counted_alike(reading: Reading, fields: dict[str, Any]) -> None:

@@ -19,16 +19,19 @@ from checkpoints_db.records.action import (
 )
 from checkpoints_db.records.base import Instant, Record, canonical, digest_of
 from checkpoints_db.records.evidence import (
+    PLANE,
     Axis,
     Checkpoint,
     Direction,
     Kind,
     Metric,
+    Place,
     Point,
     Reading,
     Result,
     Series,
     Term,
+    cost_of,
 )
 from checkpoints_db.records.judgement import (
     Atom,
@@ -47,6 +50,7 @@ from checkpoints_db.records.judgement import (
 )
 
 __all__ = [
+    "PLANE",
     "Acknowledgement",
     "Alert",
     "AlertState",
@@ -74,6 +78,7 @@ __all__ = [
     "Metric",
     "Missing",
     "Outcome",
+    "Place",
     "Point",
     "Reading",
     "Reason",
@@ -88,5 +93,6 @@ __all__ = [
     "Waiver",
     "Why",
     "canonical",
+    "cost_of",
     "digest_of",
 ]

@@ -10,11 +10,27 @@ from checkpoints_db.records.base import Instant, Record, digest_of
 
 Kind = Literal["continuous", "thresholded"]
 Direction = Literal["higher", "lower"]
-Axis = Literal["flop", "params", "tokens", "effective_compute"]
+Axis = Literal["flop", "params", "tokens", "effective_compute", "params,tokens"]
 Positive = Annotated[float, Field(gt=0)]
+PLANE: Axis = "params,tokens"
+"""The axis of two: a checkpoint is a point of the plane of parameters and tokens, in this order."""
 Name = Annotated[str, Field(min_length=1, max_length=500)]
+Place = tuple[Positive, ...]
+"""One scale, or parameters and tokens."""
 Term = bool | int | float | Annotated[str, Field(max_length=500)] | None
 """One part of the conditions of an evaluation, as the log has it."""
+
+
+def cost_of(place: tuple[float, ...]) -> float:
+    """What orders places: the scale itself; on two axes 6 * parameters * tokens, training FLOP (Kaplan et al. 2020).
+
+    Of the place alone, never the FLOP that somebody stated: a scale nobody has trained at yet has its cost too, and
+    two conventions cannot mix.
+
+    >>> cost_of((7e9, 2e12))
+    8.4e+22
+    """
+    return place[0] if len(place) == 1 else 6 * place[0] * place[1]
 
 
 class Metric(Record):
@@ -120,10 +136,17 @@ class Checkpoint(Record):
         at = self.step if self.tokens is None or self.step is not None else f"{self.tokens:g}tok"
         return f"{self.family}/{self.run}" + ("" if at is None else f"@{at}")
 
+    def place(self, axis: Axis) -> tuple[float, ...] | None:
+        """Where it stands on `axis`: one scale, or parameters and tokens; None where one of them is not known."""
+        scales = {"flop": self.flop, "params": self.params, "tokens": self.tokens}
+        scales["effective_compute"] = self.effective_compute
+        found = [scale for name in axis.split(",") if (scale := scales[name]) is not None]
+        return tuple(found) if len(found) == len(axis.split(",")) else None
+
     def scale(self, axis: Axis) -> float | None:
-        """Position on one scale axis, or None where it is not known."""
-        places = {"flop": self.flop, "params": self.params, "tokens": self.tokens}
-        return {**places, "effective_compute": self.effective_compute}[axis]
+        """What it is ordered by on `axis`: `cost_of` its place, or None where that is not known."""
+        place = self.place(axis)
+        return None if place is None else cost_of(place)
 
 
 class Result(Measured):
@@ -157,16 +180,23 @@ class Point(Record):
     run: Name
     checkpoint: Name
     x: Positive
-    """Scale: parameters, tokens or training FLOP, as the axis of the series says."""
+    """Scale: parameters, tokens or training FLOP, as the axis of the series says; on two axes `cost_of` them."""
+    plane: tuple[Positive, Positive] | None = None
+    """Parameters and tokens, where the series has two axes."""
     value: float
     stderr: float | None = None
     n: int | None = None
     result: str
     """Identity of the result."""
 
+    @property
+    def place(self) -> tuple[float, ...]:
+        """Its scale on every axis of the series."""
+        return (self.x,) if self.plane is None else self.plane
+
 
 class Series(Record):
-    """The results of one metric of one task in one family along one axis, in order of scale."""
+    """The results of one metric of one task in one family along its axis, in order of scale."""
 
     id: str
     family: Name

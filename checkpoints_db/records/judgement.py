@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from checkpoints_db.records.base import Instant, Record
-from checkpoints_db.records.evidence import Axis, Metric, Name, Positive
+from checkpoints_db.records.evidence import Axis, Metric, Name, Place, Positive
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -19,10 +19,10 @@ ladder's spread."""
 class Rung(Record):
     """One result a forecast learnt from, in units of its axes and of its metric."""
 
-    scale: tuple[Positive, ...]
+    scale: Place
     """On one axis, or parameters and tokens."""
     cost: Positive
-    """What orders the rungs: the scale on one axis, training FLOP on two."""
+    """What orders the rungs: the scale on one axis, 6 * parameters * tokens on two."""
     value: float
     variance: Annotated[float, Field(ge=0)] | None = None
     """Squared standard error; None where unknown."""
@@ -71,7 +71,10 @@ class TrackRecord(Record):
 
 
 class Forecast(Record):
-    """The predictive distribution of the next result as a function of scale, valid beyond `x_last`."""
+    """The predictive distribution of the next result as a function of scale, valid beyond `x_last`.
+
+    On two axes `x_first` and `x_last` are FLOP: what costs more than every rung is beyond them.
+    """
 
     series: str
     """Id of the series."""
@@ -82,7 +85,7 @@ class Forecast(Record):
     conditions: str
     axis: Axis
     rungs: tuple[str, ...]
-    """Runs it learnt from, in order of scale."""
+    """Runs it learnt from, in order of scale; on two axes checkpoints, `run@step`."""
     x_first: Positive
     x_last: Positive
     last_value: float
@@ -167,7 +170,7 @@ class Verdict(Record):
     """`detectable` as a share of the metric's room; compared with the policy's `resolve`."""
     rungs: int = 0
     distance: float | None = None
-    """log(x / x_last) in nats."""
+    """log(x / x_last) in nats; of FLOP on two axes."""
     skill: float | None = None
     coverage: Share | None = None
     """Share of past forecasts of the series inside their 80 % interval."""

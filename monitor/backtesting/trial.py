@@ -13,6 +13,7 @@ import numpy.typing as npt
 from checkpoints_db.errors import UnreadableFile
 from checkpoints_db.readers.table import Table
 from checkpoints_db.records import Metric, Reading
+from checkpoints_db.series import spans_plane
 from monitor.science.suite import Question
 from monitor.science.transforms import binomial_variance
 from monitor.science.view import Ladder
@@ -133,8 +134,9 @@ def _known(rows: Sequence[Reading], axis: str) -> bool:
 def _axes(rows: Sequence[Reading]) -> tuple[str, ...]:
     known = [axis for axis in ("params", "tokens", "flop") if _known(rows, axis)]
     varies = {axis for axis in known if len({getattr(r, axis) for r in rows}) > 1}
-    if {"params", "tokens"} <= varies:
-        return "params", "tokens"
+    plane = ("params", "tokens")
+    if varies.issuperset(plane) and spans_plane([(r.params or 0.0, r.tokens or 0.0) for r in rows]):
+        return plane
     return tuple([axis for axis in ("tokens", "flop", "params") if axis in varies] or known)[:1]
 
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import html
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +12,9 @@ import altair as alt
 import vl_convert
 
 from checkpoints_db.errors import SettingsError
-from checkpoints_db.records import Axis, Forecast, Metric, Outcome, Point, Series, Verdict, Why
+from checkpoints_db.records import PLANE, Axis, Forecast, Metric, Outcome, Point, Series, Verdict, Why
+from monitor.faces.page import page
+from monitor.faces.render import short_scale
 from monitor.faces.scene import (
     BANDS,
     HEIGHT,
@@ -45,6 +44,7 @@ AXES: dict[Axis, str] = {
     "params": "parameters",
     "tokens": "training tokens",
     "effective_compute": "effective compute (FLOP)",
+    PLANE: "training FLOP (6 · parameters · tokens), a line for each size",
 }
 MEANING: dict[Why, str] = {
     "ok": "",
@@ -77,6 +77,9 @@ def series_chart(
 ) -> alt.LayerChart:
     """The ladder, the forecast beyond it, and the observation, on a logarithmic scale axis.
 
+    On two axes that axis is FLOP, rungs of equal parameters are joined by a line, and the forecast is drawn for one
+    number of parameters, which the title says: at other sizes the same FLOP have another forecast.
+
     `observed` is the result judged; without it the point of `series` that `verdict` names is taken, then the verdict's
     own number. `ceiling` is a level some rule forbids to reach, in units of the metric. Error bars are two standard
     errors.
@@ -94,7 +97,7 @@ def series_chart(
         layers += _margin(labels, frame)
     title = alt.TitleParams(
         f"{series.task} · {series.metric.name} — {series.family}",
-        subtitle=_subtitle(forecast, verdict),
+        subtitle=_subtitle(forecast, verdict, scene),
         anchor="start",
         fontSize=15,
         color=INK,
@@ -145,49 +148,16 @@ def write(chart: alt.TopLevelMixin, path: Path) -> None:
     elif suffix == ".svg":
         content = vl_convert.vegalite_to_svg(drawing, **offline).encode()
     elif suffix == ".html":
-        content = _page(drawing, version).encode()
+        content = page(drawing, version).encode()
     else:
         raise SettingsError(f"{path}: {suffix or 'no suffix'} is no kind of chart; name it .png, .svg or .html")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
 
 
-def _page(drawing: dict[str, Any], version: str) -> str:
-    """One page with the drawing and the program that draws it; its own policy forbids every request."""
-    # A task may be called "</script>": inside JSON every < can be written as its number. The data stand in an element
-    # of their own, because the bundler would turn the number back.
-    data = json.dumps(drawing, allow_nan=False).replace("<", "\\u003c")
-    policy = (
-        "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; img-src data: blob:"
-    )
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
-        f"<title>{html.escape(_headline(drawing))}</title>\n<style>body {{ margin: 1rem; background: white }}</style>\n"
-        '</head>\n<body>\n<div id="chart"></div>\n'
-        f'<script type="application/json" id="drawing">{data}</script>\n'
-        f'<script type="module">{_program(version)}</script>\n</body>\n</html>\n'
-    )
-
-
-@cache
-def _program(version: str) -> str:
-    """Vega, Vega-Lite and the call that draws, as one script that imports nothing."""
-    actions = {"export": True, "source": False, "compiled": False, "editor": False}
-    options = json.dumps({"mode": "vega-lite", "renderer": "svg", "actions": actions})
-    call = f"vegaEmbed('#chart', JSON.parse(document.getElementById('drawing').textContent), {options});"
-    bundle: str = vl_convert.javascript_bundle(call, vl_version=version)
-    return bundle.replace("</script", "<\\/script").replace("<!--", "<\\!--")
-
-
-def _headline(drawing: dict[str, Any]) -> str:
-    first = drawing if "title" in drawing else drawing.get("hconcat", [{}])[0]
-    return str(first.get("title", {}).get("text", "holdpoint"))
-
-
 def _x(scene: Scene, frame: Frame) -> alt.X:
     spelling = "replace(format(datum.value, '~s'), 'G', 'B')"  # 6.7B parameters, not 6.7G
-    if scene.axis in ("flop", "effective_compute"):
+    if scene.axis in ("flop", "effective_compute", PLANE):
         spelling = "replace(format(datum.value, '~e'), '+', '')"
     ticks = ticks_of(frame.x)
     scale = alt.Scale(type="log", domain=list(frame.x), nice=False)
@@ -238,13 +208,17 @@ def _rows(points: Sequence[Point], metric: Metric, frame: Frame) -> list[dict[st
     for p in points:
         error = 2 * math.sqrt(noise_of(metric, p))
         low, high = max(p.value - error, frame.y[0]), min(p.value + error, frame.y[1])
-        rows.append({"x": p.x, "value": p.value, "low": low, "high": high, "run": p.run, "n": p.n})
+        row = {"x": p.x, "value": p.value, "low": low, "high": high, "run": p.run, "n": p.n}
+        rows.append(row if p.plane is None else {**row, "params": p.plane[0], "tokens": p.plane[1]})
     return rows
 
 
-def _tips(metric: Metric) -> list[alt.Tooltip]:
+def _tips(scene: Scene) -> list[alt.Tooltip]:
+    metric = scene.metric
+    names = ("params", "tokens") if scene.axis == PLANE else ()
     return [
         alt.Tooltip("run:N", title="run"),
+        *(alt.Tooltip(f"{name}:Q", title=name, format=".4~s") for name in names),
         alt.Tooltip("x:Q", title="scale", format=".4~g"),
         alt.Tooltip("value:Q", title=metric.name, format=".4~g"),
         alt.Tooltip("n:Q", title="questions"),
@@ -257,20 +231,32 @@ def _ladder_layers(scene: Scene, frame: Frame) -> list[alt.Chart]:
     metric, x = scene.metric, _x(scene, frame)
     base = alt.Chart(_data(_rows(scene.ladder, metric, frame))).encode(x=x)
     y = _y(scene, frame, "value")
+    line = base.mark_line(color="#b8c0c8", strokeWidth=1).encode(y=y)
     layers = [
-        base.mark_line(color="#b8c0c8", strokeWidth=1).encode(y=y),
+        line.encode(detail="params:N") if scene.axis == PLANE else line,
         base.mark_rule(color=INK, strokeWidth=1.3).encode(y=_y(scene, frame, "low"), y2="high"),
-        base.mark_circle(color=INK, size=52, opacity=1).encode(y=y, tooltip=_tips(metric)),
+        base.mark_circle(color=INK, size=52, opacity=1).encode(y=y, tooltip=_tips(scene)),
     ]
-    if len(scene.ladder) <= 12:
+    if scene.axis == PLANE:
+        layers.append(_sizes(scene, frame))
+    elif len(scene.ladder) <= 12:
         # Right-aligned, on the side a rising (or falling) curve leaves free, and clear of the fan at the last rung.
         side = -11 if metric.sign > 0 else 13
         names = base.mark_text(dx=1, dy=side, align="right", fontSize=10, color=FAINT)
         layers.append(names.encode(y=y, text="run:N"))
     if scene.later:
-        later = alt.Chart(_data(_rows(scene.later, metric, frame))).encode(x=x, y=y, tooltip=_tips(metric))
+        later = alt.Chart(_data(_rows(scene.later, metric, frame))).encode(x=x, y=y, tooltip=_tips(scene))
         layers.append(later.mark_point(color=INK, size=52, filled=False, fill="white", opacity=1))
     return layers
+
+
+def _sizes(scene: Scene, frame: Frame) -> alt.Chart:
+    # Parameters beside the first rung of each size, where the lines still lie apart.
+    first = {p.place[0]: p for p in sorted(scene.ladder, key=lambda p: -p.x)}
+    rows = [{"x": p.x, "value": p.value, "size": short_scale(params)} for params, p in first.items()]
+    names = alt.Chart(_data(rows)).mark_text(dx=-7, align="right", baseline="middle", fontSize=10, color=FAINT)
+    drawn: alt.Chart = names.encode(x=_x(scene, frame), y=_y(scene, frame, "value"), text="size:N")
+    return drawn
 
 
 def _ceiling_layers(ceiling: float | None, frame: Frame) -> list[alt.Chart]:
@@ -307,7 +293,7 @@ def _seen_layers(scene: Scene, verdict: Verdict | None, frame: Frame) -> list[al
     layers.append(
         base.mark_point(
             shape=shape, size=190, filled=True, color=colour, stroke="white", strokeWidth=1.5, opacity=1
-        ).encode(y=_y(scene, frame, "value"), tooltip=_tips(scene.metric))
+        ).encode(y=_y(scene, frame, "value"), tooltip=_tips(scene))
     )
     return layers
 
@@ -378,7 +364,7 @@ def _margin(labels: list[_Label], frame: Frame) -> list[alt.Chart]:
     return layers
 
 
-def _subtitle(forecast: Forecast | None, verdict: Verdict | None) -> list[str]:
+def _subtitle(forecast: Forecast | None, verdict: Verdict | None, scene: Scene) -> list[str]:
     lines = []
     if verdict is not None:
         tail = verdict.tail_below if verdict.outcome == "below" else verdict.tail_above
@@ -392,5 +378,6 @@ def _subtitle(forecast: Forecast | None, verdict: Verdict | None) -> list[str]:
     if verdict is not None and verdict.sealed_at is not None:
         sealed = f"sealed {verdict.sealed_at:%Y-%m-%d %H:%M} UTC, before the result"
     bands = ", ".join(str(band) for band in reversed(BANDS))
-    lines.append(f"forecast from {len(forecast.rungs)} rungs, {sealed}; bands {bands} %")
+    what = "forecast" if scene.through is None else f"forecast for {short_scale(scene.through)} parameters"
+    lines.append(f"{what} from {len(forecast.rungs)} rungs, {sealed}; bands {bands} %")
     return lines

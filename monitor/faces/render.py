@@ -105,6 +105,15 @@ def scale(value: float | None) -> str:
     return f"{value:.4g}"
 
 
+def short_scale(value: float) -> str:
+    """A number of parameters as models are named by it.
+
+    >>> short_scale(6.857e9), short_scale(70_426_624)
+    ('6.86B', '70.4M')
+    """
+    return scale(float(f"{value:.3g}")).replace("G", "B")
+
+
 def moment(at: datetime | None) -> str:
     """A time in UTC to the second, or a dash."""
     return "–" if at is None else f"{at:%Y-%m-%d %H:%M:%S}Z"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from checkpoints_db.records import Axis, Forecast, Metric, Point, Series, Verdict
+from checkpoints_db.records import PLANE, Axis, Forecast, Metric, Place, Point, Series, Verdict
 from monitor.forecasting import law_at, sampling_variance
 
 WIDTH, HEIGHT = 470, 300
@@ -58,6 +58,8 @@ class Scene:
     metric: Metric
     axis: Axis
     tail: float
+    through: float | None = None
+    """Parameters for which the fan is drawn, on two axes: along it only the tokens grow."""
 
     def at_seen(self) -> dict[str, float] | None:
         """The quantiles at the observation, or at the end of the fan where nothing was observed beyond the ladder."""
@@ -79,6 +81,7 @@ def scene_of(series: Series, forecast: Forecast | None, verdict: Verdict | None,
         ladder=tuple(p for p in others if p.x <= end),
         later=tuple(p for p in others if p.x > end),
         fan=() if forecast is None else tuple(_fan(forecast, seen, tail)),
+        through=None if forecast is None or forecast.axis != PLANE else _through(forecast, seen),
         seen=seen,
         metric=series.metric,
         axis=series.axis,
@@ -91,8 +94,8 @@ def _named(series: Series, forecast: Forecast | None, verdict: Verdict | None) -
     if verdict is None:
         return None
     found = next((p for p in series.points if p.result == verdict.result), None)
-    if found is not None or forecast is None or verdict.distance is None:
-        return found
+    if found is not None or forecast is None or verdict.distance is None or forecast.axis == PLANE:
+        return found  # a distance in FLOP does not say how many of them are parameters
     return Point(
         run=verdict.run,
         checkpoint=verdict.checkpoint,
@@ -102,6 +105,21 @@ def _named(series: Series, forecast: Forecast | None, verdict: Verdict | None) -
         n=verdict.n,
         result=verdict.result,
     )
+
+
+def _through(forecast: Forecast, seen: Point | None) -> float:
+    """Parameters of the observation, or of the costliest rung where there is none."""
+    if seen is not None and seen.plane is not None:
+        return seen.plane[0]
+    return max(forecast.ladder, key=lambda rung: rung.cost).scale[0]
+
+
+def _at(forecast: Forecast, seen: Point | None, x: float) -> Place:
+    """The place at `x` along the fan."""
+    if forecast.axis != PLANE:
+        return (x,)
+    params = _through(forecast, seen)
+    return params, x / (6 * params)
 
 
 def noise_of(metric: Metric, point: Point) -> float:
@@ -122,7 +140,7 @@ def _fan(forecast: Forecast, seen: Point | None, tail: float) -> list[dict[str, 
     fan = []
     for u in grid:
         x = forecast.x_last * math.exp(u)
-        quantiles = np.asarray(law_at(forecast, x, noise).quantile(np.array(shares)), float)
+        quantiles = np.asarray(law_at(forecast, _at(forecast, seen, x), noise).quantile(np.array(shares)), float)
         fan.append({"x": x, **dict(zip(names, quantiles.tolist(), strict=True))})
     return fan
 

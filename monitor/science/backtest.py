@@ -17,6 +17,7 @@ from monitor.science.predict import Targets, mixtures
 from monitor.science.view import View
 
 Array = npt.NDArray[np.float64]
+Indices = npt.NDArray[np.intp]
 
 FIRST_ORIGIN = 3
 """Rungs the first origin sees."""
@@ -38,13 +39,14 @@ class Record:
 
 
 def backtest(seen: View, dictionary: Dictionary) -> Record:
-    """Forecast each of the later rungs of `seen` from the rungs before it (at most MOST_ORIGINS of them)."""
-    n = seen.z.size
-    first = min(FIRST_ORIGIN, n - 1)
-    origins = np.unique(np.linspace(first, n - 1, min(MOST_ORIGINS, n - first)).round().astype(int))
+    """Forecast each of the later rungs of `seen` from the rungs before it (at most MOST_ORIGINS of them).
+
+    On two axes whole sizes are hidden: checkpoints of one run know too much of each other to be forecasts. The
+    costliest rung of each size is forecast from all smaller sizes; with fewer than three sizes in order of cost.
+    """
     pits, miss, stay = [], [], []
-    for k in origins:
-        cut = part(seen, np.arange(k), np.arange(k, k + 1))
+    for keep, left in _origins(seen):
+        cut = part(seen, keep, left)
         at = Targets(cut.u, cut.c, cut.seen.variance[None, -1:])
         mixed = mixtures(group([cut.seen], dictionary), cut.seen.better, at)
         w, mean, scale = mixed.weight[0, 0], mixed.mean[0, 0], mixed.scale[0, 0]
@@ -57,6 +59,19 @@ def backtest(seen: View, dictionary: Dictionary) -> Record:
         miss.append(abs(float(cut.seen.back(np.array([middle]))[0] - observed)))
         stay.append(abs(float(last - observed)))
     return Record(np.array(pits), np.array(miss), np.array(stay))
+
+
+def _origins(seen: View) -> list[tuple[Indices, Indices]]:
+    # (rungs that are seen, the one that is forecast).
+    n, first = seen.z.size, min(FIRST_ORIGIN, seen.z.size - 1)
+    cuts = [(np.arange(k), np.arange(k, k + 1)) for k in range(first, n)]
+    if seen.category.axes == 2:
+        size = seen.u[:, 0]
+        whole = [(np.flatnonzero(size < s), np.flatnonzero(size == s)[-1:]) for s in np.unique(size)[2:]]
+        cuts = [cut for cut in whole if cut[0].size >= FIRST_ORIGIN] or cuts
+    last = first + len(cuts) - 1
+    chosen = np.unique(np.linspace(first, last, min(MOST_ORIGINS, len(cuts))).round().astype(int))
+    return [cuts[i - first] for i in chosen]
 
 
 def blended(records: Sequence[Record], shares: Array) -> Record:

@@ -201,7 +201,8 @@ def test_two_axes_where_both_vary(tmp_path: Path) -> None:
         ({"tokens": "1e9"}, "params"),
         ({"flop": lambda i: 10.0**i}, "flop"),
         ({"flop": lambda i: 10.0**i if i else ""}, "params"),
-        ({"flop": lambda i: 10.0**i, "tokens": lambda i: 5.0**i}, "params,tokens"),
+        ({"flop": lambda i: 10.0**i, "tokens": lambda i: 5.0**i * (1 + 3 * (i % 2))}, "params,tokens"),
+        ({"flop": lambda i: 10.0**i, "tokens": lambda i: 5.0**i}, "tokens"),  # one line in log-log
         ({"params": "", "flop": lambda i: 10.0**i}, "flop"),
         ({"params": "1e7", "tokens": lambda i: 5.0**i, "flop": lambda i: 10.0**i}, "tokens"),
         ({"params": ""}, ""),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated
 
 import numpy as np
 import typer
 
 from checkpoints_db.errors import EvidenceError, ForecastError
-from checkpoints_db.records import Forecast, Sealed
+from checkpoints_db.records import PLANE, Forecast, Place, Sealed, cost_of
 from monitor.faces.cli import shell
 from monitor.faces.render import interval, moment, number, probability, scale, table
 from monitor.forecasting import law_at
@@ -34,6 +35,7 @@ def list_(
         "metric",
         "stage",
         "rungs",
+        "axis",
         "beyond",
         "main form",
         "skill",
@@ -54,6 +56,7 @@ def _row(sealed: Sealed) -> tuple[object, ...]:
         f.metric.name,
         f.stage or "–",
         f"{f.rungs[0]}…{f.rungs[-1]} ({len(f.rungs)})",
+        f.axis,
         scale(f.x_last),
         f"{form} ({weight:.0%})",
         number(f.track.skill, 2),
@@ -71,21 +74,50 @@ def _forms(forecast: Forecast) -> list[tuple[str, float]]:
     return sorted(total.items(), key=lambda each: (-each[1], each[0]))
 
 
-def _said(forecast: Forecast, x: float) -> dict[str, float]:
-    """What a forecast says at one scale."""
+def _said(forecast: Forecast, place: Place) -> dict[str, float]:
+    """What a forecast says at one place on its axis."""
+    x = cost_of(place)
     if x <= forecast.x_last:
-        raise ForecastError(f"--at {x:g}: a forecast speaks of scales beyond {forecast.x_last:g}")
-    quantiles = law_at(forecast, x).quantile(np.array([0.01, 0.1, 0.5, 0.9, 0.99]))
+        flop = f" takes {x:g} FLOP (6 * params * tokens)" if forecast.axis == PLANE else ""
+        at = ",".join(f"{each:g}" for each in place)
+        raise ForecastError(f"--at {at}{flop}: a forecast speaks of scales beyond {forecast.x_last:g}")
+    quantiles = law_at(forecast, place).quantile(np.array([0.01, 0.1, 0.5, 0.9, 0.99]))
     low, low_80, median, up_80, up = (float(q) for q in np.atleast_1d(quantiles))
     said = {"x": x, "median": median, "lower_80": low_80, "upper_80": up_80, "lower_98": low, "upper_98": up}
+    if forecast.axis == PLANE:
+        said |= {"params": place[0], "tokens": place[1]}
     return {**said, "detectable": detectable(forecast.metric, low, median, up)}
+
+
+def _place(text: str, forecast: Forecast) -> Place:
+    """The place that `--at` names: one number, or parameters and tokens with a comma between them."""
+    axes = forecast.axis.split(",")
+    try:
+        place = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        place = ()
+    if len(place) != len(axes) or not all(0 < each < math.inf for each in place):
+        example = "7e9,2e12" if len(axes) == 2 else "7e23"
+        raise typer.BadParameter(f"{text!r} is no place on {forecast.axis}; write it as {example}", param_hint="--at")
+    return place
+
+
+def _ahead(forecast: Forecast) -> list[Place]:
+    """Places to speak of unasked; on two axes the costliest rung, grown as much in parameters as in tokens."""
+    top = max(forecast.ladder, key=lambda rung: rung.cost).scale
+    return [tuple(each * factor ** (1 / len(top)) for each in top) for factor in (1.5, 2, 4, 10)]
 
 
 @app.command()
 def show(
     name: Annotated[str, typer.Argument(help="Digest of a forecast, or a series.")],
     at: Annotated[
-        list[float] | None, typer.Option("--at", help="A scale on the axis of the series; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            "--at",
+            help="A scale on the axis of the series; 7e9,2e12 on params,tokens. May be repeated.",
+            metavar="SCALE",
+        ),
     ] = None,
     chart: shell.Chart = None,
     config: shell.Config = shell.DEFAULT,
@@ -100,10 +132,11 @@ def show(
     if sealed is None:
         raise EvidenceError(f"series {series.id}: no forecast is sealed; it has {len(series.points)} rungs")
     forecast = sealed.forecast
-    scales = at or [forecast.x_last * factor for factor in (1.5, 2, 4, 10)]
-    said = [_said(forecast, x) for x in scales]
+    said = [_said(forecast, place) for place in ([_place(text, forecast) for text in at or ()] or _ahead(forecast))]
+    axes = ("params", "tokens", "FLOP") if forecast.axis == PLANE else (forecast.axis,)
     rows = [
         (
+            *(scale(s[axis]) for axis in axes if axis in s),
             scale(s["x"]),
             number(s["median"]),
             interval(s["lower_80"], s["upper_80"]),
@@ -114,7 +147,7 @@ def show(
     ]
     what = f"{forecast.task} · {forecast.metric.name} — {forecast.family}"
     title = f"{what}, sealed {moment(sealed.at)} as {forecast.digest[:12]}"
-    columns = (forecast.axis, "median", "80 %", "98 %", "smallest break it could see")
+    columns = (*axes, "median", "80 %", "98 %", "smallest break it could see")
     value = {
         "at": sealed.at.isoformat(),
         "seq": sealed.seq,

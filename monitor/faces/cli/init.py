@@ -59,7 +59,7 @@ CATALOGUE = """\
 
 # [[family]]
 # name = "my-family"            # runs that share data and recipe and differ only in scale
-# axis = "flop"                 # flop, params, tokens or effective_compute
+# axis = "flop"                 # flop, params, tokens, effective_compute, or "params,tokens" for both at once
 # params_counts = "total"       # or "non-embedding": what the parameters count, and so what 6*params*tokens counts
 # compare_at = "step"           # rungs are compared at equal step; "any": all checkpoints make one series
 

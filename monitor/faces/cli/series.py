@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from checkpoints_db import doctor as examination
+from checkpoints_db.records import PLANE
 from monitor.faces.cli import shell
 from monitor.faces.render import number, scale, table
 from monitor.forecasting import MIN_RUNGS
@@ -22,8 +23,8 @@ def list_(
 ) -> None:
     """Every series, its rungs, and whether a forecast of it is sealed."""
     with shell.opened(config) as (_, store):
-        found = [store.evidence.series(name) for name in store.evidence.series_ids(family)]
-        seals = {s.id: store.judgements.sealed(s.id) for s in found}
+        seals = {name: store.judgements.sealed(name) for name in store.evidence.series_ids(family)}
+        found = [shell.beside(store, name, seal) for name, seal in seals.items()]
     rows = [
         (
             s.id,
@@ -32,14 +33,15 @@ def list_(
             s.metric.name,
             s.metric.kind,
             s.stage or "–",
-            len({p.run for p in s.points}),
+            s.axis,
+            len({p.checkpoint if s.axis == PLANE else p.run for p in s.points}),
             number(s.points[0].value) if s.points else "–",
             number(s.points[-1].value) if s.points else "–",
             "sealed" if seals[s.id] else "–",
         )
         for s in found
     ]
-    columns = ("series", "family", "task", "metric", "kind", "stage", "rungs", "first", "last", "forecast")
+    columns = ("series", "family", "task", "metric", "kind", "stage", "axis", "rungs", "first", "last", "forecast")
     value = [{**s.body(), "sealed": seal.forecast.digest if (seal := seals[s.id]) else None} for s in found]
     shell.show(value, table("Series", columns, rows, right=("rungs", "first", "last")), json=json)
 
@@ -59,10 +61,13 @@ def show(
         newest = max(judged.values(), key=lambda v: v.distance or 0.0) if judged else None
         used = store.judgements.forecast(newest.forecast) if newest and newest.forecast else sealed
         series = shell.beside(store, series.id, used)
-    axis = {"flop": "FLOP", "effective_compute": "effective compute"}.get(series.axis, series.axis)
+    words = {"flop": "FLOP", "effective_compute": "effective compute"}
+    plane = series.axis == PLANE
+    axes = ("params", "tokens", "6 * params * tokens") if plane else (words.get(series.axis, series.axis),)
     rows = [
         (
-            p.run,
+            p.checkpoint.removeprefix(f"{series.family}/") if plane else p.run,
+            *(scale(each) for each in p.plane or ()),
             scale(p.x),
             number(p.value),
             number(p.stderr),
@@ -71,9 +76,9 @@ def show(
         )
         for p in series.points
     ]
-    columns = ("run", axis, "value", "stderr", "n", "verdict")
+    columns = ("checkpoint" if plane else "run", *axes, "value", "stderr", "n", "verdict")
     title = f"{series.task} · {series.metric.name} — {series.family} {series.stage} ({series.id})"
-    shell.show(series.body(), table(title, columns, rows, right=columns[1:5]), json=json)
+    shell.show(series.body(), table(title, columns, rows, right=columns[1:-1]), json=json)
     if chart is not None:
         from monitor.faces import charts  # noqa: PLC0415 - the chart library takes a second to import
 
