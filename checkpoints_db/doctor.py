@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-from checkpoints_db.records import PLANE, Record, Result, Term
+from checkpoints_db.records import Record, Result, Term
 from checkpoints_db.series import make_series
 
 NEAR = 2.0
@@ -96,7 +96,7 @@ class Split(Record):
 class Short(Record):
     """A series with too few rungs that tell something; each run is under the first heading that fits it.
 
-    On two axes the rungs, and what is called a run here, are checkpoints.
+    Where two axes make several rungs of a run, what is called a run here is one of them (`run@step`).
     """
 
     series: str
@@ -192,12 +192,11 @@ def shorts(results: Iterable[Result], needed: int) -> tuple[Short, ...]:
 
 def _examined(name: str, members: Sequence[Result], needed: int) -> Short:
     made = make_series(members)
-    plane = made.axis == PLANE
-    placed = {point.checkpoint.removeprefix(f"{made.family}/") if plane else point.run for point in made.points}
+    placed = {made.name(point) for point in made.points}
+    names = {point.checkpoint: made.name(point) for point in made.points}
     runs: dict[str, list[Result]] = {}
     for result in _by_size(members):
-        at = result.checkpoint
-        runs.setdefault(at.id.removeprefix(f"{at.family}/") if plane else at.run, []).append(result)
+        runs.setdefault(names.get(result.checkpoint.id, result.checkpoint.run), []).append(result)
     headings: dict[str, list[str]] = {"unscaled": [], "at_chance": [], "saturated": [], "telling": []}
     remarked: dict[str, tuple[str, ...]] = {}
     for run, everything in runs.items():

@@ -10,7 +10,6 @@ import numpy.typing as npt
 
 from checkpoints_db.errors import FitFailed, TooFewPoints
 from checkpoints_db.records import (
-    PLANE,
     Atom,
     Forecast,
     Lens,
@@ -122,7 +121,7 @@ def forecast(series: Series, prior: Prior | None = None) -> Forecast:
         stage=series.stage,
         conditions=series.conditions,
         axis=series.axis,
-        rungs=tuple(_name(series, p) for p in points),
+        rungs=tuple(series.name(p) for p in points),
         x_first=points[0].x,
         x_last=points[-1].x,
         last_value=_last(points),
@@ -197,11 +196,6 @@ def _last(points: list[Point]) -> float:
 def _mirror(metric: Metric) -> float | None:
     """The bound that a metric rises to, where that is its only one: its distance from there is a loss."""
     return metric.upper if metric.sign > 0 and metric.lower is None else None
-
-
-def _name(series: Series, point: Point) -> str:
-    # A run is one rung along one axis, and as many as it has checkpoints on two.
-    return point.checkpoint.removeprefix(f"{series.family}/") if series.axis == PLANE else point.run
 
 
 def _enough(points: list[Point]) -> bool:

@@ -106,15 +106,13 @@ def _verdict(store: Store, policy: Policy, ladder: dict[str, Series], seen: Seen
     result = seen.result
     sealed = store.judgements.sealed(result.series, up_to=seen.seen_after)
     own = ladder.get(result.series)
-    plane = own is not None and own.axis == PLANE
-    rungs = {point.checkpoint if plane else point.run for point in own.points} if own else set()
+    rungs = {own.name(point) for point in own.points} if own else set()
     if len(rungs) >= MIN_RUNGS:
         return judge(sealed, result, policy.judging)
     stage = result.checkpoint.stage
-    words = (
-        f"{len(rungs)} smaller {'checkpoints' if plane else 'runs'} were evaluated on it"
-        f"{' at ' + stage if stage else ''}, a forecast needs {MIN_RUNGS}"
-    )
+    what = "checkpoints" if own and own.axis == PLANE else "runs"
+    words = f"{len(rungs)} smaller {what} were evaluated on it{' at ' + stage if stage else ''}"
+    words += f", a forecast needs {MIN_RUNGS}"
     if stage:
         words += ' (`compare_at = "any"` in the catalogue compares across steps)'
     return judge(sealed, result, policy.judging, why_not="too_few", words=words)

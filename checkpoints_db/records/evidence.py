@@ -207,6 +207,11 @@ class Series(Record):
     axis: Axis
     points: tuple[Point, ...]
 
+    def name(self, point: Point) -> str:
+        """What a rung is called: its run, or `run@step` where two axes make several rungs of that run."""
+        several = self.axis == PLANE and sum(p.run == point.run for p in self.points) > 1
+        return point.checkpoint.removeprefix(f"{self.family}/") if several else point.run
+
     def below(self, x: float) -> Series:
         """The part of the series at scales strictly smaller than `x`."""
         return self.model_copy(update={"points": tuple(p for p in self.points if p.x < x * (1 - 1e-9))})

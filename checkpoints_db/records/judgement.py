@@ -85,7 +85,7 @@ class Forecast(Record):
     conditions: str
     axis: Axis
     rungs: tuple[str, ...]
-    """Runs it learnt from, in order of scale; on two axes checkpoints, `run@step`."""
+    """Runs it learnt from, in order of scale; where two axes make several rungs of a run, `run@step`."""
     x_first: Positive
     x_last: Positive
     last_value: float

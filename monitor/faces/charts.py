@@ -251,10 +251,10 @@ def _ladder_layers(scene: Scene, frame: Frame) -> list[alt.Chart]:
 
 
 def _sizes(scene: Scene, frame: Frame) -> alt.Chart:
-    # Parameters beside the first rung of each size, where the lines still lie apart.
+    # Parameters above the first rung of each size, where the lines still lie apart.
     first = {p.place[0]: p for p in sorted(scene.ladder, key=lambda p: -p.x)}
     rows = [{"x": p.x, "value": p.value, "size": short_scale(params)} for params, p in first.items()]
-    names = alt.Chart(_data(rows)).mark_text(dx=-7, align="right", baseline="middle", fontSize=10, color=FAINT)
+    names = alt.Chart(_data(rows)).mark_text(dy=-11, fontSize=10, color=FAINT)
     drawn: alt.Chart = names.encode(x=_x(scene, frame), y=_y(scene, frame, "value"), text="size:N")
     return drawn
 

@@ -259,6 +259,14 @@ def test_a_table_without_models(tmp_path: Path):
         ("[[run]]\ntable = 3\n", "name of a CSV"),
         ('[[run]]\ntable = "gone.csv"\n', r"gone\.csv: cannot be opened"),
         ('[[family]]\nname = "f"\naxis = "flops"\n', r":3: \[\[family\]\] axis: .*'flop'"),
+        (
+            '[[family]]\nname = "f"\naxis = "tokens,params"\n',
+            r":3: \[\[family\]\] axis: .*'params,tokens'.*tokens,params",
+        ),
+        (
+            '[[family]]\nname = "f"\naxis = "params,tokens"\ncompare_at = "step"\n',
+            r':\d: \[\[family\]\].*compare_at = "step" cuts the plane of axis = "params,tokens".*take one of them out',
+        ),
         ('[[family]]\nname = "f"\ncompare_at = "end"\n', r":3: \[\[family\]\] compare_at: .*'step'"),
         ('[[family]]\nname = "f"\n[[family]]\nname = "f"\n', r":4: \[\[family\]\] name: family 'f' is declared twice"),
         ('[[together]]\ntasks = ["a"]\n', r":2: \[\[together\]\] tasks"),
@@ -304,3 +312,19 @@ def test_the_digest_follows_the_content_and_not_the_use(tmp_path: Path):
 def test_a_catalogue_can_be_written_in_python():
     known = Catalogue(runs=(Run(family="f", match="{run}-{size}"),))
     assert known.place(reading("a-1b")).id == "f/a"
+
+
+def test_on_two_axes_no_step_is_a_series_of_its_own(tmp_path: Path):
+    runs = '[[run]]\nfamily = "f"\nmatch = "{size}@{step}"\n'
+    path = tmp_path / "c.toml"
+    path.write_text('[[family]]\nname = "f"\naxis = "params,tokens"\n' + runs + "tokens_per_step = 1000\n")
+    known = Catalogue.from_toml(path)
+    at = known.place(_plain("70m@3000"))
+    assert (at.stage, at.step, at.place("params,tokens")) == ("", 3000, (70e6, 3e6))
+    path.write_text('[[family]]\nname = "f"\naxis = "params,tokens"\n' + runs)
+    with pytest.raises(Unplaced, match="ordered by parameters and tokens, and its tokens are unknown; give tokens or"):
+        Catalogue.from_toml(path).place(_plain("70m@3000"))
+
+
+def _plain(model: str) -> Reading:
+    return Reading(model=model, task="t", metric=Metric(name="m", kind="continuous"), value=1.0)

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import math
-import random
 import time
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from ladders import AT
 from planes import ACC, LOSS, SIZES, TOKENS, loss, results
 
 from checkpoints_db.errors import TooFewPoints
 from checkpoints_db.records import PLANE, Forecast, Metric, Point, Sealed, Series, cost_of
 from checkpoints_db.series import make_series
-from ladders import AT
 from monitor.forecasting import forecast, ladder_of, law_at
 from monitor.verdicts import judge
 from policies.schema import Judging
@@ -69,7 +68,7 @@ def test_beyond_is_more_flop_than_every_rung() -> None:
 def test_units_and_order_do_not_matter(metric: Metric, params: float, tokens: float, seed: int) -> None:
     n, d = math.exp(params), math.exp(tokens)
     shuffled = results(metric, params=n, tokens=d)
-    random.Random(seed).shuffle(shuffled)
+    shuffled = [shuffled[i] for i in np.random.default_rng(seed).permutation(len(shuffled))]
     one, other = forecast(make_series(results(metric))), forecast(make_series(shuffled))
     p = law_at(one, BEYOND).quantile(P)
     np.testing.assert_allclose(law_at(other, (BEYOND[0] * n, BEYOND[1] * d)).quantile(P), p, rtol=1e-6)
@@ -125,6 +124,6 @@ def test_a_thousand_checkpoints_stay_quick_and_small() -> None:
     values = [1.7 + 400 * n**-0.34 + 410 * d**-0.28 for n, d in places]
     start = time.process_time()
     made = forecast(plane(places, values))
-    assert time.process_time() - start < 10  # measured 1.2
+    assert time.process_time() - start < 10  # measured 0.1
     assert len(made.ladder) <= 96
     assert ladder_of(plane(places, values)).scale.shape == (len(made.ladder), 2)

@@ -40,7 +40,10 @@ def test_the_next_size_on_its_trend_is_expected_and_goes_on(plane: Lab) -> None:
     plane.arrive(rung(3, 4), "s3.csv")
     assert plane.cycle()
     said = verdicts(plane)
-    assert {name: (v.outcome, v.why) for name, v in said.items()} == {"nll": ("expected", "ok"), "acc": ("expected", "ok")}
+    assert {name: (v.outcome, v.why) for name, v in said.items()} == {
+        "nll": ("expected", "ok"),
+        "acc": ("expected", "ok"),
+    }
     assert said["nll"].distance == pytest.approx(1.386294)  # four times the FLOP
     assert plane.ask("s3").answer == Answer.GO
 

@@ -34,7 +34,7 @@ def list_(
             s.metric.kind,
             s.stage or "–",
             s.axis,
-            len({p.checkpoint if s.axis == PLANE else p.run for p in s.points}),
+            len({s.name(p) for p in s.points}),
             number(s.points[0].value) if s.points else "–",
             number(s.points[-1].value) if s.points else "–",
             "sealed" if seals[s.id] else "–",
@@ -66,7 +66,7 @@ def show(
     axes = ("params", "tokens", "6 * params * tokens") if plane else (words.get(series.axis, series.axis),)
     rows = [
         (
-            p.checkpoint.removeprefix(f"{series.family}/") if plane else p.run,
+            series.name(p),
             *(scale(each) for each in p.plane or ()),
             scale(p.x),
             number(p.value),
@@ -76,7 +76,7 @@ def show(
         )
         for p in series.points
     ]
-    columns = ("checkpoint" if plane else "run", *axes, "value", "stderr", "n", "verdict")
+    columns = ("run", *axes, "value", "stderr", "n", "verdict")
     title = f"{series.task} · {series.metric.name} — {series.family} {series.stage} ({series.id})"
     shell.show(series.body(), table(title, columns, rows, right=columns[1:-1]), json=json)
     if chart is not None:

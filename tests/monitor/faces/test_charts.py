@@ -11,10 +11,12 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import planes
 import pytest
 
 from checkpoints_db.errors import SettingsError
 from checkpoints_db.records import Checkpoint, Forecast, Metric, Point, Result, Sealed, Series, Verdict
+from checkpoints_db.series import make_series
 from monitor.faces.charts import question_chart, series_chart, specification, write
 from monitor.faces.scene import frame_of, scene_of
 from monitor.forecasting import forecast, law_at
@@ -247,3 +249,44 @@ def test_unknown_suffix_is_refused_with_the_ones_there_are(tmp_path: Path) -> No
 def test_one_point_makes_a_chart_of_finite_numbers() -> None:
     spec = specification(series_chart(series_of(results(SHARE, [0.0], stderr=0.0)), None))
     json.dumps(spec, allow_nan=False)
+
+
+def plane(result: Result | None = None) -> tuple[Series, Forecast, dict[str, Any]]:
+    """Three sizes with five checkpoints each, their forecast, and the chart of both (and of a judged result)."""
+    known = make_series(planes.results())
+    made = forecast(known)
+    series = known if result is None else make_series([*planes.results(), result])
+    verdict = None if result is None else judge(Sealed(forecast=made, at=SEALED, seq=1), result, Judging())
+    return series, made, specification(series_chart(series, made, verdict))
+
+
+def test_on_two_axes_each_size_has_a_line_and_a_name() -> None:
+    _, _, spec = plane()
+    (line,) = [each for each in spec["layer"] if each["mark"]["type"] == "line" and "detail" in each["encoding"]]
+    assert line["encoding"]["detail"]["field"] == "params"
+    rows = rows_of(spec)
+    rungs = {(row["params"], row["tokens"]): row for row in rows if "params" in row}
+    assert set(rungs) == {(n, d) for n in planes.SIZES[:3] for d in planes.TOKENS}
+    assert all(row["x"] == pytest.approx(6 * n * d) for (n, d), row in rungs.items())
+    assert {row["size"] for row in rows if "size" in row} == {"10M", "40M", "160M"}
+    assert "6 · parameters · tokens" in line["encoding"]["x"]["axis"]["title"]
+
+
+def test_on_two_axes_the_fan_is_that_of_one_size_and_says_so() -> None:
+    _, made, spec = plane()
+    assert any("forecast for 160M parameters" in each for each in spec["title"]["subtitle"])
+    last = [row for row in rows_of(spec) if "median" in row][-1]
+    law = law_at(made, (planes.SIZES[2], last["x"] / (6 * planes.SIZES[2])), made.target_variance)
+    assert last["median"] == pytest.approx(law.median)
+
+
+def test_on_two_axes_a_result_is_drawn_inside_the_fan_of_its_own_size() -> None:
+    arrived = planes.results(sizes=4)[-1]
+    _, made, spec = plane(arrived)
+    assert any("forecast for 640M parameters" in each for each in spec["title"]["subtitle"])
+    x = 6 * planes.SIZES[3] * planes.TOKENS[4]
+    at = next(row for row in rows_of(spec) if "median" in row and row["x"] == pytest.approx(x))
+    verdict = judge(Sealed(forecast=made, at=SEALED, seq=1), arrived, Judging())
+    assert at["median"] == pytest.approx(verdict.median)
+    # Where the result is no point of the series, its FLOP alone do not say which size to draw.
+    assert scene_of(make_series(planes.results()), made, verdict, None).seen is None

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tables import small
 
 from monitor.science.backtest import FIRST_ORIGIN, MOST_ORIGINS, PATIENCE, Record, backtest, calibration
 from monitor.science.dictionary import full
@@ -108,3 +109,17 @@ def test_replicates_do_not_make_origins() -> None:
         replace(Ladder(X[:, None], X, SMOOTH, np.full(7, 1e-4), 0.0, 1.0).only(np.repeat(np.arange(7), 2)), counts=None)
     )
     assert record(twice).pit.size == X.size - FIRST_ORIGIN
+
+
+def test_on_two_axes_whole_sizes_are_hidden() -> None:
+    """A checkpoint is no forecast of its neighbour in the same run: one origin a size, from the third on."""
+    grid = [(n, d) for n in (1e7, 4e7, 1.6e8, 6.4e8) for d in (1e9, 4e9, 1.6e10)]
+    scale = np.array(grid)
+    value = 1.7 + 400 * scale[:, 0] ** -0.34 + 410 * scale[:, 1] ** -0.28
+    seen = view(Ladder(scale, scale.prod(axis=1), value, np.full(12, 1e-4), lower=0.0, falls=True))
+    record = backtest(seen, small(seen.category))
+    assert record.pit.size == 2
+    # From the costliest rung of the smaller sizes to the costliest of the size that was hidden.
+    np.testing.assert_allclose(record.miss_persistence, [value[5] - value[8], value[8] - value[11]])
+    two_sizes = view(Ladder(scale[:6], scale[:6].prod(axis=1), value[:6], np.full(6, 1e-4), lower=0.0, falls=True))
+    assert backtest(two_sizes, small(seen.category)).pit.size == 3
