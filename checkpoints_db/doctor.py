@@ -192,8 +192,8 @@ def shorts(results: Iterable[Result], needed: int) -> tuple[Short, ...]:
 
 def _examined(name: str, members: Sequence[Result], needed: int) -> Short:
     made = make_series(members)
-    placed = {made.name(point) for point in made.points}
-    names = {point.checkpoint: made.name(point) for point in made.points}
+    names = made.names()
+    placed = set(names.values())
     runs: dict[str, list[Result]] = {}
     for result in _by_size(members):
         runs.setdefault(names.get(result.checkpoint.id, result.checkpoint.run), []).append(result)

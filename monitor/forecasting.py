@@ -113,6 +113,7 @@ def forecast(series: Series, prior: Prior | None = None) -> Forecast:
     variance = [sampling_variance(series.metric, p.value, p.stderr, p.n) for p in points]
     known = [v for v in variance if v is not None]
     noise = float(np.median(known)) if known else 0.0
+    names = series.names()
     return Forecast(
         series=series.id,
         family=series.family,
@@ -121,7 +122,7 @@ def forecast(series: Series, prior: Prior | None = None) -> Forecast:
         stage=series.stage,
         conditions=series.conditions,
         axis=series.axis,
-        rungs=tuple(series.name(p) for p in points),
+        rungs=tuple(names[p.checkpoint] for p in points),
         x_first=points[0].x,
         x_last=points[-1].x,
         last_value=_last(points),

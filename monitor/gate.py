@@ -106,7 +106,7 @@ def _verdict(store: Store, policy: Policy, ladder: dict[str, Series], seen: Seen
     result = seen.result
     sealed = store.judgements.sealed(result.series, up_to=seen.seen_after)
     own = ladder.get(result.series)
-    rungs = {own.name(point) for point in own.points} if own else set()
+    rungs = set(own.names().values()) if own else set()
     if len(rungs) >= MIN_RUNGS:
         return judge(sealed, result, policy.judging)
     stage = result.checkpoint.stage

@@ -39,8 +39,11 @@ def telling(points: Sequence[Point], on_floor: Sequence[bool], on_ceiling: Seque
     if not points:
         return []
     place = _logs(points)
-    no_larger = (place[None] <= place[:, None]).all(axis=2)  # [i, j]: j is no larger than i
     risen, below = ~np.array(on_floor), ~np.array(on_ceiling)
+    if place.shape[1] == 1:
+        low, high = place[risen].min(initial=np.inf), place[below].max(initial=-np.inf)
+        return [p for p, x in zip(points, place[:, 0].tolist(), strict=True) if low <= x <= high]
+    no_larger = (place[None] <= place[:, None]).all(axis=2)  # [i, j]: j is no larger than i
     stays = np.logical_and((no_larger & risen).any(axis=1), (no_larger.T & below).any(axis=1))
     return [points[int(i)] for i in np.flatnonzero(stays)]
 

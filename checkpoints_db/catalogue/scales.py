@@ -64,8 +64,13 @@ def effective(reading: Reading, fields: dict[str, Any], entry: Run | None, famil
 
 
 def on_plane(reading: Reading, fields: dict[str, Any], family: Family) -> None:
-    """Refuse a checkpoint of a family with two axes that has only one of them. Raises Unplaced."""
+    """Refuse a checkpoint of a family with two axes that has only one of them. Raises Unplaced.
+
+    Step 0 has seen no tokens, and that is no gap in what is known of it.
+    """
     missing = [axis for axis in PLANE.split(",") if family.axis == PLANE and fields[axis] is None]
+    if fields["step"] == 0 and missing == ["tokens"]:
+        return
     if missing:
         give = {"params": "params, or {size} in its match", "tokens": "tokens or tokens_per_step"}
         why = (

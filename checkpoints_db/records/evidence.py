@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -207,10 +208,12 @@ class Series(Record):
     axis: Axis
     points: tuple[Point, ...]
 
-    def name(self, point: Point) -> str:
-        """What a rung is called: its run, or `run@step` where two axes make several rungs of that run."""
-        several = self.axis == PLANE and sum(p.run == point.run for p in self.points) > 1
-        return point.checkpoint.removeprefix(f"{self.family}/") if several else point.run
+    def names(self) -> dict[str, str]:
+        """Checkpoint -> what its rung is called: its run, or `run@step` where two axes make several rungs of a run."""
+        rungs = Counter(point.run for point in self.points)
+        several = {run for run, n in rungs.items() if n > 1 and self.axis == PLANE}
+        prefix = f"{self.family}/"
+        return {p.checkpoint: p.checkpoint.removeprefix(prefix) if p.run in several else p.run for p in self.points}
 
     def below(self, x: float) -> Series:
         """The part of the series at scales strictly smaller than `x`."""

@@ -321,6 +321,9 @@ def test_on_two_axes_no_step_is_a_series_of_its_own(tmp_path: Path):
     known = Catalogue.from_toml(path)
     at = known.place(_plain("70m@3000"))
     assert (at.stage, at.step, at.place("params,tokens")) == ("", 3000, (70e6, 3e6))
+    assert known.place(_plain("70m@0")).place("params,tokens") is None, (
+        "it has a place in its run, and none in a ladder"
+    )
     path.write_text('[[family]]\nname = "f"\naxis = "params,tokens"\n' + runs)
     with pytest.raises(Unplaced, match="ordered by parameters and tokens, and its tokens are unknown; give tokens or"):
         Catalogue.from_toml(path).place(_plain("70m@3000"))

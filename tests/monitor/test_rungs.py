@@ -29,6 +29,11 @@ def test_on_one_axis_the_bottom_and_the_top_tell_nothing() -> None:
     low, high = [True, True, False, True, False, False], [False, False, False, False, False, True]
     assert [p.run for p in telling(points, low, high)] == ["r2", "r3", "r4"]
     assert telling(points, [True] * 6, [False] * 6) == []
+    # Replicates of one scale stay together, in whatever order they stand.
+    twice = [point(1.0, name="a"), point(1.0, name="b"), point(2.0, name="c")]
+    assert (
+        telling(twice, [True, False, False], [False] * 3) == telling(twice, [False, True, False], [False] * 3) == twice
+    )
     assert telling([], [], []) == []
 
 

@@ -34,7 +34,7 @@ def list_(
             s.metric.kind,
             s.stage or "–",
             s.axis,
-            len({s.name(p) for p in s.points}),
+            len(set(s.names().values())),
             number(s.points[0].value) if s.points else "–",
             number(s.points[-1].value) if s.points else "–",
             "sealed" if seals[s.id] else "–",
@@ -62,11 +62,11 @@ def show(
         used = store.judgements.forecast(newest.forecast) if newest and newest.forecast else sealed
         series = shell.beside(store, series.id, used)
     words = {"flop": "FLOP", "effective_compute": "effective compute"}
-    plane = series.axis == PLANE
+    plane, names = series.axis == PLANE, series.names()
     axes = ("params", "tokens", "6 * params * tokens") if plane else (words.get(series.axis, series.axis),)
     rows = [
         (
-            series.name(p),
+            names[p.checkpoint],
             *(scale(each) for each in p.plane or ()),
             scale(p.x),
             number(p.value),
