@@ -124,6 +124,6 @@ def test_a_thousand_checkpoints_stay_quick_and_small() -> None:
     values = [1.7 + 400 * n**-0.34 + 410 * d**-0.28 for n, d in places]
     start = time.process_time()
     made = forecast(plane(places, values))
-    assert time.process_time() - start < 10  # measured 0.1
+    assert time.process_time() - start < 1  # measured 0.03
     assert len(made.ladder) <= 96
     assert ladder_of(plane(places, values)).scale.shape == (len(made.ladder), 2)
