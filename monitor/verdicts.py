@@ -43,7 +43,7 @@ def judge(
     Without a seal of this very series the outcome is `unforeseen`, with `why_not` and, where given, `words` on it.
     `above` and `below` are meant in the direction of capability. `expected` is only said where a break of
     `judging.resolve` of the metric's room would have been seen. On two axes a checkpoint is beyond the ladder, and not
-    `smaller`, where it took more FLOP than every rung.
+    `smaller`, where no rung has at least as many parameters and at least as many tokens.
     """
     if sealed is None or not _of_one_series(sealed.forecast, result):
         because = why_not if why_not in _UNSEEN else "unsealed"
@@ -56,10 +56,9 @@ def judge(
     if place is None:
         words = f"{_UNSEEN['no_scale']} ({forecast.axis})"
         return _unjudged(sealed, result, judging, "inconclusive", why="no_scale", words=words)
-    x = cost_of(place)
-    if not math.log(x / forecast.x_last) > 1e-9:
+    if not forecast.beyond(place):
         axis = "6 * params * tokens" if forecast.axis == PLANE else forecast.axis
-        words = f"{_UNSEEN['smaller']} ({axis} {x:.3g}, largest rung {forecast.x_last:.3g})"
+        words = f"{_UNSEEN['smaller']} ({axis} {cost_of(place):.3g}, largest rung {forecast.x_last:.3g})"
         return _unjudged(sealed, result, judging, "inconclusive", why="smaller", words=words)
     if len(forecast.rungs) < judging.min_rungs:
         words = f"{len(forecast.rungs)} rungs, the policy asks for {judging.min_rungs}"

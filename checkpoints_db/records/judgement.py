@@ -111,6 +111,10 @@ class Forecast(Record):
     code_version: str
     judgement_version: int
 
+    def beyond(self, place: Place) -> bool:
+        """Whether no rung it learnt from is as large on every axis: of other places a forecast says nothing."""
+        return not any(all(r >= p * (1 - 1e-9) for r, p in zip(rung.scale, place, strict=True)) for rung in self.ladder)
+
 
 class Sealed(Record):
     """A forecast as the ledger has it."""

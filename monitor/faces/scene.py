@@ -130,8 +130,11 @@ def noise_of(metric: Metric, point: Point) -> float:
 def _fan(forecast: Forecast, seen: Point | None, tail: float) -> list[dict[str, float]]:
     """Quantiles from just beyond the ladder to a little beyond the observation, one dictionary a scale."""
     u_seen = math.log(seen.x / forecast.x_last) if seen else 0.0
+    told = seen is not None and forecast.beyond(seen.place)
+    # An early checkpoint of a larger model is beyond the ladder with less FLOP than its last rung.
+    u_first = min(1e-3, u_seen - 0.1) if told and u_seen < 1e-3 else 1e-3
     u_end = max(1.12 * u_seen, 0.3 * math.log(forecast.x_last / forecast.x_first), 0.7)
-    grid = sorted({*np.linspace(1e-3, u_end, 28).tolist(), *([u_seen] if u_seen > 1e-9 else [])})
+    grid = sorted({*np.linspace(u_first, u_end, 28).tolist(), *([u_seen] if told else [])})
     # As in the verdict: the noise of a typical rung, or the observation's own where that is larger.
     noise = max(noise_of(forecast.metric, seen) if seen else 0.0, forecast.target_variance)
     edge = 1 - tail if forecast.metric.sign > 0 else tail

@@ -51,12 +51,15 @@ def test_the_law_survives_the_ledger_unchanged() -> None:
         np.testing.assert_array_equal(law_at(read, BEYOND).quantile(P), law_at(made, BEYOND).quantile(P))
 
 
-def test_beyond_is_more_flop_than_every_rung() -> None:
+def test_beyond_is_where_no_rung_is_as_large_on_both_axes() -> None:
     made = forecast(make_series(results()))
-    edge = made.x_last / (6 * SIZES[3])
-    with pytest.raises(ValueError, match="not beyond"):
-        law_at(made, (SIZES[3], edge))
-    assert np.isfinite(law_at(made, (SIZES[3], edge * 1.001)).median)
+    most = TOKENS[-1]
+    for n, d in ((SIZES[2], most), (SIZES[0], most), (SIZES[2], 1.0), (SIZES[1] * 1.5, most * 0.99)):
+        with pytest.raises(ValueError, match="not beyond"):
+            law_at(made, (n, d))
+    # An early checkpoint of a larger model took less FLOP than the last rung; a small one trained on took more tokens.
+    for n, d in ((SIZES[2] * 1.001, TOKENS[0]), (SIZES[0], most * 1.001), (SIZES[3], most)):
+        assert np.isfinite(law_at(made, (n, d)).median)
     with pytest.raises(ValueError, match="no place on params,tokens"):
         law_at(made, 1e22)
     with pytest.raises(ValueError, match="no place on flop"):
@@ -110,7 +113,10 @@ def test_verdicts_say_where_a_result_stands() -> None:
     verdict = judge(sealed, late, Judging())
     assert verdict.outcome == "expected"
     assert verdict.distance == pytest.approx(math.log(4))
-    assert judge(sealed, early, Judging()).why == "smaller"  # 4 times the parameters, a quarter of the tokens
+    # 4 times the parameters, a quarter of the tokens: as many FLOP as the last rung, and a place of its own.
+    assert judge(sealed, early, Judging()).outcome == "expected"
+    within = early.checkpoint.model_copy(update={"params": SIZES[1]})
+    assert judge(sealed, early.model_copy(update={"checkpoint": within}), Judging()).why == "smaller"
     broken = late.model_copy(update={"value": 1.8})
     assert judge(sealed, broken, Judging()).outcome == "above"
     lost = late.checkpoint.model_copy(update={"tokens": None})

@@ -17,9 +17,9 @@ def plane(lab: Lab) -> Lab:
     return lab
 
 
-def verdicts(lab: Lab) -> dict[str, Verdict]:
+def verdicts(lab: Lab, run: str = "s3") -> dict[str, Verdict]:
     with lab.store() as store:
-        return {v.metric.name: v for _, v in store.judgements.verdicts("lab", "s3")}
+        return {v.metric.name: v for _, v in store.judgements.verdicts("lab", run)}
 
 
 def test_all_checkpoints_are_rungs_of_one_series_and_are_sealed(plane: Lab) -> None:
@@ -56,20 +56,28 @@ def test_a_break_at_the_largest_size_is_caught(plane: Lab) -> None:
     assert plane.ask("s3").answer == Answer.PAUSE
 
 
-def test_less_flop_than_a_rung_is_not_beyond_the_ladder(plane: Lab) -> None:
+def test_an_early_checkpoint_of_a_larger_model_is_judged(plane: Lab) -> None:
     plane.cycle()
     plane.arrive(rung(3, 0), "s3-early.csv")
     assert plane.cycle()
-    said = verdicts(plane)["nll"]
-    assert (said.outcome, said.why) == ("inconclusive", "smaller")
-    assert "6 * params * tokens 3.84e+18, largest rung 1.54e+19" in said.sentence
-    assert plane.ask("s3").answer == Answer.HOLD
-    # What came is a rung from now on, and the run goes on to where it can be judged.
+    assert verdicts(plane)["nll"].outcome == "expected"
+    assert plane.ask("s3").answer == Answer.GO
+    # What came is a rung from now on, and the run goes on.
     plane.arrive(rung(3, 4), "s3-late.csv")
     assert plane.cycle()
     late = verdicts(plane)["nll"]
     assert (late.checkpoint, late.outcome, late.rungs) == ("lab/s3@16000", "expected", 16)
     assert plane.ask("s3").answer == Answer.GO
+
+
+def test_what_lies_inside_the_ladder_is_not_judged(plane: Lab) -> None:
+    plane.cycle()
+    plane.arrive(rung(1, 2, run="again", params=SIZES[1] * 0.9), "again.csv")
+    assert plane.cycle()
+    said = verdicts(plane, "again")["nll"]
+    assert (said.outcome, said.why) == ("inconclusive", "smaller")
+    assert "6 * params * tokens 8.64e+17, largest rung 1.54e+19" in said.sentence
+    assert plane.ask("again").answer == Answer.HOLD
 
 
 def test_an_axis_is_chosen_where_both_vary_and_declared_ones_stay(lab: Lab) -> None:

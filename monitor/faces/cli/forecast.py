@@ -77,10 +77,13 @@ def _forms(forecast: Forecast) -> list[tuple[str, float]]:
 def _said(forecast: Forecast, place: Place) -> dict[str, float]:
     """What a forecast says at one place on its axis."""
     x = cost_of(place)
-    if x <= forecast.x_last:
-        flop = f" takes {x:g} FLOP (6 * params * tokens)" if forecast.axis == PLANE else ""
+    if not forecast.beyond(place):
         at = ",".join(f"{each:g}" for each in place)
-        raise ForecastError(f"--at {at}{flop}: a forecast speaks of scales beyond {forecast.x_last:g}")
+        if forecast.axis == PLANE:
+            raise ForecastError(
+                f"--at {at}: a rung of the ladder has at least as many parameters and tokens; ask beyond"
+            )
+        raise ForecastError(f"--at {at}: a forecast speaks of scales beyond {forecast.x_last:g}")
     quantiles = law_at(forecast, place).quantile(np.array([0.01, 0.1, 0.5, 0.9, 0.99]))
     low, low_80, median, up_80, up = (float(q) for q in np.atleast_1d(quantiles))
     said = {"x": x, "median": median, "lower_80": low_80, "upper_80": up_80, "lower_98": low, "upper_98": up}
