@@ -302,12 +302,9 @@ class Blend:
         ends = np.stack([law.isf(share) if turned else law.quantile(share) for _, law in self.parts])
         low, high = ends.min(axis=0), ends.max(axis=0)
         if len(self.parts) > 1:
-            # Between the smallest and the largest quantile of the parts, where their common tail crosses p.
-            for _ in range(HALVINGS):
-                middle = 0.5 * (low + high)
-                over = self._over(middle, share)
-                low, high = np.where(over, low, middle), np.where(over, middle, high)
-        found = high if self.mirror is None else self.mirror - high
+            low, high = self._narrowed(low, high, share)
+        # The end that has all of p: a point mass on a bound belongs to its own quantile.
+        found = high if self.mirror is None else self.mirror - low
         return np.asarray(found, dtype=float)
 
     @property
@@ -321,10 +318,28 @@ class Blend:
         drawn = np.stack([law.sample(rng, n) for _, law in self.parts])[which, np.arange(n)]
         return drawn if self.mirror is None else np.asarray(self.mirror - drawn, dtype=float)
 
-    def _over(self, y: Array, share: Array) -> npt.NDArray[np.bool_]:
+    def _narrowed(self, low: Array, high: Array, share: Array) -> tuple[Array, Array]:
+        # Between the smallest and the largest quantile of the parts, where their common tail crosses p.
+        if not (np.minimum(share, 1 - share) < FAR).any():
+            for _ in range(HALVINGS):
+                middle = 0.5 * (low + high)
+                over = self._over(middle, share, exact=False)
+                low, high = np.where(over, low, middle), np.where(over, middle, high)
+            return low, high
+        # Far out an exponential may be 1e40 times as wide as what it is blended with: halved in the logarithm.
+        seen = self.parts[0][1].seen
+        unit = abs(float(seen.back(seen.z[-1:])[0])) or 1.0
+        low, high = np.arcsinh(low / unit), np.arcsinh(high / unit)
+        for _ in range(HALVINGS):
+            middle = 0.5 * (low + high)
+            over = self._over(unit * np.sinh(middle), share, exact=True)
+            low, high = np.where(over, low, middle), np.where(over, middle, high)
+        return unit * np.sinh(low), unit * np.sinh(high)
+
+    def _over(self, y: Array, share: Array, *, exact: bool) -> npt.NDArray[np.bool_]:
         # Whether y, not yet mirrored, lies at or beyond the quantile.
         below, above = (share, 1 - share) if self.mirror is None else (1 - share, share)
-        if (np.minimum(below, above) < FAR).any():
+        if exact:
             over = np.where(below < above, self._sum(y, below=True) >= below, self._sum(y, below=False) <= above)
         else:
             over = sum(w * law.rough(y) for w, law in self.parts) >= below
