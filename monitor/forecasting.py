@@ -142,11 +142,13 @@ def law_at(forecast: Forecast, x: float, variance: float | None = None) -> Blend
     """The predictive law of the next result at scale `x` (> x_last, on the axis of the forecast).
 
     `variance` is the squared standard error of that result in units of the metric squared; None takes the ladder's
-    typical one. Raises ValueError where `x` is not beyond the ladder.
+    typical one. Raises ValueError where `x` is not beyond the ladder, or either is no number.
     """
-    if not x > forecast.x_last:
+    if not forecast.x_last < x < math.inf:
         raise ValueError(f"series {forecast.series}: {x:g} is not beyond the last rung {forecast.x_last:g}")
     noise = forecast.target_variance if variance is None else variance
+    if not 0 <= noise < math.inf:
+        raise ValueError(f"series {forecast.series}: a variance of {noise:g}; it must be finite and at least 0")
     ladder = _sealed_ladder(forecast)
     u = np.array([math.log(x / forecast.x_last)])
     parts = []
