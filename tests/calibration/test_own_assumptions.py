@@ -32,7 +32,7 @@ from monitor.science.view import View
 
 Array = npt.NDArray[np.float64]
 
-N = 600
+N = 1500
 SHARES = (0.5, 0.8, 0.95)
 ON_PAPER = {p: float(2 * ndtr(stdtrit(DOF, (1 + p) / 2)) - 1) for p in SHARES}
 ROOM = 0.1
