@@ -156,15 +156,17 @@ def law_at(forecast: Forecast, at: float | Place, variance: float | None = None)
     """The predictive law of the next result at scale `at`, on the axis of the forecast: (parameters, tokens) on two.
 
     `variance` is the squared standard error of that result in units of the metric squared; None takes the ladder's
-    typical one. Raises ValueError where `at` is not beyond the ladder, or has other axes.
+    typical one. Raises ValueError where `at` is not beyond the ladder, has other axes, or either is no number.
     """
     place = at if isinstance(at, tuple) else (at,)
     if len(place) != len(forecast.axis.split(",")):
         raise ValueError(f"series {forecast.series}: {at} is no place on {forecast.axis}")
     x = cost_of(place)
-    if not forecast.beyond(place):
+    if not (x < math.inf and forecast.beyond(place)):
         raise ValueError(f"series {forecast.series}: {x:g} is not beyond the last rung {forecast.x_last:g}")
     noise = forecast.target_variance if variance is None else variance
+    if not 0 <= noise < math.inf:
+        raise ValueError(f"series {forecast.series}: a variance of {noise:g}; it must be finite and at least 0")
     ladder = _sealed_ladder(forecast)
     u, c = np.log(np.array([place]) / ladder.scale.max(axis=0)), np.array([math.log(x / forecast.x_last)])
     parts = []

@@ -93,7 +93,32 @@ def quantiles(weight: Array, mean: Array, scale: Array, p: Array) -> Array:
     for i in range(0, w.shape[0], rows):
         at = slice(i, i + rows)
         out[at] = _inverted(w[at], m[at], s[at], p)
+    far = np.minimum(p, 1 - p) < FAR
+    if far.any():
+        out[:, far] = _farther(w, m, s, p[far], out[:, far])
     return out.reshape(*lead, p.size)
+
+
+FAR = 1e-6
+"""Tails below which F - p is next to rounding: there the logarithm of the tail itself is solved for."""
+
+
+def _farther(w: Array, m: Array, s: Array, p: Array, z: Array) -> Array:
+    """Quantiles (n, q) from nearby ones `z` by Newton steps on the logarithm of the smaller tail."""
+    w = (w / w.sum(axis=1, keepdims=True))[:, None]
+    side, share = np.where(p < 0.5, 1.0, -1.0), np.minimum(p, 1 - p)
+    for _ in range(MOST_STEPS):
+        t = (z[:, :, None] - m[:, None]) / s[:, None]
+        tail = (w * stdtr(DOF, side[:, None] * t)).sum(axis=2)
+        off = np.log(tail / share)
+        z = z - side * off * tail / (w * t_density(t) / s[:, None]).sum(axis=2)
+        if (np.abs(off) < CLOSE_TAIL).all():
+            break
+    return z
+
+
+CLOSE_TAIL = 1e-9
+"""Relative error of a tail after which one more step, which has been made, leaves rounding only."""
 
 
 CACHED = 1 << 17
@@ -208,12 +233,19 @@ class Law:
 
     def quantile(self, p: npt.ArrayLike) -> Array:
         """The value that a result stays below with probability `p` (0 < p < 1), inside the range, shape of `p`."""
+        return self._inverse(p, 1.0)
+
+    def isf(self, p: npt.ArrayLike) -> Array:
+        """The value that a result exceeds with probability `p`: `quantile(1 - p)`, but precise for a `p` of 1e-12."""
+        return self._inverse(p, -1.0)
+
+    def _inverse(self, p: npt.ArrayLike, side: float) -> Array:
         share = np.asarray(p, dtype=float)
         flat = np.atleast_1d(share).ravel()
         if not np.all((flat > 0) & (flat < 1)):
             raise ValueError("a quantile needs probabilities strictly between 0 and 1")
         weight = self.weight / self.weight.sum()
-        return self.seen.back(quantiles(weight, self.mean, self.scale, flat)).reshape(share.shape)
+        return self.seen.back(side * quantiles(weight, side * self.mean, self.scale, flat)).reshape(share.shape)
 
     @property
     def median(self) -> float:
@@ -266,17 +298,13 @@ class Blend:
 
     def quantile(self, p: npt.ArrayLike) -> Array:
         """The value that a result stays below with probability `p` (0 < p < 1), shape of `p`."""
-        share = np.asarray(p, dtype=float)
-        asked = share if self.mirror is None else 1 - share
-        ends = np.stack([np.asarray(law.quantile(asked)) for _, law in self.parts])
+        share, turned = np.asarray(p, dtype=float), self.mirror is not None
+        ends = np.stack([law.isf(share) if turned else law.quantile(share) for _, law in self.parts])
         low, high = ends.min(axis=0), ends.max(axis=0)
         if len(self.parts) > 1:
-            # Between the smallest and the largest quantile of the parts, where their common tail crosses p.
-            for _ in range(HALVINGS):
-                middle = 0.5 * (low + high)
-                over = sum(w * law.rough(middle) for w, law in self.parts) >= asked
-                low, high = np.where(over, low, middle), np.where(over, middle, high)
-        found = high if self.mirror is None else self.mirror - high
+            low, high = self._narrowed(low, high, share)
+        # The end that has all of p: a point mass on a bound belongs to its own quantile.
+        found = high if self.mirror is None else self.mirror - low
         return np.asarray(found, dtype=float)
 
     @property
@@ -289,6 +317,33 @@ class Blend:
         which = rng.choice(len(self.parts), size=n, p=[share for share, _ in self.parts])
         drawn = np.stack([law.sample(rng, n) for _, law in self.parts])[which, np.arange(n)]
         return drawn if self.mirror is None else np.asarray(self.mirror - drawn, dtype=float)
+
+    def _narrowed(self, low: Array, high: Array, share: Array) -> tuple[Array, Array]:
+        # Between the smallest and the largest quantile of the parts, where their common tail crosses p.
+        if not (np.minimum(share, 1 - share) < FAR).any():
+            for _ in range(HALVINGS):
+                middle = 0.5 * (low + high)
+                over = self._over(middle, share, exact=False)
+                low, high = np.where(over, low, middle), np.where(over, middle, high)
+            return low, high
+        # Far out an exponential may be 1e40 times as wide as what it is blended with: halved in the logarithm.
+        seen = self.parts[0][1].seen
+        unit = abs(float(seen.back(seen.z[-1:])[0])) or 1.0
+        low, high = np.arcsinh(low / unit), np.arcsinh(high / unit)
+        for _ in range(HALVINGS):
+            middle = 0.5 * (low + high)
+            over = self._over(unit * np.sinh(middle), share, exact=True)
+            low, high = np.where(over, low, middle), np.where(over, middle, high)
+        return unit * np.sinh(low), unit * np.sinh(high)
+
+    def _over(self, y: Array, share: Array, *, exact: bool) -> npt.NDArray[np.bool_]:
+        # Whether y, not yet mirrored, lies at or beyond the quantile.
+        below, above = (share, 1 - share) if self.mirror is None else (1 - share, share)
+        if exact:
+            over = np.where(below < above, self._sum(y, below=True) >= below, self._sum(y, below=False) <= above)
+        else:
+            over = sum(w * law.rough(y) for w, law in self.parts) >= below
+        return np.asarray(over, dtype=bool)
 
     def _tail(self, y: Array, *, below: bool) -> Array:
         if self.mirror is None:

@@ -17,6 +17,7 @@ from scipy.special import logsumexp
 from monitor.science.dictionary import Dictionary
 from monitor.science.fit import arrived, evidence, group, heaviest, moments, posterior
 from monitor.science.law import t_density
+from monitor.science.transforms import spread
 from monitor.science.view import View
 
 Array = npt.NDArray[np.float64]
@@ -49,7 +50,7 @@ def part(v: View, keep: Indices, left: Indices) -> Split:
     ctop = v.c[keep].max()
     # As `view` has it: a part that has not moved yet is measured by its level.
     z = v.z[keep]
-    ratio = max(float(np.std(z)) or abs(float(z[-1])), 1e-9) if v.category.link == "free" else 1.0
+    ratio = max(spread(z) or abs(float(z[-1])), 1e-9) if v.category.link == "free" else 1.0
     seen = replace(
         v,
         u=v.u[keep] - top,

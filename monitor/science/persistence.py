@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import stdtr, stdtrit
 
+from monitor.science.transforms import spread
+
 Array = npt.NDArray[np.float64]
 
 FEWEST = 3
@@ -70,7 +72,7 @@ def spread_law(value: Array, cost: Array, bounds: tuple[float | None, float | No
     middle = last_value(value, cost)
     z = np.log(value) if logged else value
     return Stay(
-        np.log(middle) if logged else middle, float(np.std(z)) or _unseen(middle, bounds, logged), 3.0, logged, *bounds
+        np.log(middle) if logged else middle, spread(z) or _unseen(middle, bounds, logged), 3.0, logged, *bounds
     )
 
 

@@ -1,4 +1,4 @@
-"""What a result is worth by itself: the sampling noise of a share."""
+"""What results are worth by themselves: the sampling noise of a share, and how far several lie apart."""
 
 from __future__ import annotations
 
@@ -17,3 +17,17 @@ def binomial_variance(share: Array, n: Array) -> Array:
     """
     p = (n * share + 1) / (n + 2)
     return np.asarray(p * (1 - p) / n, dtype=float)
+
+
+ROUNDING = 1e-12
+"""Values that differ by this part of the largest, or less, are equal: the mean of equal ones need not be theirs."""
+
+
+def spread(values: Array) -> float:
+    """Standard deviation of `values` (n,), n >= 1, in their unit; 0 where they are equal up to ROUNDING.
+
+    >>> spread(np.array([1.0, 3.0])), spread(np.array([0.1, 0.1, 0.1])), bool(np.std([0.1, 0.1, 0.1]) > 0)
+    (1.0, 0.0, True)
+    """
+    sd = float(np.std(values))
+    return sd if sd > ROUNDING * float(np.abs(values).max()) else 0.0

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from monitor.science.dictionary import Category, Link
+from monitor.science.transforms import spread
 
 Array = npt.NDArray[np.float64]
 
@@ -163,7 +164,7 @@ def view(ladder: Ladder, link: Link | None = None) -> View:
     known = bool(np.isfinite(ladder.noise).any())
     noise = np.where(np.isfinite(ladder.noise), ladder.noise, np.nanmean(ladder.noise) if known else 0.0)
     # A ladder that never moved has no spread; its level then stands for one.
-    unit = (float(np.std(z)) or max(abs(float(z[-1])), SMALLEST)) if link == "free" else 1.0
+    unit = (spread(z) or max(abs(float(z[-1])), SMALLEST)) if link == "free" else 1.0
     step = (
         np.exp(z) if link == "log" else np.full(z.size, _width(ladder.lower, ladder.upper) if link == "score" else 1.0)
     )

@@ -85,7 +85,21 @@ def test_quantiles_asked_together_are_those_asked_alone(parts: list[tuple[float,
 @pytest.mark.parametrize("p", [1e-12, 1e-9, 1e-6, 0.01, 0.5, 0.99, 1 - 1e-9])
 def test_quantiles_of_one_component_are_students(p: float) -> None:
     found = quantiles(np.array([1.0]), np.array([3.0]), np.array([2.0]), np.array([p]))[0]
-    assert found == pytest.approx(3 + 2 * float(T8.ppf(p)), rel=1e-2 if p == 1e-12 else 1e-5)
+    assert found == pytest.approx(3 + 2 * float(T8.ppf(p)), rel=1e-9)
+
+
+FAR = [1e-16, 1e-12, 1e-9, 1e-7, 1e-6, 1e-3, 0.2, 0.5]
+
+
+@settings(max_examples=40, deadline=None)
+@given(parts=mixtures)
+def test_quantiles_undo_tails_as_far_out_as_anybody_looks(parts: list[tuple[float, float, float]]) -> None:
+    """Also where 1 - p has no digits left: `isf` is told the upper tail itself."""
+    own, p = of("free", parts), np.array(FAR)
+    np.testing.assert_allclose(own.cdf(own.quantile(p)), p, rtol=1e-9)
+    np.testing.assert_allclose(own.sf(own.isf(p)), p, rtol=1e-9)
+    # What is left of 1 - p once it is written down.
+    np.testing.assert_allclose(own.sf(own.quantile(1 - p[2:])), 1 - (1 - p[2:]), rtol=1e-9)
 
 
 def test_weights_are_shares_even_where_their_sum_is_off_by_rounding() -> None:
@@ -217,6 +231,17 @@ def test_quantiles_of_a_blend_undo_its_tails(mirror: float | None, p: float) -> 
     y = own.quantile(p)
     assert float(own.cdf(y)) == pytest.approx(p, rel=1e-6)
     assert float(own.sf(y)) == pytest.approx(1 - p, rel=1e-6)
+
+
+@pytest.mark.parametrize("mirror", [None, 2.5])
+@pytest.mark.parametrize("p", FAR)
+def test_a_blend_is_precise_far_out(mirror: float | None, p: float) -> None:
+    """The law of a loss that is read as a score has its far tails as well, on both sides."""
+    free, shifted = law("free", (1.0, 4.0, 0.5)), law("free", (0.5, 3.5, 0.2), (0.5, 5.0, 0.3))
+    own = Blend(((0.3, free), (0.7, shifted)), mirror)
+    assert float(own.cdf(own.quantile(p))) == pytest.approx(p, rel=1e-9)
+    if p > 1e-10:
+        assert float(own.sf(own.quantile(1 - p))) == pytest.approx(1 - (1 - p), rel=1e-9)
 
 
 @pytest.mark.parametrize("p", [0.02, 0.1, 0.3, 0.5])
