@@ -9,18 +9,22 @@ import numpy as np
 import numpy.typing as npt
 
 from checkpoints_db.errors import FitFailed, TooFewPoints
-from checkpoints_db.records import Atom, Forecast, Lens, Metric, Point, Rung, Series, TrackRecord, digest_of
+from checkpoints_db.records import Atom, Forecast, Lens, Metric, Point, Rung, Series, Standing, TrackRecord, digest_of
 from monitor.prior import Prior, shipped
+from monitor.science import refusal
 from monitor.science.backtest import Record, backtest, blended, calibration
 from monitor.science.dictionary import Category, Dictionary
 from monitor.science.discrepancy import Noise
 from monitor.science.law import Blend
+from monitor.science.power import ExtraRung, extra_rung
 from monitor.science.predict import Chosen, Targets, chosen, law_of, shares
 from monitor.science.scores import inside, skill
+from monitor.science.signs import last_miss
 from monitor.science.transforms import binomial_variance
 from monitor.science.view import Ladder, view, views
+from monitor.standing import sealed
 
-JUDGEMENT_VERSION = 2
+JUDGEMENT_VERSION = 3
 """Raised by any change after which the same data and policy could give another decision."""
 
 CODE_VERSION = version("holdpoint")
@@ -41,10 +45,8 @@ SMALLEST = 1e-30
 EXPLORED = 6.0
 LEAST_ROOM = 0.25
 """Room of a metric with two bounds: the range; on a ladder that has moved little of it, so many times what it has
-moved,
-but at least this share of the range. A break of thirty points means something else on a ladder that rose from 0 to
-0.004
-(where all of it would be a take-off) than on one that rose from 0.04 to 0.42."""
+moved, but at least this share of the range. A break of thirty points means something else on a ladder that rose from 0
+to 0.004 (where all of it would be a take-off) than on one that rose from 0.04 to 0.42."""
 
 NEAR = 3.0
 """Room of a metric with one bound: from the worst rung to it, at most so many times what the last rung has left."""
@@ -93,6 +95,7 @@ def forecast(series: Series, prior: Prior | None = None) -> Forecast:
             kept = [chosen(v, d) for v, d in zip(seen, dictionaries, strict=True)]
             believed = shares(kept, dictionaries)
             history = blended([backtest(v, d) for v, d in zip(seen, dictionaries, strict=True)], believed)
+            missed = last_miss(seen[int(believed.argmax())], dictionaries[int(believed.argmax())])
     except (np.linalg.LinAlgError, FloatingPointError) as broken:
         raise FitFailed(series.id, str(broken)) from broken
     if not np.isfinite(believed).all():
@@ -100,7 +103,7 @@ def forecast(series: Series, prior: Prior | None = None) -> Forecast:
     variance = [sampling_variance(series.metric, p.value, p.stderr, p.n) for p in points]
     known = [v for v in variance if v is not None]
     noise = float(np.median(known)) if known else 0.0
-    return Forecast(
+    made = Forecast(
         series=series.id,
         family=series.family,
         task=series.task,
@@ -136,6 +139,35 @@ def forecast(series: Series, prior: Prior | None = None) -> Forecast:
         code_version=CODE_VERSION,
         judgement_version=JUDGEMENT_VERSION,
     )
+    return made.model_copy(update={"standing": _standing(made, ladder, missed)})
+
+
+def _standing(made: Forecast, ladder: list[Point], missed: float | None) -> Standing:
+    metric, n = made.metric, len(made.ladder)
+    floor, chance = None, _floor(metric)
+    if made.plateau and chance is not None:
+        last, noise = made.ladder[-1].value, math.sqrt(made.target_variance)
+        off = metric.sign * (last - chance) / noise if noise > 0 else 0.0
+        floor = refusal.plateau(n, chance, off, sum(not on_floor([p], metric) for p in ladder))
+    law = law_at(made, made.x_last * (made.x_last / made.x_first) ** (1 / (_extent(ladder)[0] - 1)))
+    values = np.array([rung.value for rung in made.ladder])
+    best = metric.upper if metric.sign > 0 else metric.lower
+    full = all(on_ceiling(p, metric) for p in ladder[-2:])
+    return sealed(values, law, floor, best if full else None, missed)
+
+
+def rung_between(forecast: Forecast, x: float, enough: float, prior: Prior) -> ExtraRung:
+    """The rung between the last one and `x` that would let a break of `enough` be seen there, else narrow it most; of
+    the link that is believed most. Raises FitFailed where the ladder cannot be fitted."""
+    lens = max(forecast.lenses, key=lambda each: each.share)
+    seen, u = view(_sealed_ladder(forecast), lens.link), np.array([math.log(x / forecast.x_last)])
+    target = Targets(u[:, None], u, np.array([[seen.noise_at(forecast.target_variance)]]))
+    wider = forecast.calibration
+    try:
+        found = extra_rung(seen, prior.of(seen.category), target, enough / wider)
+    except np.linalg.LinAlgError as broken:
+        raise FitFailed(forecast.series, str(broken)) from broken
+    return ExtraRung(found.way, found.now * wider, found.then * wider)
 
 
 def law_at(forecast: Forecast, x: float, variance: float | None = None) -> Blend:
@@ -296,13 +328,17 @@ def on_ceiling(point: Point, metric: Metric) -> bool:
     return abs(best - point.value) <= margin
 
 
+def _floor(metric: Metric) -> float | None:
+    worst = metric.lower if metric.sign > 0 else metric.upper
+    return metric.chance if metric.chance is not None else worst if metric.kind == "thresholded" else None
+
+
 def on_floor(points: list[Point], metric: Metric) -> bool:
     """Whether no rung has left chance, or the worst possible value, by more than two standard errors.
 
     Only asked of metrics whose floor is known: chance, or for thresholded metrics the bound on the incapable side.
     """
-    worst = metric.lower if metric.sign > 0 else metric.upper
-    floor = metric.chance if metric.chance is not None else worst if metric.kind == "thresholded" else None
+    floor = _floor(metric)
     if floor is None:
         return False
     width = 1.0 if metric.lower is None or metric.upper is None else metric.upper - metric.lower
