@@ -15,13 +15,12 @@ from monitor.science import refusal
 from monitor.science.backtest import Record, backtest, blended, calibration
 from monitor.science.dictionary import Category, Dictionary
 from monitor.science.discrepancy import Noise
-from monitor.science.law import Blend
-from monitor.science.power import ExtraRung, extra_rung
+from monitor.science.law import Blend, Law
 from monitor.science.predict import Chosen, Targets, chosen, law_of, shares
 from monitor.science.scores import inside, skill
 from monitor.science.signs import last_miss
 from monitor.science.transforms import binomial_variance
-from monitor.science.view import Ladder, view, views
+from monitor.science.view import Ladder, View, view, views
 from monitor.standing import sealed
 
 JUDGEMENT_VERSION = 3
@@ -139,35 +138,28 @@ def forecast(series: Series, prior: Prior | None = None) -> Forecast:
         code_version=CODE_VERSION,
         judgement_version=JUDGEMENT_VERSION,
     )
-    return made.model_copy(update={"standing": _standing(made, ladder, missed)})
+    laws = _next_rung(seen, dictionaries, kept, made.calibration)
+    law = Blend(tuple(zip(believed.tolist(), laws, strict=True)), _mirror(series.metric))
+    return made.model_copy(update={"standing": _standing(made, ladder, law, missed)})
 
 
-def _standing(made: Forecast, ladder: list[Point], missed: float | None) -> Standing:
-    metric, n = made.metric, len(made.ladder)
-    floor, chance = None, _floor(metric)
+def _next_rung(seen: list[View], dictionaries: list[Dictionary], kept: list[Chosen], widening: float) -> list[Law]:
+    # One average step beyond the ladder, as far in each axis.
+    c, axes = seen[0].c, seen[0].u.shape[1]
+    step = float(np.ptp(c)) / max(np.unique(c.round(6)).size - 1, 1)
+    at = [Targets(np.full((1, axes), step / axes), np.array([step]), np.array([[v.variance[-1]]])) for v in seen]
+    return [law_of(*each, widening)[0] for each in zip(seen, dictionaries, kept, at, strict=True)]
+
+
+def _standing(made: Forecast, ladder: list[Point], next_rung: Blend, missed: float | None) -> Standing:
+    metric, floor, chance = made.metric, None, _floor(made.metric)
     if made.plateau and chance is not None:
-        last, noise = made.ladder[-1].value, math.sqrt(made.target_variance)
-        off = metric.sign * (last - chance) / noise if noise > 0 else 0.0
-        floor = refusal.plateau(n, chance, off, sum(not on_floor([p], metric) for p in ladder))
-    law = law_at(made, made.x_last * (made.x_last / made.x_first) ** (1 / (_extent(ladder)[0] - 1)))
-    values = np.array([rung.value for rung in made.ladder])
+        noise = math.sqrt(made.target_variance)
+        off = metric.sign * (ladder[-1].value - chance) / noise if noise > 0 else 0.0
+        floor = refusal.plateau(len(ladder), chance, off, sum(not on_floor([p], metric) for p in ladder))
     best = metric.upper if metric.sign > 0 else metric.lower
     full = all(on_ceiling(p, metric) for p in ladder[-2:])
-    return sealed(values, law, floor, best if full else None, missed)
-
-
-def rung_between(forecast: Forecast, x: float, enough: float, prior: Prior) -> ExtraRung:
-    """The rung between the last one and `x` that would let a break of `enough` be seen there, else narrow it most; of
-    the link that is believed most. Raises FitFailed where the ladder cannot be fitted."""
-    lens = max(forecast.lenses, key=lambda each: each.share)
-    seen, u = view(_sealed_ladder(forecast), lens.link), np.array([math.log(x / forecast.x_last)])
-    target = Targets(u[:, None], u, np.array([[seen.noise_at(forecast.target_variance)]]))
-    wider = forecast.calibration
-    try:
-        found = extra_rung(seen, prior.of(seen.category), target, enough / wider)
-    except np.linalg.LinAlgError as broken:
-        raise FitFailed(forecast.series, str(broken)) from broken
-    return ExtraRung(found.way, found.now * wider, found.then * wider)
+    return sealed(np.array([rung.value for rung in made.ladder]), next_rung, floor, best if full else None, missed)
 
 
 def law_at(forecast: Forecast, x: float, variance: float | None = None) -> Blend:
