@@ -91,6 +91,8 @@ def cases(path: Path) -> Iterator[Case]:
             dictionary = taught[view.category]
             laws = suite.laws(view, dictionary, targets)
             q = levels.held(np.array([law.quantile(PUBLISHED) for law in laws]))
+            if not np.isfinite(q).all():
+                continue
             told = signs(view, dictionary, targets)
             stand = standing(view, q, part.metric.chance, told)
             sd = float(np.std(trial.value))
