@@ -71,7 +71,7 @@ def test_a_law_as_wide_as_its_ladder_is_too_uncertain() -> None:
     assert expected_miss(np.array(RISING), q) == pytest.approx(VAGUE, rel=0.01)
     told = stand(ladder, [limit])
     assert told.reason is not None
-    assert told.reason.startswith("too_uncertain: the law expects to miss by 0.70 standard deviations")
+    assert told.reason.startswith("too_uncertain: the law expects to miss by 0.60 standard deviations")
     assert "to settle it: a nearer target" in told.reason
     assert told.flags == [("too_uncertain", "wide")]
     assert stand(ladder, [limit - 0.001]).status == "forecast"
