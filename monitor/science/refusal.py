@@ -45,8 +45,8 @@ worse (nCRPS .64, others .65)."""
 VAGUE = 0.6
 """CRPS that a law may expect of itself, in standard deviations of the rungs and its median together; a law that knew
 nothing but the spread of the ladder's own values would expect .56. Mean nCRPS of accepted over refused series: GPT-3
-.30, Pythia .30 to .48, two axes .31 to .59, BIG-G .56 and .67. At .7: .30, .28 to .62, .31 to .66, .65 and .77; at .5 up
-to ten more of every hundred series of short ladders are refused, and most of the ratios stay."""
+.30, Pythia .30 to .48, two axes .31 to .59, BIG-G .56 and .67. At .7: .30, .28 to .62, .31 to .66, .65 and .77; at .5
+up to ten more of every hundred series are refused, and most of the ratios stay."""
 
 MISSED = 2.33
 """Standard deviations by which the forecast of the last rung may have missed: 1 % in each tail, as verdicts have it. Of
