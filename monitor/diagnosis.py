@@ -11,6 +11,7 @@ import numpy as np
 from checkpoints_db.records import Diagnosis, DiagnosisName, Kind, Linked, Series, Verdict, Why
 from monitor.forecasting import JUDGEMENT_VERSION, on_floor, sampling_variance
 from monitor.science.link import Band, fitted, item_product, mean_product
+from monitor.standing import FORBIDS
 
 CONTINUOUS_ORDER = (
     "log_likelihood_per_byte",
@@ -105,7 +106,7 @@ def _read(c: Verdict | None, t: Verdict | None, verdicts: Sequence[Verdict], his
     if t is not None and t.outcome == "below":
         return _Said("regression", "ok", f"{_of(t)} is below its forecast, {_of(c)} is not")
     if c.outcome != "expected":
-        return _Said("inconclusive", c.why, f"{_of(c)} cannot tell ({c.why}){_aside(t)}")
+        return _doubtful(c, t, verdicts, history)
     if t is None:
         return _Said("on_trend", "ok", f"{_of(c)} is as forecast; no thresholded metric")
     if t.outcome == "expected":
@@ -148,6 +149,17 @@ def _linked(c: Verdict, t: Verdict, verdicts: Sequence[Verdict], history: Mappin
         words = f"{shown}: the jump was made by the metric, {_of(c)} is as forecast"
         return _Said("metric_artefact", "ok", words, link)
     return _Said("on_trend", "ok", f"{shown}: as the likelihood says, and {_of(c)} is as forecast", link)
+
+
+def _doubtful(c: Verdict, t: Verdict | None, verdicts: Sequence[Verdict], history: Mapping[str, Series]) -> _Said:
+    # A likelihood inside a forecast that is refused may not excuse a jump, and must not turn it into silence.
+    link = None
+    if c.why in FORBIDS and t is not None and t.outcome == "above":
+        said = _linked(c, t, verdicts, history)
+        if said.name == "unexplained_jump":
+            return said
+        link = said.linked
+    return _Said("inconclusive", c.why, f"{_of(c)} cannot tell ({c.why}){_aside(t)}", link)
 
 
 def _unlinked(c: Verdict, t: Verdict) -> _Said:

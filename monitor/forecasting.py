@@ -18,20 +18,24 @@ from checkpoints_db.records import (
     Point,
     Rung,
     Series,
+    Standing,
     TrackRecord,
     cost_of,
     digest_of,
 )
 from monitor.prior import Prior, shipped
 from monitor.rungs import extent, telling, thinned
+from monitor.science import refusal
 from monitor.science.backtest import Record, backtest, blended, calibration
 from monitor.science.dictionary import Category, Dictionary
 from monitor.science.discrepancy import Noise
-from monitor.science.law import Blend
+from monitor.science.law import Blend, Law
 from monitor.science.predict import Chosen, Targets, chosen, law_of, shares
 from monitor.science.scores import inside, skill
+from monitor.science.signs import last_miss
 from monitor.science.transforms import binomial_variance
-from monitor.science.view import Ladder, view, views
+from monitor.science.view import Ladder, View, view, views
+from monitor.standing import sealed
 
 JUDGEMENT_VERSION = 3
 """Raised by any change after which the same data and policy could give another decision."""
@@ -54,10 +58,8 @@ SMALLEST = 1e-30
 EXPLORED = 6.0
 LEAST_ROOM = 0.25
 """Room of a metric with two bounds: the range; on a ladder that has moved little of it, so many times what it has
-moved,
-but at least this share of the range. A break of thirty points means something else on a ladder that rose from 0 to
-0.004
-(where all of it would be a take-off) than on one that rose from 0.04 to 0.42."""
+moved, but at least this share of the range. A break of thirty points means something else on a ladder that rose from 0
+to 0.004 (where all of it would be a take-off) than on one that rose from 0.04 to 0.42."""
 
 NEAR = 3.0
 """Room of a metric with one bound: from the worst rung to it, at most so many times what the last rung has left."""
@@ -106,6 +108,7 @@ def forecast(series: Series, prior: Prior | None = None) -> Forecast:
             kept = [chosen(v, d) for v, d in zip(seen, dictionaries, strict=True)]
             believed = shares(kept, dictionaries)
             history = blended([backtest(v, d) for v, d in zip(seen, dictionaries, strict=True)], believed)
+            missed = last_miss(seen[int(believed.argmax())], dictionaries[int(believed.argmax())])
     except (np.linalg.LinAlgError, FloatingPointError) as broken:
         raise FitFailed(series.id, str(broken)) from broken
     if not np.isfinite(believed).all():
@@ -114,7 +117,7 @@ def forecast(series: Series, prior: Prior | None = None) -> Forecast:
     known = [v for v in variance if v is not None]
     noise = float(np.median(known)) if known else 0.0
     names = series.names()
-    return Forecast(
+    made = Forecast(
         series=series.id,
         family=series.family,
         task=series.task,
@@ -150,6 +153,28 @@ def forecast(series: Series, prior: Prior | None = None) -> Forecast:
         code_version=CODE_VERSION,
         judgement_version=JUDGEMENT_VERSION,
     )
+    laws = _next_rung(seen, dictionaries, kept, made.calibration)
+    law = Blend(tuple(zip(believed.tolist(), laws, strict=True)), _mirror(series.metric))
+    return made.model_copy(update={"standing": _standing(made, ladder, law, missed)})
+
+
+def _next_rung(seen: list[View], dictionaries: list[Dictionary], kept: list[Chosen], widening: float) -> list[Law]:
+    # One average step beyond the ladder, as far in each axis.
+    c, axes = seen[0].c, seen[0].u.shape[1]
+    step = float(np.ptp(c)) / max(np.unique(c.round(6)).size - 1, 1)
+    at = [Targets(np.full((1, axes), step / axes), np.array([step]), np.array([[v.variance[-1]]])) for v in seen]
+    return [law_of(*each, widening)[0] for each in zip(seen, dictionaries, kept, at, strict=True)]
+
+
+def _standing(made: Forecast, ladder: list[Point], next_rung: Blend, missed: float | None) -> Standing:
+    metric, floor, chance = made.metric, None, _floor(made.metric)
+    if made.plateau and chance is not None:
+        noise = math.sqrt(made.target_variance)
+        off = metric.sign * (ladder[-1].value - chance) / noise if noise > 0 else 0.0
+        floor = refusal.plateau(len(ladder), chance, off, sum(not on_floor([p], metric) for p in ladder))
+    best = metric.upper if metric.sign > 0 else metric.lower
+    full = all(on_ceiling(p, metric) for p in ladder[-2:])
+    return sealed(np.array([rung.value for rung in made.ladder]), next_rung, floor, best if full else None, missed)
 
 
 def law_at(forecast: Forecast, at: float | Place, variance: float | None = None) -> Blend:
@@ -306,13 +331,17 @@ def on_ceiling(point: Point, metric: Metric) -> bool:
     return abs(best - point.value) <= margin
 
 
+def _floor(metric: Metric) -> float | None:
+    worst = metric.lower if metric.sign > 0 else metric.upper
+    return metric.chance if metric.chance is not None else worst if metric.kind == "thresholded" else None
+
+
 def on_floor(points: list[Point], metric: Metric) -> bool:
     """Whether no rung has left chance, or the worst possible value, by more than two standard errors.
 
     Only asked of metrics whose floor is known: chance, or for thresholded metrics the bound on the incapable side.
     """
-    worst = metric.lower if metric.sign > 0 else metric.upper
-    floor = metric.chance if metric.chance is not None else worst if metric.kind == "thresholded" else None
+    floor = _floor(metric)
     if floor is None:
         return False
     width = 1.0 if metric.lower is None or metric.upper is None else metric.upper - metric.lower

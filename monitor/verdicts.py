@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from checkpoints_db.records import PLANE, Forecast, Metric, Outcome, Place, Result, Sealed, Verdict, Why, cost_of
+from checkpoints_db.records import PLANE, Doubt, Forecast, Metric, Outcome, Place, Result, Sealed, Verdict, Why, cost_of
 from monitor.forecasting import JUDGEMENT_VERSION, law_at, sampling_variance
 from monitor.science.law import Blend
+from monitor.science.power import smallest_break
+from monitor.standing import forbids
 from policies.schema import Judging
 
 _UNSEEN: dict[Why, str] = {
@@ -82,7 +84,8 @@ def _judged(sealed: Sealed, result: Result, judging: Judging, place: Place) -> V
         words = "the forecast has no finite numbers this far beyond its ladder"
         return _unjudged(sealed, result, judging, "inconclusive", why="blind", words=words)
     blindness = seen.detectable / forecast.room
-    outcome, why = _outcome(seen, blindness, forecast, judging)
+    doubt = forbids(forecast, law, math.log(cost_of(place) / forecast.x_last))
+    outcome, why = _outcome(seen, blindness, forecast, judging, doubt)
     return Verdict(
         **_common(sealed, result, judging),
         outcome=outcome,
@@ -98,7 +101,7 @@ def _judged(sealed: Sealed, result: Result, judging: Judging, place: Place) -> V
         distance=math.log(cost_of(place) / forecast.x_last),
         skill=forecast.track.skill,
         coverage=forecast.track.inside_80,
-        sentence=_sentence(result, judging, seen, outcome=outcome, why=why, blindness=blindness),
+        sentence=_sentence(result, judging, seen, outcome=outcome, why=why, blindness=blindness) + _grounds(why, doubt),
     )
 
 
@@ -123,7 +126,8 @@ def detectable(metric: Metric, lower: float, median: float, upper: float) -> flo
     """
     best = _on_bound(metric, lower, upper)
     edge = upper if metric.sign > 0 else lower
-    return max(abs((edge if best is None else best) - median), 0.5 * (upper - lower))
+    least = smallest_break(median, edge if best is None else best, metric.sign)
+    return max(least, 0.5 * (upper - lower))
 
 
 def _on_bound(metric: Metric, lower: float, upper: float) -> float | None:
@@ -132,7 +136,10 @@ def _on_bound(metric: Metric, lower: float, upper: float) -> float | None:
     return best if best is not None and abs(best - edge) <= 1e-6 * (1 + abs(best)) else None
 
 
-def _outcome(seen: _Reading, blindness: float, forecast: Forecast, judging: Judging) -> tuple[Outcome, Why]:
+def _outcome(
+    seen: _Reading, blindness: float, forecast: Forecast, judging: Judging, doubt: tuple[Why, Doubt] | None
+) -> tuple[Outcome, Why]:
+    # A break that was seen is a break, whatever the forecast is worth.
     if seen.tail_above < judging.tail:
         return "above", "ok"
     if seen.tail_below < judging.tail:
@@ -141,7 +148,15 @@ def _outcome(seen: _Reading, blindness: float, forecast: Forecast, judging: Judg
         return "inconclusive", "plateau"
     if blindness > judging.resolve:
         return "inconclusive", "blind"
+    if doubt is not None:
+        return "inconclusive", doubt[0]
     return "expected", "ok"
+
+
+def _grounds(why: Why, doubt: tuple[Why, Doubt] | None) -> str:
+    if doubt is None or why != doubt[0]:
+        return ""
+    return f"; {doubt[1].sentence}; to settle it: {doubt[1].settles}"
 
 
 def _sentence(result: Result, judging: Judging, seen: _Reading, *, outcome: Outcome, why: Why, blindness: float) -> str:

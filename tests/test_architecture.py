@@ -14,7 +14,8 @@ ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ("checkpoints_db", "policies", "monitor")
 
 # Imports go from a higher floor to a lower one. Half floors order neighbours where one is declared to stand below the
-# other: settings read the error tree; policies are what forecasting, verdicts and diagnosis are judged by.
+# other: settings read the error tree; policies are what forecasting, verdicts and diagnosis are judged by; standing is
+# sealed with a forecast and judges with it, settling says what would change it.
 FLOORS: dict[str, float] = {
     "checkpoints_db": 1,
     "monitor.science": 1,
@@ -23,10 +24,12 @@ FLOORS: dict[str, float] = {
     "monitor.prior": 1.5,
     "policies": 2,
     "monitor.rungs": 2,
+    "monitor.standing": 2.2,
     "monitor.forecasting": 2.5,
     "monitor.backtesting": 2.5,
     "monitor.verdicts": 2.5,
     "monitor.diagnosis": 2.5,
+    "monitor.settling": 2.7,
     "monitor.alerts": 3,
     "monitor.gate": 3,
     "monitor.lease": 3,

@@ -70,6 +70,34 @@ class TrackRecord(Record):
     """1 - mean absolute error / that of persistence; above 0 is better than repeating the last value."""
 
 
+class Doubt(Record):
+    """One ground for not trusting a forecast."""
+
+    name: Name
+    """As `monitor.science.refusal` names it: plateau, saturated, trend_unstable, too_uncertain."""
+    sentence: str
+    settles: str
+    """What would settle it."""
+
+
+class Standing(Record):
+    """What a forecast is worth one rung beyond its ladder; what depends on a farther target its verdict says."""
+
+    status: Literal["forecast", "refused"] = "forecast"
+    doubts: tuple[Doubt, ...] = ()
+    """Every ground there is; the first is the reason of a refusal."""
+
+    @property
+    def reason(self) -> str | None:
+        """Name and sentence of the first ground."""
+        return f"{self.doubts[0].name}: {self.doubts[0].sentence}" if self.doubts else None
+
+    @property
+    def settles(self) -> str | None:
+        """What would settle the first ground."""
+        return self.doubts[0].settles if self.doubts else None
+
+
 class Forecast(Record):
     """The predictive distribution of the next result as a function of scale, valid beyond `x_last`.
 
@@ -103,6 +131,8 @@ class Forecast(Record):
     """Factor on every scale, learnt from past misses; only ever widening."""
     plateau: bool = False
     """Whether no rung has left the floor or chance: a flat history says nothing about a take-off."""
+    standing: Standing = Standing()
+    """Whether it is a forecast at all, and what would make it one."""
     track: TrackRecord
     data_digest: str
     """Digest of the points it learnt from."""
@@ -131,6 +161,10 @@ Why = Literal[
     "ok",  # the outcome rests on a sealed forecast that could see
     "blind",  # inside the interval, but a break of the size the policy cares about would have been inside too
     "plateau",  # inside the interval of a history that never left its floor
+    "saturated",  # inside the interval of a history that has reached the best possible value
+    "trend_unstable",  # inside the interval, but the forecast of the last rung missed it
+    "forms_disagree",  # inside an interval that is mostly the disagreement of the forms
+    "too_far",  # inside the interval, farther beyond the ladder than one step can be trusted
     "too_few",  # not enough rungs for any forecast
     "unsealed",  # no forecast of this series was sealed before the result arrived
     "smaller",  # the checkpoint is not larger than the rungs the forecast learnt from

@@ -15,8 +15,10 @@ from monitor.science import levels, suite
 from monitor.science.anchors import Anchored, anchored
 from monitor.science.dictionary import Category, Dictionary
 from monitor.science.persistence import last_value, persistence, spread_law
+from monitor.science.power import smallest_break
 from monitor.science.predict import Targets
 from monitor.science.refusal import Standing, standing, too_few
+from monitor.science.signs import signs
 from monitor.science.view import View
 
 Array = npt.NDArray[np.float64]
@@ -65,7 +67,6 @@ def outcome(trial: Trial, ask: Asked | None, taught: Dictionaries, timer: Callab
     below, above = laws.tails(trial.observed, published)
     seconds = timer() - start
     last = last_value(*_history(trial))
-    flags = [stand.flags[i] for i in laws.nearest()]
     rows = tuple(
         TargetAnswer(
             **_given(t),
@@ -73,7 +74,7 @@ def outcome(trial: Trial, ask: Asked | None, taught: Dictionaries, timer: Callab
             tail_above=_short(above[i]),
             tail_below=_short(below[i]),
             persistence=_short(last),
-            flags=flags[i],
+            flags=stand.flags[i],
         )
         for i, t in enumerate(trial.targets)
     )
@@ -87,11 +88,13 @@ def _laws(trial: Trial, ask: Asked | None, taught: Dictionaries) -> tuple[Anchor
     dictionary = taught[seen.category]
     try:
         laws = anchored(targets, lambda at: suite.laws(seen, dictionary, at))
+        told = signs(seen, dictionary, targets)
     except np.linalg.LinAlgError as broken:
         return _unasked(trial, str(broken))
-    if not np.isfinite(laws.quantiles(PUBLISHED[:2])).all():
+    q = laws.quantiles(PUBLISHED)
+    if not np.isfinite(q).all():
         return _unasked(trial, "they are not finite")
-    return laws, standing(seen, laws.laws, trial.metric.chance)
+    return laws, standing(seen, levels.held(q), trial.metric.chance, told)
 
 
 def _unasked(trial: Trial, broken: str | None) -> tuple[Anchored, Standing]:
@@ -101,9 +104,11 @@ def _unasked(trial: Trial, broken: str | None) -> tuple[Anchored, Standing]:
     flags: list[tuple[str, ...]] = [("last_value",)] * len(trial.targets)
     short = too_few(np.unique(cost).size, float(np.ptp(np.log(cost))))
     if not trial.axes:
-        short = "neither params nor tokens nor flop is known of every row; there is no axis to extrapolate on"
+        why = "neither params nor tokens nor flop is known of every row; there is no axis to extrapolate on"
+        return laws, Standing("insufficient_evidence", why, flags)
     if short is not None:
-        return laws, Standing("insufficient_evidence", short, flags)
+        named: list[tuple[str, ...]] = [(short.name, *each) for each in flags]
+        return laws, Standing("insufficient_evidence", str(short), named, (short,))
     why = f"the fits of {len(trial.train)} rungs cannot be computed: {broken or 'the values leave no finite unit'}"
     return laws, Standing("refused", why, flags)
 
@@ -132,7 +137,7 @@ def _told(published: Array, q: Array, observed: float, *, better: int) -> dict[s
         "median": _short(middle),
         "quantiles": dict(zip(levels.NAMES, map(_short, published), strict=True)),
         "crps": _short(levels.crps(published, observed)),
-        "minimum_detectable_break": _short(better * (far - middle)),
+        "minimum_detectable_break": _short(smallest_break(middle, far, better)),
     }
 
 

@@ -91,12 +91,22 @@ _DOUBT: dict[Why, tuple[Reason, str]] = {
         Reason.blind,
         "a smaller model had left the floor, or per-sample logs gave a continuous metric of the task",
     ),
+    "saturated": (Reason.blind, "the task were harder, or per-sample logs gave a continuous metric of it"),
+    "trend_unstable": (Reason.blind, "the last rung were evaluated again, or one more rung beside it"),
+    "forms_disagree": (Reason.forms_disagree, "a rung between the last one and this model had been evaluated"),
+    "too_far": (Reason.blind, "a rung between the last one and this model had been evaluated"),
     "too_few": (Reason.unregistered, "at least {min_rungs} smaller models had been evaluated before this result"),
     "unsealed": (Reason.unregistered, "a forecast had been sealed before the result arrived"),
     "smaller": (Reason.incomparable, "the model were larger than those the forecast learnt from"),
     "remarked": (Reason.incomparable, "the evaluation were repeated whole, under the conditions of the smaller models"),
     "no_scale": (Reason.incomparable, "the catalogue placed the checkpoint on the scale axis of its family"),
 }
+
+
+MAY_SPEAK: frozenset[Why] = frozenset(
+    ("ok", "blind", "plateau", "saturated", "trend_unstable", "forms_disagree", "too_far")
+)
+"""Under these a forecast judged the result: it may not call it expected, but a break that it saw is a break."""
 
 
 def doubt(why: Why, policy: Policy) -> tuple[Reason, str]:

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from checkpoints_db.records import Answer, Case, Finding, Reason, Verdict
-from policies.rules.base import doubt, found, sight, spoken, subject_of
+from policies.rules.base import MAY_SPEAK, doubt, found, sight, spoken, subject_of
 from policies.schema import Policy, RuleTerms
 
 SMALLEST = 1e-300
@@ -81,8 +81,7 @@ class BreakRule:
         improbable = tail < limit if tail is not None else verdict.outcome == side
         # A blind forecast may still have seen a break larger than it promised to; one of another kind may not speak.
         why = sight(verdict, policy)
-        may_speak = why in ("ok", "blind", "plateau")
-        if may_speak and improbable and (effect is None or effect >= terms.min_effect):
+        if why in MAY_SPEAK and improbable and (effect is None or effect >= terms.min_effect):
             chance = "" if tail is None else f"; tail probability {tail:.2g}, limit {limit:g}"
             return found(
                 terms,

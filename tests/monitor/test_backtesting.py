@@ -177,7 +177,10 @@ def dense(n: int = 400, train: int = 60) -> list[Row]:
 
 def test_hundreds_of_targets_on_one_curve(tmp_path: Path) -> None:
     (series,) = ask(tmp_path, dense()).series
-    assert (series.axis, series.n_train, len(series.targets), series.status) == ("tokens", 60, 340, "forecast")
+    assert (series.axis, series.n_train, len(series.targets)) == ("tokens", 60, 340)
+    # One nat of history, and up to six nats ahead.
+    assert series.reason is not None
+    assert series.reason.startswith("too_uncertain: the law expects to miss by")
     medians = [t.median or 0.0 for t in series.targets]
     assert medians == sorted(medians, reverse=True)
     assert all(t.tail_above is not None and 0 <= t.tail_above <= 1 for t in series.targets)
@@ -222,7 +225,9 @@ def only(tmp_path: Path, table: list[Row]) -> Any:
 def test_a_single_rung_is_too_little_and_still_has_numbers(tmp_path: Path) -> None:
     series = only(tmp_path, share("a", sizes=2, train=1))
     assert series.status == "insufficient_evidence"
-    assert series.reason == "1 distinct rungs over 0.00 nats of scale; a forecast needs 4 over 1"
+    assert series.reason == (
+        "too_few: 1 distinct rungs over 0.00 nats of scale, and a forecast needs 4 over 1; to settle it: 3 more rungs"
+    )
     (target,) = series.targets
     assert target.median == target.persistence
     assert target.quantiles["0.025"] < target.median < target.quantiles["0.975"]
@@ -269,9 +274,21 @@ def test_chance_all_along_is_refused(tmp_path: Path) -> None:
     more = {"kind": "thresholded", "direction": "higher", "lower": 0, "upper": 1, "chance": 0.25, "n": 400}
     series = only(tmp_path, [{**row, **more} for row in flat])
     assert series.status == "refused"
-    assert series.reason == "plateau at chance: all 6 rungs lie within 2 standard errors of 0.25"
+    assert series.reason.startswith("plateau: all 6 rungs lie within 2 standard errors of chance, 0.25; to settle it:")
+    assert "plateau" in series.targets[0].flags
     flat[2]["value"] = "0.32"
-    assert only(tmp_path, [{**row, **more} for row in flat]).status != "refused"
+    assert not only(tmp_path, [{**row, **more} for row in flat]).reason.startswith("plateau")
+
+
+def test_a_jump_at_the_last_rung_makes_the_trend_unstable(tmp_path: Path) -> None:
+    more = {"kind": "thresholded", "direction": "higher", "lower": 0, "upper": 1, "n": 2000}
+    smooth = rows("a", "acc", np.geomspace(1e7, 1e10, 8), [0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55], 7, **more)
+    assert only(tmp_path, smooth).status == "forecast"
+    smooth[6]["value"] = "0.85"
+    series = only(tmp_path, smooth)
+    assert series.status == "refused"
+    assert series.reason.startswith("trend_unstable: the forecast made without the last rung missed it by")
+    assert "trend_unstable" in series.targets[0].flags
 
 
 def replaced(at: int, **cells: Any) -> Callable[[], list[Row]]:

@@ -207,3 +207,15 @@ def test_after_a_break_the_next_size_cannot_be_told() -> None:
         SKILLS_X, 4, (LIKELIHOOD, REVERSE_LIKELIHOOD, REVERSE_LIKELIHOOD_SE, 500), (EXACT, REVERSE_EXACT, None, 500)
     )
     assert (found.name, found.why) == ("inconclusive", "blind"), found.sentence
+
+
+@pytest.mark.parametrize("why", ["trend_unstable", "saturated", "too_far", "forms_disagree"])
+def test_a_refused_likelihood_neither_excuses_a_jump_nor_silences_it(why: str) -> None:
+    doubtful = said(LIKELIHOOD, "inconclusive", why)
+    # No link explains it: as grave as under a likelihood that is as forecast.
+    assert name(doubtful, said(EXACT, "above", observed=0.9)) == "unexplained_jump"
+    # The checkpoint's own probabilities explain it, but nobody knows whether those are on their trend.
+    mean = said(PROBABILITY, "inconclusive", why, observed=0.9)
+    assert name(doubtful, mean, said(EXACT, "above", observed=0.9)) == "inconclusive"
+    assert name(doubtful, said(EXACT, "expected")) == "inconclusive"
+    assert name(said(LIKELIHOOD, "inconclusive", "blind"), said(EXACT, "above", observed=0.9)) == "inconclusive"

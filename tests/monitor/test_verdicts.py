@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,7 +24,10 @@ from ladders import (
     series,
 )
 
-from checkpoints_db.records import Metric, Verdict
+from checkpoints_db.records import Metric, Sealed, Verdict
+from monitor import standing
+from monitor.forecasting import law_at
+from monitor.science.law import Blend
 from monitor.verdicts import judge
 from policies.schema import Judging
 
@@ -175,3 +182,70 @@ def test_more_capability_is_never_less_alarming(a: float, b: float, n: int | Non
     assert two.tail_above is not None
     assert two.tail_above <= one.tail_above + 1e-12
     judge(sealed, result(EXACT, 1e23, a, n=n), JUDGING)
+
+
+# What a forecast may not call expected, and what it may still call a break.
+
+
+def doubtful(values: tuple[float, ...], x: tuple[float, ...] = X, n: int = 2000) -> Sealed:
+    return seal(series(EXACT, x, values, n=n))
+
+
+def test_a_trend_that_missed_its_last_rung_calls_nothing_expected() -> None:
+    x = tuple(1e18 * 4.0**i for i in range(8))
+    sealed = doubtful((0.30, 0.33, 0.36, 0.39, 0.42, 0.45, 0.48, 0.75), x)
+    assert sealed.forecast.standing.doubts[0].name == "trend_unstable"
+    open_minded = Judging(resolve=1.0)
+    inside = judge(sealed, result(EXACT, x[-1] * 4, 0.78, n=2000), open_minded)
+    assert (inside.outcome, inside.why) == ("inconclusive", "trend_unstable")
+    assert "missed it by" in inside.sentence
+    assert "to settle it: the last rung evaluated again" in inside.sentence
+    below = judge(sealed, result(EXACT, x[-1] * 4, 0.01, n=2000), open_minded)
+    assert below.outcome == "below"
+    steady = doubtful((0.30, 0.33, 0.36, 0.39, 0.42, 0.45, 0.48, 0.51), x)
+    assert steady.forecast.standing.status == "forecast"
+    assert judge(steady, result(EXACT, x[-1] * 4, 0.54, n=2000), open_minded).outcome == "expected"
+
+
+def test_a_refusal_never_silences_what_lies_above() -> None:
+    x = tuple(1e18 * 4.0**i for i in range(8))
+    sealed = doubtful((0.30, 0.33, 0.36, 0.39, 0.36, 0.33, 0.30, 0.10), x)
+    assert "trend_unstable" in [d.name for d in sealed.forecast.standing.doubts]
+    verdict = judge(sealed, result(EXACT, x[-1] * 2, 0.99, n=2000), JUDGING)
+    assert (verdict.outcome, verdict.why) == ("above", "ok")
+
+
+def test_a_score_too_far_ahead_is_not_expected_and_a_nearer_one_is() -> None:
+    open_minded, span = Judging(resolve=1.0), math.log(X[-1] / X[0])
+    for spans, outcome, why in ((0.74, "expected", "ok"), (0.76, "inconclusive", "too_far")):
+        x = X[-1] * math.exp(spans * span)
+        verdict = judge(seal(LADDER), result(EXACT, x, 0.7, n=2000), open_minded)
+        assert (verdict.outcome, verdict.why) == (outcome, why), verdict.sentence
+    loss = seal(series(LOSS, X, (4.0, 3.5, 3.1, 2.8, 2.6), stderr=[0.01] * 5))
+    far = judge(loss, result(LOSS, X[-1] * math.exp(0.9 * span), 2.0, stderr=0.01), open_minded)
+    assert far.why in ("ok", "trend_unstable")  # distance is no ground against a loss
+
+
+def test_a_saturated_ladder_calls_nothing_expected() -> None:
+    full = doubtful((0.9, 0.97, 0.995, 0.9995, 0.9999), n=1000)
+    assert "saturated" in [d.name for d in full.forecast.standing.doubts]
+    verdict = judge(full, result(EXACT, 1e23, 1.0, n=1000), JUDGING)
+    assert (verdict.outcome, verdict.why) == ("inconclusive", "saturated")
+    assert "a harder task" in verdict.sentence
+    assert judge(full, result(EXACT, 1e23, 0.2, n=1000), JUDGING).outcome == "below"
+
+
+def test_forms_that_disagree_forbid_and_their_agreement_does_not() -> None:
+    sealed = seal(LADDER)
+    law = law_at(sealed.forecast, 1e23)
+    assert [d.name for d in standing.at(sealed.forecast, law, math.log(10))] == []
+    # The same laws with one form moved off: what was the forms' agreement becomes their disagreement.
+    forms = [atom.form for atom in sealed.forecast.lenses[0].atoms]
+    share, own = law.parts[0]
+    arrivals = len(sealed.forecast.lenses[0].arrivals)
+    moved = own.mean + 0.4 * np.repeat([form == forms[0] for form in forms], arrivals)
+    apart = Blend(((share, replace(own, mean=moved)),))
+    named = standing.forbids(sealed.forecast, apart, math.log(10))
+    assert named is not None
+    assert named[0] == "forms_disagree"
+    assert "a rung between the last one and the target" in named[1].settles

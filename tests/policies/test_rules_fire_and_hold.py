@@ -66,6 +66,10 @@ def test_break_selects(made: SimpleNamespace) -> None:
     [
         ("blind", Reason.blind),
         ("plateau", Reason.blind),
+        ("saturated", Reason.blind),
+        ("trend_unstable", Reason.blind),
+        ("forms_disagree", Reason.forms_disagree),
+        ("too_far", Reason.blind),
         ("too_few", Reason.unregistered),
         ("smaller", Reason.incomparable),
         ("remarked", Reason.incomparable),
@@ -87,7 +91,8 @@ def test_unforeseen_is_unregistered(made: SimpleNamespace) -> None:
 
 
 def test_a_blind_forecast_may_still_see_a_large_break_and_an_incomparable_one_may_not(made: SimpleNamespace) -> None:
-    for why, answer in (("blind", Answer.PAUSE), ("remarked", Answer.HOLD)):
+    names = ("blind", "saturated", "trend_unstable", "forms_disagree", "too_far")
+    for why, answer in (*((why, Answer.PAUSE) for why in names), ("remarked", Answer.HOLD)):
         case = made.case((made.verdict(outcome="inconclusive", why=why, tail_above=1e-9),))
         assert said(made, ONE_BREAK, case).answer is answer
 

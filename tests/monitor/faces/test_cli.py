@@ -137,6 +137,20 @@ def test_show_draws_a_chart(paused: Lab, words: tuple[str, ...], tmp_path: Path)
     assert (tmp_path / "chart.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_a_forecast_says_what_it_is_worth_and_what_would_settle_it(paused: Lab) -> None:
+    (nll,) = [one for one in answer(paused, "forecast", "list") if one["metric"]["name"] == "nll"]
+    # s6 broke the trend: the forecast of s6 missed it, and what is sealed beyond s6 is not to be trusted.
+    doubts = {doubt["name"]: doubt for doubt in nll["standing"]["doubts"]}
+    assert nll["standing"]["status"] == "refused"
+    assert "missed it by" in doubts["trend_unstable"]["sentence"]
+    assert "trend_unstable" in run(paused, "forecast", "list")[1].replace("\n", "")
+    _, text = run(paused, "forecast", "show", "lab/sums/nll", "--at", "1e24")
+    assert "standing: refused" in text
+    assert "to settle it: the last rung evaluated again" in " ".join(text.split())
+    far = answer(paused, "forecast", "show", "lab/sums/acc", "--at", "1e40")["says"][0]
+    assert {doubt["name"] for doubt in far["doubts"]} >= {"too_far"}
+
+
 def test_a_series_is_shown_along_the_axis_its_forecast_was_made_on(lab: Lab) -> None:
     (lab.root / "catalogue.toml").write_text('[[family]]\nname = "lab"\naxis = "params"\ncompare_at = "any"\n')
     history = write_table(lab.root / "history.csv", [row for i in range(6) for row in rung(i)])
