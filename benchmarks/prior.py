@@ -24,6 +24,7 @@ import numpy as np
 
 from monitor.backtesting import read
 from monitor.prior import dump
+from monitor.science.calibrate import widening
 from monitor.science.dictionary import Category, Dictionary, full
 from monitor.science.learn import learn
 from monitor.science.view import Ladder, View, view
@@ -74,7 +75,8 @@ def taught(views: list[View], category: Category) -> Dictionary:
     def told(done: int, of: int) -> None:
         print(f"\r{category.name}: {done} of {of} ladders", end="", file=sys.stderr)
 
-    return learn(views, start, strength(category), (start.temper,), told).sparse(least(category))
+    learnt = learn(views, start, strength(category), (start.temper,), told).sparse(least(category))
+    return replace(learnt, widening=widening(views, learnt))
 
 
 def main() -> int:
