@@ -141,16 +141,17 @@ def answer(views: list[View], dictionary: Dictionary, chosen: slice) -> tuple[Mi
     """Laws and quantiles of some of the views."""
     some = views[chosen]
     mixed = mixtures(group(some, dictionary), some[0].better, ahead(len(some)), ATOMS)
-    return mixed, quantiles(mixed.weight, mixed.mean, mixed.scale, LEVELS)
+    return mixed, quantiles(mixed.weight, mixed.mean, mixed.scale, LEVELS, DOF[some[0].category.link])
 
 
 def whole(views: list[View], dictionary: Dictionary, chosen: slice) -> Array:
     """Law, quantiles, both tails of a result, and the smallest break that is seen at 1 %, in link space."""
     mixed, z = answer(views, dictionary, chosen)
     seen = np.array([v.z[-1] for v in views[chosen]])[:, None, None]
-    below = (mixed.weight * stdtr(DOF, (seen - mixed.mean) / mixed.scale)).sum(axis=-1)
-    above = (mixed.weight * stdtr(DOF, (mixed.mean - seen) / mixed.scale)).sum(axis=-1)
-    far = quantiles(mixed.weight, mixed.mean, mixed.scale, np.array([0.01]))[..., 0] - z[..., 5]
+    dof = DOF[views[0].category.link]
+    below = (mixed.weight * stdtr(dof, (seen - mixed.mean) / mixed.scale)).sum(axis=-1)
+    above = (mixed.weight * stdtr(dof, (mixed.mean - seen) / mixed.scale)).sum(axis=-1)
+    far = quantiles(mixed.weight, mixed.mean, mixed.scale, np.array([0.01]), dof)[..., 0] - z[..., 5]
     return np.concatenate([z[:, 0], below, above, far], axis=1)
 
 
@@ -192,7 +193,7 @@ def stages(views: list[View], dictionary: Dictionary) -> list[Stage]:
         "moments": lambda: moments(p, h, k, t, better),
         "tame": lambda: tame(*law),
         "all of a law": lambda: mixtures(g, better, targets, ATOMS),
-        "quantiles": lambda: quantiles(*law, LEVELS),
+        "quantiles": lambda: quantiles(*law, LEVELS, DOF[some[0].category.link]),
     }
     return [Stage(name, 1e6 * best(body) / len(some)) for name, body in bodies.items()]
 
@@ -226,7 +227,9 @@ def measure(series: int) -> dict[str, float]:
     some = views[:SHIPPED]
     full_law = mixtures(group(some, wide), some[0].better, ahead(len(some)))
     made = best(lambda: mixtures(group(some, wide), some[0].better, ahead(len(some))), 2)
-    inverted = best(lambda: quantiles(full_law.weight, full_law.mean, full_law.scale, LEVELS), 2)
+    inverted = best(
+        lambda: quantiles(full_law.weight, full_law.mean, full_law.scale, LEVELS, DOF[some[0].category.link]), 2
+    )
     found["shipped prior, components a law"] = full_law.mean.shape[-1]
     found["  laws with 11 quantiles a second and core"] = len(some) / (made + inverted)
     alone = best(lambda: [each.quantile(LEVELS) for each in laws(views[0], wide, target)], 20)

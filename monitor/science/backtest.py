@@ -50,7 +50,7 @@ def backtest(seen: View, dictionary: Dictionary) -> Record:
         at = Targets(cut.u, cut.c, cut.seen.variance[None, -1:])
         mixed = mixtures(group([cut.seen], dictionary), cut.seen.better, at)
         w, mean, scale = mixed.weight[0, 0], mixed.mean[0, 0], mixed.scale[0, 0]
-        pit = float(w @ stdtr(DOF, (cut.z[0] - mean) / scale) / w.sum())
+        pit = float(w @ stdtr(DOF[seen.category.link], (cut.z[0] - mean) / scale) / w.sum())
         observed, last = cut.seen.back(cut.z)[0], cut.seen.back(cut.seen.z[-1:])[0]
         # Weighted median of the middles: close to the median of the mixture, and free of a root search an origin.
         order = np.argsort(mean, kind="stable")

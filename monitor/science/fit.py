@@ -27,6 +27,9 @@ Indices = npt.NDArray[np.intp]
 STEEPEST = 6.0
 """A shape may change at most this many times as fast beyond the ladder as it did on it."""
 
+SHORTEST = 0.01
+"""Nats below which rungs have no slope."""
+
 LEVEL = 10.0
 """Spread of the prior of the level, in standard deviations of the ladder: it leaves the level free."""
 
@@ -45,8 +48,8 @@ class Group:
 
     @property
     def span(self) -> float:
-        """Nats of cost that the ladder covers, at least 1."""
-        return max(float(np.ptp(self.c)), 1.0)
+        """Nats of cost that the ladder covers."""
+        return max(float(np.ptp(self.c)), SHORTEST)
 
 
 def group(views: Sequence[View], dictionary: Dictionary) -> Group:

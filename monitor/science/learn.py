@@ -16,7 +16,7 @@ from scipy.special import logsumexp
 
 from monitor.science.dictionary import Dictionary
 from monitor.science.fit import arrived, evidence, group, heaviest, moments, posterior
-from monitor.science.law import t_density
+from monitor.science.law import DOF, t_density
 from monitor.science.transforms import spread
 from monitor.science.view import View
 
@@ -219,7 +219,7 @@ def _entries(s: Split, d: Dictionary) -> tuple[Indices, Indices, Indices, Array,
     mean, spread = arrived(at, np.full((1, 1, s.z.size), sampling), np.array(d.arrivals))
     scale = np.sqrt(spread[0])
     with np.errstate(divide="ignore"):
-        density = np.log(t_density((s.z - mean[0]) / scale)) - np.log(scale)
+        density = np.log(t_density((s.z - mean[0]) / scale, DOF[d.category.link])) - np.log(scale)
     values = e[0, h[0], k[0], t[0]]
     return h[0], k[0], t[0], values - values.max(), density
 

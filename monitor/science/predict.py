@@ -72,7 +72,9 @@ def shares(kept: Sequence[Chosen], dictionaries: Sequence[Dictionary]) -> Array:
 def law_of(seen: View, dictionary: Dictionary, atoms: Chosen, targets: Targets, widening: float = 1.0) -> list[Law]:
     """The laws at targets of one series with its atoms already chosen; `widening` >= 1 multiplies every scale."""
     p = posterior(group([seen], dictionary), targets.u)
-    mixed = _mixed(p, targets, seen.better, atoms.h[None], atoms.k[None], atoms.t[None], atoms.weight[None])
+    mixed = _mixed(
+        p, targets, seen.better, atoms.h[None], atoms.k[None], atoms.t[None], atoms.weight[None], widened=True
+    )
     return [
         Law(seen, mixed.weight[0, j], mixed.mean[0, j], widening * mixed.scale[0, j]) for j in range(targets.c.size)
     ]
@@ -82,11 +84,11 @@ CACHED = 1 << 19
 """Numbers of one temporary array: longer batches of series are taken in parts that stay near the core."""
 
 
-def mixtures(g: Group, better: float, targets: Targets, most: int = MOST_ATOMS) -> Mixtures:
+def mixtures(g: Group, better: float, targets: Targets, most: int = MOST_ATOMS, *, widened: bool = True) -> Mixtures:
     """The predictive mixtures of a group of series at common targets.
 
-    Every atom enters once for each arrival of its predicted change (`arrived`), and every scale is multiplied by the
-    widening at its distance.
+    Every atom enters once for each arrival of its predicted change (`arrived`); about its mean, every mixture is as
+    many times wider as the widening at its distance says (without `widened`: not at all).
     """
     B, d = g.z.shape[0], g.dictionary
     rows = max(1, CACHED // (len(d.noises) * max(g.u.shape[0], len(d.slopes)) * len(d.shapes)))
@@ -99,14 +101,15 @@ def mixtures(g: Group, better: float, targets: Targets, most: int = MOST_ATOMS) 
         believed *= d.temper
         believed += prior
         h, k, t, weight = drawn(believed, most)
-        parts.append(_mixed(p, replace(targets, variance=variance[at]), better, h, k, t, weight))
+        own = replace(targets, variance=variance[at])
+        parts.append(_mixed(p, own, better, h, k, t, weight, widened=widened))
     if len(parts) == 1:
         return parts[0]
     return Mixtures(*(np.concatenate([getattr(p, name) for p in parts]) for name in ("weight", "mean", "scale")))
 
 
 def _mixed(
-    p: Posterior, targets: Targets, better: float, h: Indices, k: Indices, t: Indices, weight: Array
+    p: Posterior, targets: Targets, better: float, h: Indices, k: Indices, t: Indices, weight: Array, *, widened: bool
 ) -> Mixtures:
     d = p.group.dictionary
     mean, spread = arrived(moments(p, h, k, t, better), targets.variance[:, None, :], np.array(d.arrivals))
@@ -115,4 +118,8 @@ def _mixed(
     w = np.broadcast_to((weight[:, :, None] * np.array(d.arrival_weights)).reshape(B, 1, -1), wide)
     mean, scale = (np.moveaxis(x, 3, 1).reshape(wide) for x in (mean, np.sqrt(spread)))
     mean, scale = tame(w, mean, scale)
-    return Mixtures(w, mean, scale * d.factor(targets.c)[:, None])
+    factor = d.factor(targets.c)[:, None]
+    if not widened or (factor == 1).all():
+        return Mixtures(w, mean, scale)
+    middle = (w * mean).sum(axis=2, keepdims=True) / w.sum(axis=2, keepdims=True)
+    return Mixtures(w, middle + factor * (mean - middle), factor * scale)

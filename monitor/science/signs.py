@@ -74,7 +74,7 @@ def last_miss(seen: View, dictionary: Dictionary) -> float | None:
     at = Targets(cut.u, cut.c, cut.seen.variance[None, -1:].repeat(hidden.size, axis=1))
     mixed = mixtures(group([cut.seen], dictionary), cut.seen.better, at)
     weight, mean, scale = mixed.weight[0], mixed.mean[0], mixed.scale[0]
-    pit = (weight * stdtr(DOF, (cut.z[:, None] - mean) / scale)).sum(axis=1) / weight.sum(axis=1)
+    pit = (weight * stdtr(DOF[seen.category.link], (cut.z[:, None] - mean) / scale)).sum(axis=1) / weight.sum(axis=1)
     return float(np.sqrt(np.mean(ndtri(np.clip(pit, SURE, 1 - SURE)) ** 2)))
 
 
@@ -119,7 +119,7 @@ def apart(law: Law, forms: Sequence[str], arrivals: Array) -> Apart:
     mean = np.bincount(form, weight * own) / w
     w = w / w.sum()
     middle = float(law.weight @ law.mean / law.weight.sum())
-    spread = law.weight @ (law.scale**2 * DOF / (DOF - 2) + (law.mean - middle) ** 2) / law.weight.sum()
+    spread = law.weight @ (law.scale**2 * law.dof / (law.dof - 2) + (law.mean - middle) ** 2) / law.weight.sum()
     share = float(np.sqrt(w @ (mean - w @ mean) ** 2 / spread))
     heavy = np.flatnonzero(w >= min(0.1, float(w.max())))
     low, high = heavy[np.argmin(mean[heavy])], heavy[np.argmax(mean[heavy])]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
+from monitor.science.calibrate import widening
 from monitor.science.dictionary import Category, Dictionary, Prior, full
 from monitor.science.fit import group
 from monitor.science.law import Law
@@ -18,8 +19,8 @@ from monitor.science.view import Ladder, View, view
 
 Array = npt.NDArray[np.float64]
 
-FEWEST = 3
-"""Rungs below which there is no law at all."""
+FEWEST = 2
+"""Rungs below which there is no law at all; with two the level is known, and what slopes of such series are like."""
 
 MOST_TAUGHT = 60
 """Ladders of a suite that teach; more say the same again."""
@@ -68,7 +69,8 @@ def taught(
             if progress is not None:
                 progress(before + i, total)
 
-        out[category] = learn(teachers(own), start, strength, (start.temper,), told)
+        learnt = learn(teachers(own), start, strength, (start.temper,), told)
+        out[category] = replace(learnt, widening=widening(teachers(own), learnt))
         done += min(len(own), MOST_TAUGHT)
     return out
 
