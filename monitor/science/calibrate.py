@@ -30,7 +30,7 @@ there to show: widening until it holds them too would hide the next one."""
 
 FACTORS = np.linspace(1.0, 3.0, 41)
 
-PATIENCE = 10.0
+PATIENCE = 25.0
 """A factor is believed as if so many ladders had agreed with the one before."""
 
 
