@@ -359,4 +359,7 @@ def _track(record: Record) -> TrackRecord:
         inside_80=inside(record.pit, 0.8),
         inside_95=inside(record.pit, 0.95),
         skill=skill(record.miss, record.miss_persistence),
+        # Nine digits: the last ones depend on the machine, and digests must not.
+        crps=float(f"{record.crps.mean():.9g}"),
+        pit=tuple(float(f"{p:.9g}") for p in record.pit.clip(0.0, 1.0)),
     )

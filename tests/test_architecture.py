@@ -26,6 +26,7 @@ FLOORS: dict[str, float] = {
     "monitor.backtesting": 2.5,
     "monitor.verdicts": 2.5,
     "monitor.diagnosis": 2.5,
+    "monitor.track": 2.5,
     "monitor.alerts": 3,
     "monitor.gate": 3,
     "monitor.lease": 3,

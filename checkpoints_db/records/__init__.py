@@ -45,6 +45,7 @@ from checkpoints_db.records.judgement import (
     Verdict,
     Why,
 )
+from checkpoints_db.records.track import Tally
 
 __all__ = [
     "Acknowledgement",
@@ -82,6 +83,7 @@ __all__ = [
     "Rung",
     "Sealed",
     "Series",
+    "Tally",
     "Term",
     "TrackRecord",
     "Verdict",

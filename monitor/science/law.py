@@ -30,6 +30,9 @@ CLOSE = 1e-13
 """Steps in single precision; most steps after them, of which every second one halves the bracket once patience is at
 an end; and the error, in spreads of the law, that ends them."""
 
+FAR = 1e-5
+"""Tails smaller than this need the distribution function with its relative precision."""
+
 _CONSTANT = 0.38669902096139315
 """Density of the standard t with 8 degrees of freedom at 0: gamma(4.5) / (gamma(4) sqrt(8 pi))."""
 
@@ -272,12 +275,46 @@ class Blend:
         low, high = ends.min(axis=0), ends.max(axis=0)
         if len(self.parts) > 1:
             # Between the smallest and the largest quantile of the parts, where their common tail crosses p.
-            for _ in range(HALVINGS):
-                middle = 0.5 * (low + high)
-                over = sum(w * law.rough(middle) for w, law in self.parts) >= asked
-                low, high = np.where(over, low, middle), np.where(over, middle, high)
+            high = self._crossing(asked, low, high)
         found = high if self.mirror is None else self.mirror - high
         return np.asarray(found, dtype=float)
+
+    def rough(self, y: npt.ArrayLike) -> Array:
+        """P(Y <= y) inside the range, precise to 1e-15 absolutely and many times faster than `cdf`."""
+        values = np.asarray(y, dtype=float)
+        asked = values if self.mirror is None else self.mirror - values
+        below = np.asarray(sum(w * law.rough(asked) for w, law in self.parts), dtype=float)
+        return below if self.mirror is None else 1 - below
+
+    def _crossing(self, p: Array, low: Array, high: Array) -> Array:
+        # Secants on log-odds, which are nearly straight; where one leaves the bracket or gains little, half of it.
+        far = bool((np.minimum(p, 1 - p) < FAR).any())
+        aim = np.log(p) - np.log1p(-p)
+        near = CLOSE + (0.0 if far else 1e-15) / (p * (1 - p))  # what rounding leaves of log-odds
+        before, at = low, high
+        f, h = self._odds(low, far) - aim, self._odds(high, far) - aim
+        # A point mass at an end has no crossing.
+        low, high = np.where(h <= 0, high, low), np.where(f >= 0, low, high)
+        for _ in range(MOST_STEPS):
+            if np.all((np.abs(h) < near) | (high - low <= CLOSE * np.abs(high))):
+                break
+            with np.errstate(all="ignore"):
+                after = at - h * (at - before) / (h - f)
+            good = (after > low) & (after < high) & (np.abs(h) < 0.5 * np.abs(f))
+            after = np.where(good, after, 0.5 * (low + high))
+            before, f, at = at, h, after
+            h = self._odds(at, far) - aim
+            low, high = np.where(h >= 0, low, at), np.where(h >= 0, at, high)
+        return np.where((np.abs(h) < near) & (at >= low) & (at <= high), at, high)
+
+    def _odds(self, y: Array, far: bool) -> Array:
+        # Log-odds of the laws before they are mirrored, held to what a logarithm takes.
+        if far:
+            below, above = self._sum(y, below=True), self._sum(y, below=False)
+        else:
+            below = np.asarray(sum(w * law.rough(y) for w, law in self.parts), dtype=float)
+            above = 1 - below
+        return np.asarray(np.log(np.maximum(below, 1e-300)) - np.log(np.maximum(above, 1e-300)), dtype=float)
 
     @property
     def median(self) -> float:
@@ -298,6 +335,3 @@ class Blend:
     def _sum(self, y: Array, *, below: bool) -> Array:
         parts = [share * (law.cdf(y) if below else law.sf(y)) for share, law in self.parts]
         return np.asarray(np.sum(parts, axis=0), dtype=float)
-
-
-HALVINGS = 50

@@ -8,13 +8,15 @@ import numpy as np
 import typer
 
 from checkpoints_db.errors import EvidenceError, ForecastError
-from checkpoints_db.records import Forecast, Sealed
-from monitor.faces.cli import shell
+from checkpoints_db.records import Forecast, Sealed, Tally
+from monitor.faces.cli import forecast_track, shell
 from monitor.faces.render import interval, moment, number, probability, scale, table
 from monitor.forecasting import law_at
+from monitor.track import spoken
 from monitor.verdicts import detectable
 
 app = typer.Typer(no_args_is_help=True, help="Forecasts: sealed in the ledger before the results they judge.")
+app.command("track")(forecast_track.track)
 
 
 @app.command("list")
@@ -26,7 +28,8 @@ def list_(
     """The newest seal of every series: rungs it learnt from, forms, skill and coverage on its own history."""
     with shell.opened(config) as (_, store):
         sealed = store.judgements.all_sealed(family)
-    rows = [_row(one) for one in sealed]
+        live = {each.series: each for each in store.judgements.tallies("series", family=family)}
+    rows = [_row(one, live.get(one.forecast.series)) for one in sealed]
     columns = (
         "forecast",
         "family",
@@ -37,14 +40,23 @@ def list_(
         "beyond",
         "main form",
         "skill",
-        "in 80 %",
+        "track record",
         "sealed",
     )
-    value = [{"at": s.at.isoformat(), "seq": s.seq, "digest": s.forecast.digest, **s.forecast.body()} for s in sealed]
-    shell.show(value, table("Sealed forecasts", columns, rows, right=("skill", "in 80 %")), json=json)
+    value = [{**_value(s), "live": _live(live.get(s.forecast.series)), **s.forecast.body()} for s in sealed]
+    shell.show(value, table("Sealed forecasts", columns, rows, right=("skill",)), json=json)
 
 
-def _row(sealed: Sealed) -> tuple[object, ...]:
+def _value(sealed: Sealed) -> dict[str, object]:
+    return {"at": sealed.at.isoformat(), "seq": sealed.seq, "digest": sealed.forecast.digest}
+
+
+def _live(tally: Tally | None) -> dict[str, object]:
+    """What really came of forecasts of the series, as plain numbers; `track` beside it is on its own history."""
+    return (tally or Tally()).body()
+
+
+def _row(sealed: Sealed, live: Tally | None) -> tuple[object, ...]:
     f = sealed.forecast
     form, weight = _forms(f)[0]
     return (
@@ -57,7 +69,7 @@ def _row(sealed: Sealed) -> tuple[object, ...]:
         scale(f.x_last),
         f"{form} ({weight:.0%})",
         number(f.track.skill, 2),
-        number(f.track.inside_80, 2),
+        spoken(f.track.forecasts, f.track.inside_80, live),
         moment(sealed.at),
     )
 
@@ -81,6 +93,24 @@ def _said(forecast: Forecast, x: float) -> dict[str, float]:
     return {**said, "detectable": detectable(forecast.metric, low, median, up)}
 
 
+def _records(forecast: Forecast, live: Tally | None) -> str:
+    own = forecast.track
+    history = "own history: too short for a forecast to be tried on"
+    if own.forecasts:
+        history = (
+            f"own history: {own.forecasts} rungs forecast from the smaller ones, {probability(own.inside_80)} of them "
+            f"in the 80 % and {probability(own.inside_95)} in the 95 % interval, CRPS {number(own.crps, 2)}, "
+            f"skill {number(own.skill, 2)}"
+        )
+    if live is None:
+        return f"{history}; live: no sealed forecast of this series was followed by a result yet"
+    return (
+        f"{history}; live: {live.forecasts} sealed forecasts were followed by a result, {live.inside_80} inside 80 %, "
+        f"{live.inside_95} inside 95 %, CRPS {live.mean_crps or 0.0:.2%} of its room, "
+        f"skill {number(live.skill, 2)}"
+    )
+
+
 @app.command()
 def show(
     name: Annotated[str, typer.Argument(help="Digest of a forecast, or a series.")],
@@ -97,6 +127,7 @@ def show(
         found = sealed.forecast.series if sealed else shell.find_series(store, name).id
         sealed = sealed or store.judgements.sealed(found)
         series = shell.beside(store, found, sealed)
+        live = next((t for t in store.judgements.tallies("series", family=series.family) if t.series == found), None)
     if sealed is None:
         raise EvidenceError(f"series {series.id}: no forecast is sealed; it has {len(series.points)} rungs")
     forecast = sealed.forecast
@@ -120,6 +151,7 @@ def show(
         "seq": sealed.seq,
         "digest": forecast.digest,
         "forecast": forecast.body(),
+        "live": _live(live),
         "says": said,
     }
     shell.show(value, table(title, columns, rows, right=columns), json=json)
@@ -127,9 +159,9 @@ def show(
         parts = (f"{form} {weight:.0%}" for form, weight in _forms(forecast)[:4])
         shell.say(
             f"forms: {', '.join(parts)}; learnt from {', '.join(forecast.rungs)}; "
-            f"data {forecast.data_digest[:12]}, prior {forecast.prior[:12]}; ledger row {sealed.seq}; "
-            f"inside 80 % on its history: {probability(forecast.track.inside_80)}"
+            f"data {forecast.data_digest[:12]}, prior {forecast.prior[:12]}; ledger row {sealed.seq}"
         )
+        shell.say(_records(forecast, live))
     if chart is not None:
         from monitor.faces import charts  # noqa: PLC0415 - the chart library takes a second to import
 

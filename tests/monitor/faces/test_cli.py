@@ -106,6 +106,7 @@ def test_acknowledge_and_waive_by_command(paused: Lab) -> None:
         ("series", "doctor"),
         ("series", "show", "lab/sums/nll"),
         ("forecast", "list"),
+        ("forecast", "track"),
         ("forecast", "show", "lab/sums/nll"),
         ("verdict", "list"),
         ("verdict", "show", "s6", "sums"),
