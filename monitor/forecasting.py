@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from importlib.metadata import version
 
 import numpy as np
@@ -144,18 +145,24 @@ def law_at(forecast: Forecast, x: float, variance: float | None = None) -> Blend
     `variance` is the squared standard error of that result in units of the metric squared; None takes the ladder's
     typical one. Raises ValueError where `x` is not beyond the ladder.
     """
-    if not x > forecast.x_last:
-        raise ValueError(f"series {forecast.series}: {x:g} is not beyond the last rung {forecast.x_last:g}")
+    return laws_at(forecast, [x], variance)[0]
+
+
+def laws_at(forecast: Forecast, xs: Sequence[float], variance: float | None = None) -> list[Blend]:
+    """`law_at` for several scales at little more than the price of one."""
+    for x in xs:
+        if not x > forecast.x_last:
+            raise ValueError(f"series {forecast.series}: {x:g} is not beyond the last rung {forecast.x_last:g}")
     noise = forecast.target_variance if variance is None else variance
     ladder = _sealed_ladder(forecast)
-    u = np.array([math.log(x / forecast.x_last)])
+    u = np.log(np.array(xs) / forecast.x_last)
     parts = []
     for lens in forecast.lenses:
         seen = view(ladder, lens.link)
-        targets = Targets(u[:, None], u, np.array([[seen.noise_at(noise)]]))
-        own = law_of(seen, *_sealed_atoms(lens, seen.category), targets, forecast.calibration)
-        parts.append((lens.share, own[0]))
-    return Blend(tuple(parts), _mirror(forecast.metric))
+        targets = Targets(u[:, None], u, np.full((1, u.size), seen.noise_at(noise)))
+        parts.append(law_of(seen, *_sealed_atoms(lens, seen.category), targets, forecast.calibration))
+    shares, mirror = [lens.share for lens in forecast.lenses], _mirror(forecast.metric)
+    return [Blend(tuple(zip(shares, laws, strict=True)), mirror) for laws in zip(*parts, strict=True)]
 
 
 def _sound(series: Series) -> list[Point]:
@@ -245,16 +252,17 @@ def _sealed_ladder(forecast: Forecast) -> Ladder:
 
 
 def _sealed_atoms(lens: Lens, category: Category) -> tuple[Dictionary, Chosen]:
-    noises = list(dict.fromkeys(Noise(a.wander, a.ratio, a.length, a.share) for a in lens.atoms))
+    drawn = [(a.wander, a.ratio, a.length, a.share) for a in lens.atoms]
+    noises = {noise: i for i, noise in enumerate(dict.fromkeys(drawn))}
     # Shapes of one form stand together in a dictionary.
-    shapes = sorted({(a.form, a.parameters) for a in lens.atoms})
-    slopes = sorted({a.slope for a in lens.atoms})
+    shapes = {shape: i for i, shape in enumerate(sorted({(a.form, a.parameters) for a in lens.atoms}))}
+    slopes = {slope: i for i, slope in enumerate(sorted({a.slope for a in lens.atoms}))}
     one = (1.0,)
     dictionary = Dictionary(
         category=category,
         shapes=tuple(shapes),
         slopes=tuple(slopes),
-        noises=tuple(noises),
+        noises=tuple(Noise(*noise) for noise in noises),
         arrivals=tuple(e for e, _ in lens.arrivals),
         shape_weights=one * len(shapes),
         slope_weights=one * len(slopes),
@@ -263,9 +271,9 @@ def _sealed_atoms(lens: Lens, category: Category) -> tuple[Dictionary, Chosen]:
         widening=lens.widening,
     )
     return dictionary, Chosen(
-        np.array([noises.index(Noise(a.wander, a.ratio, a.length, a.share)) for a in lens.atoms]),
-        np.array([shapes.index((a.form, a.parameters)) for a in lens.atoms]),
-        np.array([slopes.index(a.slope) for a in lens.atoms]),
+        np.array([noises[noise] for noise in drawn]),
+        np.array([shapes[a.form, a.parameters] for a in lens.atoms]),
+        np.array([slopes[a.slope] for a in lens.atoms]),
         np.array([a.weight for a in lens.atoms]),
     )
 

@@ -27,6 +27,7 @@ FLOORS: dict[str, float] = {
     "monitor.verdicts": 2.5,
     "monitor.diagnosis": 2.5,
     "monitor.track": 2.5,
+    "monitor.planning": 2.75,  # asks forecasting and verdicts
     "monitor.alerts": 3,
     "monitor.gate": 3,
     "monitor.lease": 3,

@@ -52,6 +52,7 @@ def _panel(row: Row) -> alt.LayerChart:
             bars.encode(
                 x=alt.X("from:Q", axis=alt.Axis(title=None, format=".1f", values=[0, 0.5, 1], grid=False)),
                 x2="to",
+                y2=alt.datum(0),
                 y=alt.Y("share:Q", scale=y, axis=axis),
                 tooltip=[alt.Tooltip("count:Q", title="results")],
             ),

@@ -30,6 +30,10 @@ CLOSE = 1e-13
 """Steps in single precision; most steps after them, of which every second one halves the bracket once patience is at
 an end; and the error, in spreads of the law, that ends them."""
 
+NEAR = 1e-11
+HALVED = 6
+"""Log-odds closer than this to those that are asked for end the search; its bracket is halved every so many steps."""
+
 FAR = 1e-5
 """Tails smaller than this need the distribution function with its relative precision."""
 
@@ -287,25 +291,30 @@ class Blend:
         return below if self.mirror is None else 1 - below
 
     def _crossing(self, p: Array, low: Array, high: Array) -> Array:
-        # Secants on log-odds, which are nearly straight; where one leaves the bracket or gains little, half of it.
+        # False position on log-odds, which are nearly straight; the end that stays is let go by degrees (Anderson and
+        # Björck 1973), and every few steps the bracket is halved whatever the law looks like.
         far = bool((np.minimum(p, 1 - p) < FAR).any())
         aim = np.log(p) - np.log1p(-p)
-        near = CLOSE + (0.0 if far else 1e-15) / (p * (1 - p))  # what rounding leaves of log-odds
-        before, at = low, high
-        f, h = self._odds(low, far) - aim, self._odds(high, far) - aim
+        near = NEAR + (0.0 if far else 1e-14) / (p * (1 - p))  # what rounding leaves of log-odds
+        f, g = self._odds(low, far) - aim, self._odds(high, far) - aim
         # A point mass at an end has no crossing.
-        low, high = np.where(h <= 0, high, low), np.where(f >= 0, low, high)
-        for _ in range(MOST_STEPS):
-            if np.all((np.abs(h) < near) | (high - low <= CLOSE * np.abs(high))):
+        low, high = np.where(g <= 0, high, low), np.where(f >= 0, low, high)
+        at, done = high, high - low <= CLOSE * np.abs(high)
+        for step in range(1, MOST_STEPS):
+            if done.all():
                 break
             with np.errstate(all="ignore"):
-                after = at - h * (at - before) / (h - f)
-            good = (after > low) & (after < high) & (np.abs(h) < 0.5 * np.abs(f))
-            after = np.where(good, after, 0.5 * (low + high))
-            before, f, at = at, h, after
-            h = self._odds(at, far) - aim
-            low, high = np.where(h >= 0, low, at), np.where(h >= 0, at, high)
-        return np.where((np.abs(h) < near) & (at >= low) & (at <= high), at, high)
+                after = high - g * (high - low) / (g - f)
+                after = np.where((after > low) & (after < high) & (step % HALVED > 0), after, 0.5 * (low + high))
+                at = np.where(done, at, after)
+                h = self._odds(at, far) - aim
+                done |= (np.abs(h) < near) | (high - low <= CLOSE * np.abs(high))
+                over = h >= 0
+                kept = np.where(over, 1 - h / g, 1 - h / f)
+                kept = np.where(kept > 0, kept, 0.5)
+            low, high = np.where(over, low, at), np.where(over, at, high)
+            f, g = np.where(over, kept * f, h), np.where(over, h, kept * g)
+        return at
 
     def _odds(self, y: Array, far: bool) -> Array:
         # Log-odds of the laws before they are mirrored, held to what a logarithm takes.

@@ -9,13 +9,14 @@ import typer
 
 from checkpoints_db.errors import EvidenceError, ForecastError
 from checkpoints_db.records import Forecast, Sealed, Tally
-from monitor.faces.cli import forecast_track, shell
+from monitor.faces.cli import forecast_plan, forecast_track, shell
 from monitor.faces.render import interval, moment, number, probability, scale, table
 from monitor.forecasting import law_at
 from monitor.track import spoken
 from monitor.verdicts import detectable
 
 app = typer.Typer(no_args_is_help=True, help="Forecasts: sealed in the ledger before the results they judge.")
+app.command("plan")(forecast_plan.plan)
 app.command("track")(forecast_track.track)
 
 
