@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, Literal
 
@@ -71,7 +70,7 @@ class Judgements:
 
     def all_sealed(self, family: str | None = None) -> list[Sealed]:
         """The newest seal of every series."""
-        return list(self.each_sealed(family))
+        return [self.sealed_at(seq) for seq in self.newest(family).values()]
 
     def newest(self, family: str | None = None) -> dict[str, int]:
         """Series -> ledger row of its newest seal."""
@@ -79,15 +78,11 @@ class Judgements:
         rows = self._tables.rows("forecasts", where, args, order_by="seq", select="series, seq")
         return {row["series"]: int(row["seq"]) for row in rows}
 
-    def each_sealed(self, family: str | None = None) -> Iterator[Sealed]:
-        """The newest seal of every series, one after the other: thousands need little memory."""
-        for seq in self.newest(family).values():
-            yield self._at(seq)
-
     def _sealed(self, row: dict[str, object]) -> Sealed:
-        return self._at(int(str(row["seq"])))
+        return self.sealed_at(int(str(row["seq"])))
 
-    def _at(self, seq: int) -> Sealed:
+    def sealed_at(self, seq: int) -> Sealed:
+        """The forecast that was sealed as ledger row `seq`, checked against its digest. Raises LedgerBroken."""
         entry = self._ledger.entry(seq)
         return Sealed(forecast=Forecast.model_validate(entry.value()), at=entry.at, seq=entry.seq)
 

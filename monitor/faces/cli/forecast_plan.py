@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import difflib
+import os
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,6 +16,7 @@ import typer
 from checkpoints_db import Store
 from checkpoints_db.catalogue import Catalogue
 from checkpoints_db.errors import ForecastError
+from checkpoints_db.records import Tally
 from checkpoints_db.series import make_series
 from monitor import planning
 from monitor.daemon.jobs import load_rules
@@ -20,11 +25,16 @@ from monitor.faces.render import interval, number, scale, table
 from monitor.planning import CANNOT, Goal, Prospect
 from monitor.track import spoken
 from monitor.watch import Rules
+from policies.schema import Judging
 
 BLIND = 10
 """Exit code where something could not be seen: that of a gate that holds because it cannot tell."""
 
 SHOWN = 40
+
+MANY, STRETCH, MOST_PROCESSES = 1000, 250, 4
+"""Forecasts from which on several processes share the work, how many each takes at a time, and how many processes:
+starting one takes as long as some hundred forecasts."""
 
 PATIENCE = 2.0
 """Seconds after which a bar says how far it is."""
@@ -102,18 +112,58 @@ def _prospects(
 ) -> list[Prospect]:
     newest = store.judgements.newest(family)
     live = {each.series: each for each in store.judgements.tallies("series", family=family)}
-    every, judging = store.evidence.series_ids(family), rules.policy.judging
-    found: list[Prospect] = []
-    for i, sealed in enumerate(store.judgements.each_sealed(family)):
-        tell("forecasts", i, len(newest))
-        found += planning.prospects(sealed.forecast, goals, judging, live.get(sealed.forecast.series))
-    unsealed = [name for name in every if name not in newest]
+    judging = rules.policy.judging
+    seals = [(seq, live.get(series)) for series, seq in newest.items()]
+    processes = 1 if len(seals) < MANY else min(os.cpu_count() or 1, MOST_PROCESSES)
+    found = looked_at(store, seals, goals, judging, tell, processes)
+    unsealed = [name for name in store.evidence.series_ids(family) if name not in newest]
     for i, name in enumerate(unsealed):
         tell("series without a forecast", i, len(unsealed))
         counting = [each.result for each in store.evidence.results(series=name) if each.counts]
         series = make_series(counting, rules.catalogue.axis(counting[0].checkpoint.family))
         found += planning.without(series, goals, judging, rules.prior)
     return found
+
+
+def looked_at(
+    store: Store,
+    seals: Sequence[tuple[int, Tally | None]],
+    goals: Sequence[Goal],
+    judging: Judging,
+    tell: Callable[[str, int, int], None],
+    processes: int = 1,
+) -> list[Prospect]:
+    """What the forecasts sealed as these ledger rows, each with its live record, could see; in the order given.
+
+    More than one of `processes` read the store side by side, each a stretch of the rows.
+    """
+    found: list[Prospect] = []
+    if processes < 2:
+        for i, seal in enumerate(seals):
+            tell("forecasts", i, len(seals))
+            found += _of_one(store, seal, goals, judging)
+        return found
+    parts = [seals[i : i + STRETCH] for i in range(0, len(seals), STRETCH)]
+    with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
+        waited = [pool.submit(_of_stretch, store.path, part, goals, judging) for part in parts]
+        for i, each in enumerate(waited):
+            tell("forecasts", i * STRETCH, len(seals))
+            found += each.result()
+    return found
+
+
+def _of_stretch(
+    path: Path, seals: Sequence[tuple[int, Tally | None]], goals: Sequence[Goal], judging: Judging
+) -> list[Prospect]:
+    with Store.open(path) as store:
+        return [each for seal in seals for each in _of_one(store, seal, goals, judging)]
+
+
+def _of_one(
+    store: Store, seal: tuple[int, Tally | None], goals: Sequence[Goal], judging: Judging
+) -> Iterator[Prospect]:
+    seq, live = seal
+    return planning.prospects(store.judgements.sealed_at(seq).forecast, goals, judging, live)
 
 
 def _homeless(store: Store, goals: Sequence[Goal]) -> list[str]:

@@ -13,8 +13,10 @@ from typer.testing import CliRunner
 from checkpoints_db.errors import HoldpointError
 from monitor.faces.charts import specification, write
 from monitor.faces.cli import app
+from monitor.faces.cli.forecast_plan import looked_at
 from monitor.faces.plan_chart import plan_chart
-from monitor.planning import Prospect
+from monitor.planning import Goal, Prospect
+from policies.schema import Judging
 
 TARGET = '[[target]]\nfamily = "lab"\nname = "s7"\nflop = 1.6e22\ndue = 2027-03-01\n'
 runner = CliRunner()
@@ -118,3 +120,14 @@ def test_the_chart_shows_share_and_limit(planned: Lab, tmp_path: Path) -> None:
     assert {p["title"]["subtitle"] for p in panels} <= {f"{n} of 2 series would hold the gate" for n in (1, 2)}
     assert [{"resolve": 0.05}] in spec["datasets"].values()
     write(plan_chart([Prospect.model_validate(p) for p in every], 0.05), tmp_path / "plan.png")
+
+
+def test_two_processes_say_what_one_does(planned: Lab) -> None:
+    with planned.store() as store:
+        seals = [(seq, None) for seq in store.judgements.newest().values()] * 2
+        goals, told = [Goal("far", at=(1e23,))], []
+        args = (store, seals, goals, Judging(), lambda *each: told.append(each))
+        alone, shared = looked_at(*args), looked_at(*args, processes=2)
+    assert len(alone) == 4
+    assert shared == alone
+    assert told[-1] == ("forecasts", 0, 4)
