@@ -10,7 +10,7 @@ import typer
 from checkpoints_db.errors import EvidenceError, ForecastError
 from checkpoints_db.records import Forecast, Sealed, Tally
 from monitor.faces.cli import forecast_plan, forecast_track, shell
-from monitor.faces.render import interval, moment, number, probability, scale, table
+from monitor.faces.render import interval, moment, number, scale, table
 from monitor.forecasting import law_at
 from monitor.track import spoken
 from monitor.verdicts import detectable
@@ -97,10 +97,11 @@ def _said(forecast: Forecast, x: float) -> dict[str, float]:
 def _records(forecast: Forecast, live: Tally | None) -> str:
     own = forecast.track
     history = "own history: too short for a forecast to be tried on"
-    if own.forecasts:
+    if own.forecasts and own.inside_80 is not None and own.inside_95 is not None:
+        in_80, in_95 = (round(own.forecasts * share) for share in (own.inside_80, own.inside_95))
         history = (
-            f"own history: {own.forecasts} rungs forecast from the smaller ones, {probability(own.inside_80)} of them "
-            f"in the 80 % and {probability(own.inside_95)} in the 95 % interval, CRPS {number(own.crps, 2)}, "
+            f"own history: {own.forecasts} rungs forecast from the smaller ones, {in_80} inside 80 %, "
+            f"{in_95} inside 95 %, CRPS {number(own.crps, 2)}, "
             f"skill {number(own.skill, 2)}"
         )
     if live is None:
