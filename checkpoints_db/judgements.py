@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any, Literal
 
 from checkpoints_db.ledger import Entry, Ledger
-from checkpoints_db.records import Decision, Diagnosis, Forecast, Sealed, Verdict
+from checkpoints_db.records import Decision, Diagnosis, Forecast, Sealed, Tally, Verdict
 from checkpoints_db.records.base import stamp
+from checkpoints_db.records.track import BINS
 from checkpoints_db.tables import Tables
+
+_EDGE = 1e-12
+_SUMS = {
+    "forecasts": "1",
+    "inside_80": f"pit >= 0.1 - {_EDGE} and pit <= 0.9 + {_EDGE}",
+    "inside_95": f"pit >= 0.025 - {_EDGE} and pit <= 0.975 + {_EDGE}",
+    "crps": "crps / room",
+    "miss": "miss / room",
+    "persistence_miss": "persistence_miss / room",
+    **{f"bin{i}": f"min(cast(pit * {BINS} as integer), {BINS - 1}) = {i}" for i in range(BINS)},
+}
 
 
 class Judgements:
@@ -57,19 +70,37 @@ class Judgements:
 
     def all_sealed(self, family: str | None = None) -> list[Sealed]:
         """The newest seal of every series."""
+        return [self.sealed_at(seq) for seq in self.newest(family).values()]
+
+    def newest(self, family: str | None = None) -> dict[str, int]:
+        """Series -> ledger row of its newest seal."""
         where, args = ("family = ?", [family]) if family is not None else (None, [])
-        newest = {row["series"]: row for row in self._tables.rows("forecasts", where, args, order_by="seq")}
-        return [self._sealed(row) for row in newest.values()]
+        rows = self._tables.rows("forecasts", where, args, order_by="seq", select="series, seq")
+        return {row["series"]: int(row["seq"]) for row in rows}
 
     def _sealed(self, row: dict[str, object]) -> Sealed:
-        entry = self._ledger.entry(int(str(row["seq"])))
+        return self.sealed_at(int(str(row["seq"])))
+
+    def sealed_at(self, seq: int) -> Sealed:
+        """The forecast that was sealed as ledger row `seq`, checked against its digest. Raises LedgerBroken."""
+        entry = self._ledger.entry(seq)
         return Sealed(forecast=Forecast.model_validate(entry.value()), at=entry.at, seq=entry.seq)
+
+    # -- track records ------------------------------------------------------------------------------------------------
+
+    def tallies(self, *by: Literal["run", "series"], family: str | None = None) -> list[Tally]:
+        """How sealed forecasts did on the results that came, for each family and kind of metric, and each `by`.
+
+        Counted from one small table, no row of the ledger is read. Runs and families are in order of name.
+        """
+        rows = self._tables.sums("scores", ["family", "kind", *by], _SUMS, family)
+        return [_tally(row) for row in rows]
 
     # -- verdicts, diagnoses, decisions -------------------------------------------------------------------------------
 
     def put_verdict(self, verdict: Verdict, at: datetime) -> None:
         """Keep a verdict; an equal one is already there and nothing happens."""
-        self._put(
+        fresh = self._put(
             "verdicts",
             verdict.digest,
             verdict.checkpoint,
@@ -84,6 +115,28 @@ class Judgements:
                 "why": verdict.why,
             },
         )
+        if fresh:
+            self._score(verdict)
+
+    def _score(self, verdict: Verdict) -> None:
+        """Keep how the forecast did; a result counts once, however often it is judged."""
+        median, last, room = verdict.median, verdict.persistence, verdict.room
+        if verdict.pit is None or verdict.crps is None or median is None or last is None or room is None:
+            return
+        row = {
+            "result": verdict.result,
+            "family": verdict.family,
+            "run": verdict.run,
+            "series": verdict.series,
+            "kind": verdict.metric.kind,
+            "seq": self._ledger.head[0],
+            "pit": verdict.pit,
+            "crps": verdict.crps,
+            "miss": abs(verdict.observed - median),
+            "persistence_miss": abs(verdict.observed - last),
+            "room": room,
+        }
+        self._tables.upsert("scores", row)
 
     def put_diagnosis(self, diagnosis: Diagnosis, at: datetime) -> None:
         """Keep a diagnosis; an equal one is already there and nothing happens."""
@@ -121,13 +174,15 @@ class Judgements:
         record: Verdict | Diagnosis | Decision,
         at: datetime,
         columns: dict[str, str],
-    ) -> None:
+    ) -> bool:
+        """Whether the record is new."""
         if self._tables.count(table, "digest = ?", [digest]):
-            return
+            return False
         kind = {"verdicts": "verdict", "diagnoses": "diagnosis", "decisions": "decision"}[table]
         seq = self._ledger.append(kind, subject, record.body(), at)
         row = {"digest": digest, "family": record.family, "run": record.run, **columns, "at": stamp(at), "seq": seq}
         self._tables.insert(table, row)
+        return True
 
     def verdicts(self, family: str | None = None, run: str | None = None) -> list[tuple[datetime, Verdict]]:
         """The newest verdict on every result, in order of time."""
@@ -158,3 +213,8 @@ class Judgements:
 
     def _entries(self, rows: list[dict[str, object]]) -> list[Entry]:
         return [self._ledger.entry(int(str(row["seq"]))) for row in rows]
+
+
+def _tally(row: dict[str, Any]) -> Tally:
+    pit = tuple(row.pop(f"bin{i}") for i in range(BINS))
+    return Tally.model_validate({**row, "pit": pit})

@@ -175,3 +175,17 @@ def m005_shared_bytes(db: Database) -> None:
     for column in ("content", "context"):
         db.table("files").add_column(column, str, not_null_default="")
     db.table("files").create_index(["content"])
+
+
+@schema()
+def m006_scores(db: Database) -> None:
+    """How sealed forecasts did: one row a judged result, so that track records need no ledger row."""
+    numbers = dict.fromkeys(("pit", "crps", "miss", "persistence_miss", "room"), float)
+    db.table("scores").create(
+        {"result": str, "family": str, "run": str, "series": str, "kind": str, "seq": int, **numbers},
+        pk="result",
+        not_null={"family", "run", "series", "kind", "seq", *numbers},
+        strict=True,
+    )
+    db.table("scores").create_index(["family", "run"])
+    db.table("scores").create_index(["series"])

@@ -6,7 +6,7 @@ The only door to SQL (with the steps of `migrations`).
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -111,6 +111,15 @@ class Tables:
         with translated(self.path):
             found = self._db.table(table).rows_where(where, list(args), order_by=order_by, limit=limit, select=select)
             return list(found)
+
+    def sums(self, table: str, by: Sequence[str], sums: Mapping[str, str], family: str | None) -> list[dict[str, Any]]:
+        """For each group of equal `by`, in their order: the sum of each expression of `sums`; of one family, or all."""
+        columns = ", ".join([*by, *(f"sum({what}) as {name}" for name, what in sums.items())])
+        where = "" if family is None else " where family = :family"
+        group = ", ".join(by)
+        with translated(self.path):
+            query = f"select {columns} from {table}{where} group by {group} order by {group}"  # noqa: S608 - ours alone
+            return list(self._db.query(query, {} if family is None else {"family": family}))
 
     def rows_among(self, table: str, column: str, values: Sequence[str]) -> list[dict[str, Any]]:
         """Rows whose `column` has one of many `values`, in no order."""

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from checkpoints_db.records import Diagnosis, DiagnosisName, Kind, Linked, Series, Verdict, Why
-from monitor.forecasting import JUDGEMENT_VERSION, on_floor, sampling_variance
+from monitor.forecasting import JUDGEMENT_VERSION
+from monitor.rungs import on_floor, sampling_variance
 from monitor.science.link import Band, fitted, item_product, mean_product
 from monitor.standing import FORBIDS
 

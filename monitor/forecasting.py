@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from importlib.metadata import version
 
 import numpy as np
@@ -24,16 +25,16 @@ from checkpoints_db.records import (
     digest_of,
 )
 from monitor.prior import Prior, shipped
-from monitor.rungs import extent, telling, thinned
+from monitor.rungs import extent, floor_of, on_ceiling, on_floor, sampling_variance, telling, thinned
 from monitor.science import refusal
 from monitor.science.backtest import Record, backtest, blended, calibration
+from monitor.science.blend import Blend
 from monitor.science.dictionary import Category, Dictionary
 from monitor.science.discrepancy import Noise
-from monitor.science.law import Blend, Law
+from monitor.science.law import Law
 from monitor.science.predict import Chosen, Targets, chosen, law_of, shares
 from monitor.science.scores import inside, skill
 from monitor.science.signs import last_miss
-from monitor.science.transforms import binomial_variance
 from monitor.science.view import Ladder, View, view, views
 from monitor.standing import sealed
 
@@ -63,9 +64,6 @@ to 0.004 (where all of it would be a take-off) than on one that rose from 0.04 t
 
 NEAR = 3.0
 """Room of a metric with one bound: from the worst rung to it, at most so many times what the last rung has left."""
-
-RESOLVED = 0.01
-"""Share of the range taken as two standard errors where a result states neither standard error nor item count."""
 
 Array = npt.NDArray[np.float64]
 
@@ -167,7 +165,7 @@ def _next_rung(seen: list[View], dictionaries: list[Dictionary], kept: list[Chos
 
 
 def _standing(made: Forecast, ladder: list[Point], next_rung: Blend, missed: float | None) -> Standing:
-    metric, floor, chance = made.metric, None, _floor(made.metric)
+    metric, floor, chance = made.metric, None, floor_of(made.metric)
     if made.plateau and chance is not None:
         noise = math.sqrt(made.target_variance)
         off = metric.sign * (ladder[-1].value - chance) / noise if noise > 0 else 0.0
@@ -183,24 +181,31 @@ def law_at(forecast: Forecast, at: float | Place, variance: float | None = None)
     `variance` is the squared standard error of that result in units of the metric squared; None takes the ladder's
     typical one. Raises ValueError where `at` is not beyond the ladder, has other axes, or either is no number.
     """
-    place = at if isinstance(at, tuple) else (at,)
-    if len(place) != len(forecast.axis.split(",")):
-        raise ValueError(f"series {forecast.series}: {at} is no place on {forecast.axis}")
-    x = cost_of(place)
-    if not (x < math.inf and forecast.beyond(place)):
-        raise ValueError(f"series {forecast.series}: {x:g} is not beyond the last rung {forecast.x_last:g}")
+    return laws_at(forecast, [at], variance)[0]
+
+
+def laws_at(forecast: Forecast, every: Sequence[float | Place], variance: float | None = None) -> list[Blend]:
+    """`law_at` for several scales or places at little more than the price of one."""
+    places = [at if isinstance(at, tuple) else (at,) for at in every]
+    for place in places:
+        if len(place) != len(forecast.axis.split(",")):
+            raise ValueError(f"series {forecast.series}: {place} is no place on {forecast.axis}")
+        x = cost_of(place)
+        if not (x < math.inf and forecast.beyond(place)):
+            raise ValueError(f"series {forecast.series}: {x:g} is not beyond the last rung {forecast.x_last:g}")
     noise = forecast.target_variance if variance is None else variance
     if not 0 <= noise < math.inf:
         raise ValueError(f"series {forecast.series}: a variance of {noise:g}; it must be finite and at least 0")
     ladder = _sealed_ladder(forecast)
-    u, c = np.log(np.array([place]) / ladder.scale.max(axis=0)), np.array([math.log(x / forecast.x_last)])
+    u = np.log(np.array(places) / ladder.scale.max(axis=0))
+    c = np.log(np.array([cost_of(place) for place in places]) / forecast.x_last)
     parts = []
     for lens in forecast.lenses:
         seen = view(ladder, lens.link)
-        targets = Targets(u, c, np.array([[seen.noise_at(noise)]]))
-        own = law_of(seen, *_sealed_atoms(lens, seen.category), targets, forecast.calibration)
-        parts.append((lens.share, own[0]))
-    return Blend(tuple(parts), _mirror(forecast.metric))
+        targets = Targets(u, c, np.full((1, c.size), seen.noise_at(noise)))
+        parts.append(law_of(seen, *_sealed_atoms(lens, seen.category), targets, forecast.calibration))
+    shared, mirror = [lens.share for lens in forecast.lenses], _mirror(forecast.metric)
+    return [Blend(tuple(zip(shared, laws, strict=True)), mirror) for laws in zip(*parts, strict=True)]
 
 
 def _sound(series: Series) -> list[Point]:
@@ -280,16 +285,17 @@ def _sealed_ladder(forecast: Forecast) -> Ladder:
 
 
 def _sealed_atoms(lens: Lens, category: Category) -> tuple[Dictionary, Chosen]:
-    noises = list(dict.fromkeys(Noise(a.wander, a.ratio, a.length, a.share) for a in lens.atoms))
+    drawn = [(a.wander, a.ratio, a.length, a.share) for a in lens.atoms]
+    noises = {noise: i for i, noise in enumerate(dict.fromkeys(drawn))}
     # Shapes of one form stand together in a dictionary.
-    shapes = sorted({(a.form, a.parameters) for a in lens.atoms})
-    slopes = sorted({a.slope for a in lens.atoms})
+    shapes = {shape: i for i, shape in enumerate(sorted({(a.form, a.parameters) for a in lens.atoms}))}
+    slopes = {slope: i for i, slope in enumerate(sorted({a.slope for a in lens.atoms}))}
     one = (1.0,)
     dictionary = Dictionary(
         category=category,
         shapes=tuple(shapes),
         slopes=tuple(slopes),
-        noises=tuple(noises),
+        noises=tuple(Noise(*noise) for noise in noises),
         arrivals=tuple(e for e, _ in lens.arrivals),
         shape_weights=one * len(shapes),
         slope_weights=one * len(slopes),
@@ -298,59 +304,11 @@ def _sealed_atoms(lens: Lens, category: Category) -> tuple[Dictionary, Chosen]:
         widening=lens.widening,
     )
     return dictionary, Chosen(
-        np.array([noises.index(Noise(a.wander, a.ratio, a.length, a.share)) for a in lens.atoms]),
-        np.array([shapes.index((a.form, a.parameters)) for a in lens.atoms]),
-        np.array([slopes.index(a.slope) for a in lens.atoms]),
+        np.array([noises[noise] for noise in drawn]),
+        np.array([shapes[a.form, a.parameters] for a in lens.atoms]),
+        np.array([slopes[a.slope] for a in lens.atoms]),
         np.array([a.weight for a in lens.atoms]),
     )
-
-
-def sampling_variance(metric: Metric, value: float, stderr: float | None, n: int | None) -> float | None:
-    """Squared standard error of one result, in units of the metric squared; None where nothing is known of it.
-
-    A thresholded metric between two bounds is a share of n items: at 0 of n the harness says 0, the truth is not
-    that sure.
-    """
-    if stderr is not None and stderr > 0:
-        return stderr**2
-    if n is not None and metric.kind == "thresholded" and metric.lower is not None and metric.upper is not None:
-        width = metric.upper - metric.lower
-        share = np.array((value - metric.lower) / width)
-        return float(binomial_variance(share, np.array(float(n)))) * width**2
-    # A standard error of 0 without an item count says that somebody did not know it.
-    return None if stderr is None or n is None else stderr**2
-
-
-def on_ceiling(point: Point, metric: Metric) -> bool:
-    """Whether a rung is within two standard errors of the best possible value of a metric with two bounds."""
-    if metric.lower is None or metric.upper is None or on_floor([point], metric):
-        return False
-    best = metric.upper if metric.sign > 0 else metric.lower
-    variance = sampling_variance(metric, point.value, point.stderr, point.n)
-    margin = RESOLVED * (metric.upper - metric.lower) if variance is None else 2 * math.sqrt(variance)
-    return abs(best - point.value) <= margin
-
-
-def _floor(metric: Metric) -> float | None:
-    worst = metric.lower if metric.sign > 0 else metric.upper
-    return metric.chance if metric.chance is not None else worst if metric.kind == "thresholded" else None
-
-
-def on_floor(points: list[Point], metric: Metric) -> bool:
-    """Whether no rung has left chance, or the worst possible value, by more than two standard errors.
-
-    Only asked of metrics whose floor is known: chance, or for thresholded metrics the bound on the incapable side.
-    """
-    floor = _floor(metric)
-    if floor is None:
-        return False
-    width = 1.0 if metric.lower is None or metric.upper is None else metric.upper - metric.lower
-    for p in points:
-        variance = sampling_variance(metric, p.value, p.stderr, p.n)
-        margin = RESOLVED * width if variance is None else 2 * math.sqrt(variance)
-        if metric.sign * (p.value - floor) > margin:
-            return False
-    return True
 
 
 def _ladder(points: list[Point], metric: Metric) -> Ladder:
@@ -398,4 +356,7 @@ def _track(record: Record) -> TrackRecord:
         inside_80=inside(record.pit, 0.8),
         inside_95=inside(record.pit, 0.95),
         skill=skill(record.miss, record.miss_persistence),
+        # Nine digits: the last ones depend on the machine, and digests must not.
+        crps=float(f"{record.crps.mean():.9g}"),
+        pit=tuple(float(f"{p:.9g}") for p in record.pit.clip(0.0, 1.0)),
     )

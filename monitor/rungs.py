@@ -1,13 +1,15 @@
-"""Which points of a series a forecast learns from: the ones that tell something, and not more of a run than say it."""
+"""The points of a series: what noise each has, and which a forecast learns from."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from checkpoints_db.records import Point
+from checkpoints_db.records import Metric, Point
+from monitor.science.transforms import binomial_variance
 
 MOST_RUNGS = 96
 """Rungs of the plane that a forecast learns from: neighbours of one training run are not independent, and the work
@@ -16,7 +18,59 @@ grows with their cube."""
 SAME = 1e-6
 """Nats within which two scales are one."""
 
+RESOLVED = 0.01
+"""Share of the range taken as two standard errors where a result states neither standard error nor item count."""
+
 Array = npt.NDArray[np.float64]
+
+
+def sampling_variance(metric: Metric, value: float, stderr: float | None, n: int | None) -> float | None:
+    """Squared standard error of one result, in units of the metric squared; None where nothing is known of it.
+
+    A thresholded metric between two bounds is a share of n items: at 0 of n the harness says 0, the truth is not
+    that sure.
+    """
+    if stderr is not None and stderr > 0:
+        return stderr**2
+    if n is not None and metric.kind == "thresholded" and metric.lower is not None and metric.upper is not None:
+        width = metric.upper - metric.lower
+        share = np.array((value - metric.lower) / width)
+        return float(binomial_variance(share, np.array(float(n)))) * width**2
+    # A standard error of 0 without an item count says that somebody did not know it.
+    return None if stderr is None or n is None else stderr**2
+
+
+def floor_of(metric: Metric) -> float | None:
+    """Chance, or for thresholded metrics the bound on the incapable side; None where neither is known."""
+    worst = metric.lower if metric.sign > 0 else metric.upper
+    return metric.chance if metric.chance is not None else worst if metric.kind == "thresholded" else None
+
+
+def on_floor(points: list[Point], metric: Metric) -> bool:
+    """Whether no rung has left chance, or the worst possible value, by more than two standard errors.
+
+    Only asked of metrics whose floor is known: chance, or for thresholded metrics the bound on the incapable side.
+    """
+    floor = floor_of(metric)
+    if floor is None:
+        return False
+    width = 1.0 if metric.lower is None or metric.upper is None else metric.upper - metric.lower
+    for p in points:
+        variance = sampling_variance(metric, p.value, p.stderr, p.n)
+        margin = RESOLVED * width if variance is None else 2 * math.sqrt(variance)
+        if metric.sign * (p.value - floor) > margin:
+            return False
+    return True
+
+
+def on_ceiling(point: Point, metric: Metric) -> bool:
+    """Whether a rung is within two standard errors of the best possible value of a metric with two bounds."""
+    if metric.lower is None or metric.upper is None or on_floor([point], metric):
+        return False
+    best = metric.upper if metric.sign > 0 else metric.lower
+    variance = sampling_variance(metric, point.value, point.stderr, point.n)
+    margin = RESOLVED * (metric.upper - metric.lower) if variance is None else 2 * math.sqrt(variance)
+    return abs(best - point.value) <= margin
 
 
 def extent(points: Sequence[Point]) -> tuple[int, float]:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from checkpoints_db.errors import FitFailed
 from checkpoints_db.records import Forecast, Metric
 from monitor.prior import Prior
-from monitor.science.law import Blend
+from monitor.science.blend import Blend
 from monitor.science.power import TAIL, extra_rung, items_needed
 from monitor.science.predict import Targets
 from monitor.verdicts import detectable

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from checkpoints_db.records import Doubt, Forecast, Standing, Why
 from monitor.science import levels, refusal
-from monitor.science.law import Blend
+from monitor.science.blend import Blend
 from monitor.science.signs import apart
 
 Array = npt.NDArray[np.float64]

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 
 from checkpoints_db.records import PLANE, Doubt, Forecast, Metric, Outcome, Place, Result, Sealed, Verdict, Why, cost_of
-from monitor.forecasting import JUDGEMENT_VERSION, law_at, sampling_variance
-from monitor.science.law import Blend
+from monitor.forecasting import JUDGEMENT_VERSION, law_at
+from monitor.rungs import sampling_variance
+from monitor.science.blend import Blend
 from monitor.science.power import smallest_break
+from monitor.science.scores import crps
 from monitor.standing import forbids
 from policies.schema import Judging
 
@@ -35,6 +37,8 @@ class _Reading:
     tail_below: float
     detectable: float
     at_bound: bool
+    pit: float
+    crps: float
 
 
 def judge(
@@ -80,7 +84,7 @@ def _judged(sealed: Sealed, result: Result, judging: Judging, place: Place) -> V
     # The noise under the forecast is that of a typical rung; a noisier evaluation adds its own.
     law = law_at(forecast, place, max(own or 0.0, forecast.target_variance))
     seen = _read(law, forecast.metric, result.value, judging.tail)
-    if not np.isfinite([seen.median, seen.lower, seen.upper, seen.tail_above, seen.tail_below]).all():
+    if not np.isfinite([seen.median, seen.lower, seen.upper, seen.tail_above, seen.tail_below, seen.crps]).all():
         words = "the forecast has no finite numbers this far beyond its ladder"
         return _unjudged(sealed, result, judging, "inconclusive", why="blind", words=words)
     blindness = seen.detectable / forecast.room
@@ -101,6 +105,10 @@ def _judged(sealed: Sealed, result: Result, judging: Judging, place: Place) -> V
         distance=math.log(cost_of(place) / forecast.x_last),
         skill=forecast.track.skill,
         coverage=forecast.track.inside_80,
+        pit=seen.pit,
+        crps=seen.crps,
+        persistence=forecast.last_value,
+        room=forecast.room,
         sentence=_sentence(result, judging, seen, outcome=outcome, why=why, blindness=blindness) + _grounds(why, doubt),
     )
 
@@ -108,11 +116,13 @@ def _judged(sealed: Sealed, result: Result, judging: Judging, place: Place) -> V
 def _read(law: Blend, metric: Metric, value: float, tail: float) -> _Reading:
     lower, median, upper = (float(q) for q in law.quantile(np.array([tail, 0.5, 1 - tail])))
     over, under = float(law.sf(value)), float(law.cdf(value))
+    pit = min(max(0.5 * (under + 1.0 - over), 0.0), 1.0)
     if metric.sign < 0:
         over, under = under, over
     least = detectable(metric, lower, median, upper)
     over, under = min(max(over, 0.0), 1.0), min(max(under, 0.0), 1.0)
-    return _Reading(median, lower, upper, over, under, least, _on_bound(metric, lower, upper) is not None)
+    at_bound = _on_bound(metric, lower, upper) is not None
+    return _Reading(median, lower, upper, over, under, least, at_bound, pit, crps(law, value))
 
 
 def detectable(metric: Metric, lower: float, median: float, upper: float) -> float:

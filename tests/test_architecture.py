@@ -29,7 +29,9 @@ FLOORS: dict[str, float] = {
     "monitor.backtesting": 2.5,
     "monitor.verdicts": 2.5,
     "monitor.diagnosis": 2.5,
-    "monitor.settling": 2.7,
+    "monitor.track": 2.5,
+    "monitor.settling": 2.7,  # asks forecasting and verdicts, as planning does
+    "monitor.planning": 2.75,
     "monitor.alerts": 3,
     "monitor.gate": 3,
     "monitor.lease": 3,

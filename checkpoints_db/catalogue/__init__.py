@@ -9,6 +9,8 @@ compare_at = "step"          # "step" (default): rungs are compared at equal ste
                              # series, as always on two axes
 params_counts = "total"      # optional: total or non-embedding; "non-embedding" never takes the count of a log
 flop_counts = "6 * total params * tokens"            # optional, in words: what FLOP count in this family
+flop_convention = "6nd"      # optional: 6nd, kaplan, chinchilla, palm or megatron (`flop.py` has the formulas); counts
+                             # FLOP nobody states, from layers, width, context, ... of a [[run]], a size or a row
 estimator = "ours, memo 12"  # optional, in words: where the factors of effective compute come from
 efficiency = 1.0             # optional: effective compute = FLOP * this; a [[run]] or a row may give its own
 [family.sizes]               # optional: what each {size} stands for, parameters or a table; others have no place
@@ -27,6 +29,11 @@ flop = "6*params*tokens"     # optional: exactly this text, or a number
 table = "skills-models.csv"  # instead of match: a CSV beside this file; columns model, run, family, step, params,
                              # tokens, flop, efficiency, estimator, flop_counts; others are left alone. Keys beside
                              # `table` hold where a cell is empty.
+[[target]]                   # a checkpoint to come: `holdpoint forecast plan` says what each series could see there
+family = "tiny-skills"
+name = "m9"
+flop = 3e13                  # params, tokens, flop: as the axis asks; or params and tokens where the family counts FLOP
+due = 2027-03-01             # optional
 [[together]]
 tasks = ["{task}", "{task}_ll"]         # read together in diagnosis, under the name the first one gives
 ```
@@ -51,15 +58,25 @@ from typing import Any, Self
 from pydantic import ValidationError, model_validator
 
 from checkpoints_db.catalogue.agreement import counts, disagreements, six_nd
-from checkpoints_db.catalogue.entries import Family, Run, Size, Together
+from checkpoints_db.catalogue.entries import Family, Run, Size, Target, Together
+from checkpoints_db.catalogue.flop import missing, training_flop
 from checkpoints_db.catalogue.pattern import AmbiguousError, captures
 from checkpoints_db.catalogue.placement import Placement
-from checkpoints_db.catalogue.scales import SCALES, TOLERANCE, by_entry, by_source, counted_alike, effective, on_plane
+from checkpoints_db.catalogue.scales import (
+    SCALES,
+    TOLERANCE,
+    by_entry,
+    by_source,
+    counted_alike,
+    effective,
+    facts_of,
+    on_plane,
+)
 from checkpoints_db.catalogue.toml_file import entries_of
 from checkpoints_db.errors import SettingsError, Unplaced
 from checkpoints_db.records import Axis, Checkpoint, Reading, Record
 
-__all__ = ["TOLERANCE", "Catalogue", "Family", "Placement", "Run", "Size", "Together"]
+__all__ = ["TOLERANCE", "Catalogue", "Family", "Placement", "Run", "Size", "Target", "Together"]
 
 
 class Catalogue(Record):
@@ -68,6 +85,8 @@ class Catalogue(Record):
     families: tuple[Family, ...] = ()
     runs: tuple[Run, ...] = ()
     together: tuple[Together, ...] = ()
+    targets: tuple[Target, ...] = ()
+    """Checkpoints to come, in order of the file."""
 
     @model_validator(mode="after")
     def _agreed(self) -> Self:
@@ -84,7 +103,7 @@ class Catalogue(Record):
         found = entries_of(path)
         for complaint in disagreements(found.families, found.runs):
             raise SettingsError(f"{path}: {complaint}")
-        return cls(families=found.families, runs=found.runs, together=found.together)
+        return cls(families=found.families, runs=found.runs, together=found.together, targets=found.targets)
 
     def axis(self, family: str) -> Axis | None:
         """The scale axis declared for `family`; None where none is."""
@@ -110,7 +129,7 @@ class Catalogue(Record):
         if entry is not None:
             fields = by_entry(entry, found, reading, self._family(entry.family))
         elif reading.family and reading.run:
-            fields = by_source(reading)
+            fields = by_source(reading, self._family(reading.family))
         else:
             raise Unplaced(reading.model, "no [[run]] matches it, and the source does not name family and run")
         family = self._family(fields["family"])
@@ -128,6 +147,19 @@ class Catalogue(Record):
         except ValidationError as error:
             first = error.errors()[0]
             raise Unplaced(reading.model, f"{first['loc'][0]}: {first['msg']}") from error
+
+    def scales(self, target: Target) -> dict[str, float]:
+        """Where a target lies on every axis that is known of it: params, tokens, flop, effective_compute."""
+        family = self._family(target.family)
+        convention = "6nd" if family.name in self._six_nd else family.flop_convention
+        facts = facts_of(target.params, target.tokens, family, target)
+        flop = target.flop
+        if flop is None and convention and not missing(convention, facts):
+            flop = training_flop(convention, facts)
+        factor = target.efficiency or family.efficiency
+        known = {"params": target.params, "tokens": target.tokens, "flop": flop}
+        known["effective_compute"] = flop * factor if flop and factor else None
+        return {name: x for name, x in known.items() if x is not None}
 
     def explain(self, reading: Reading) -> Placement:
         """Where a reading goes and which entry says so; or why it has no place. What `place` refuses is told here."""

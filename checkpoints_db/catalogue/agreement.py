@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from checkpoints_db.catalogue.entries import FORMULA, Family, Run
+from checkpoints_db.catalogue.flop import words
 from checkpoints_db.catalogue.pattern import placeholders
 
 
@@ -17,6 +18,7 @@ def disagreements(families: Iterable[Family], runs: Sequence[Run]) -> Iterator[s
     for name, members in grouped.items():
         family = declared.get(name) or Family(name=name)
         yield from _said(family, members, "flop_counts", "what FLOP count")
+        yield from _convention(family, members)
         yield from _said(family, members, "estimator", "the estimator of effective compute")
         yield from _factors(family, members)
         yield from _sizes(family, members)
@@ -32,6 +34,8 @@ def counts(family: Family, runs: Iterable[Run]) -> str:
     said = [run.flop_counts for run in runs if run.family == family.name and run.flop_counts]
     if family.flop_counts or said:
         return family.flop_counts or said[0]
+    if family.flop_convention is not None:
+        return words(family.flop_convention, family.params_counts)
     if not six_nd(family.name, runs):
         return ""
     return f"6 * {family.params_counts or '(not said which)'} params * tokens"
@@ -48,6 +52,17 @@ def _said(family: Family, members: Iterable[Run], key: str, what: str) -> Iterat
             yield (
                 f"{_where(run)}: {key} is {own!r}, and {place}: {what} is never mixed within a family; count "
                 f"{run.family!r} in one way, or make two families"
+            )
+
+
+def _convention(family: Family, members: Iterable[Run]) -> Iterator[str]:
+    if family.flop_convention in (None, "6nd"):
+        return
+    for run in members:
+        if run.flop == FORMULA:
+            yield (
+                f"{_where(run)}: flop is {FORMULA!r}, and its [[family]] counts by {family.flop_convention!r}: remove "
+                "one of them, two conventions are never mixed within a family"
             )
 
 

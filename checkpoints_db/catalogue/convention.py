@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from checkpoints_db.catalogue.flop import six_nd
 from checkpoints_db.records import Checkpoint, Record
 
 TOLERANCE = 0.15
@@ -42,7 +43,7 @@ def ratio(checkpoint: Checkpoint) -> float | None:
     """
     if checkpoint.flop is None or checkpoint.params is None or checkpoint.tokens is None:
         return None
-    return checkpoint.flop / (6 * checkpoint.params * checkpoint.tokens)
+    return checkpoint.flop / six_nd(checkpoint.params, checkpoint.tokens)
 
 
 def usual(ratios: Sequence[float]) -> float | None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
+from checkpoints_db.catalogue.flop import Convention
 from checkpoints_db.catalogue.pattern import placeholders
 from checkpoints_db.records import PLANE, Axis, Record
 from checkpoints_db.records.evidence import Name, Positive
@@ -21,7 +23,23 @@ class Entry(Record):
     model_config = ConfigDict(strict=True)
 
 
-class Size(Entry):
+class Built(Entry):
+    """How a model is built; only some conventions of counting FLOP ask for it."""
+
+    layers: Positive | None = None
+    width: Positive | None = None
+    """Of the residual stream, d_model."""
+    context: Positive | None = None
+    """Tokens of one training sequence."""
+    vocabulary: Positive | None = None
+    feedforward: Positive | None = None
+    """Width inside the feed-forward block; four times the width where it is left out."""
+    attention: Positive | None = None
+    """Heads times size of a head; the width where it is left out."""
+    heads: Positive | None = None
+
+
+class Size(Built):
     """What a size in a name stands for: names round, and do not say whether they count embeddings."""
 
     params: Positive | None = None
@@ -51,6 +69,8 @@ class Family(Entry):
     flop_counts: str = Field(default="", max_length=200)
     """What the FLOP of this family count, in words: `6 * non-embedding params * tokens`. Never computed with; entries
     that say otherwise are refused."""
+    flop_convention: Convention | None = None
+    """How FLOP are counted where nobody states them; what is stated must agree with it."""
     params_counts: Literal["total", "non-embedding"] | None = None
     """What the parameters of this family count. Where embeddings are left out, the count of a log, which has them in,
     is never used."""
@@ -80,7 +100,7 @@ class Family(Entry):
         return next((size for name, size in self.sizes.items() if name.lower() == captured.lower()), None)
 
 
-class Run(Entry):
+class Run(Built):
     """Model names that belong to one family, and how to read run and scale from them."""
 
     family: Name
@@ -143,6 +163,34 @@ class Run(Entry):
     def label(self) -> str:
         """How messages name this entry."""
         return self.source or f"pattern {self.match!r}"
+
+
+class Target(Built):
+    """A checkpoint to come, which forecasts are asked about before anybody trains it."""
+
+    family: Name
+    name: Name
+    params: Positive | None = None
+    tokens: Positive | None = None
+    flop: Positive | None = None
+    """Left out, they are counted from params and tokens as the family counts them."""
+    efficiency: Positive | None = None
+    """Effective compute = FLOP * this; left out, what its [[family]] says."""
+    due: date | None = None
+    """When it will be evaluated; told, never computed with."""
+    file: str = ""
+    line: int | None = None
+
+    @model_validator(mode="after")
+    def _somewhere(self) -> Self:
+        if self.params is None and self.tokens is None and self.flop is None:
+            raise ValueError("a target needs a scale: params, tokens or flop, as the axis of its family asks")
+        return self
+
+    @property
+    def where(self) -> str:
+        """`catalogue.toml:12`."""
+        return f"{self.file.rpartition('/')[2]}:{self.line}" if self.line else self.file
 
 
 class Together(Entry):

@@ -6,7 +6,8 @@ import difflib
 from typing import Any
 
 from checkpoints_db.catalogue.convention import near
-from checkpoints_db.catalogue.entries import FORMULA, Family, Run, Size
+from checkpoints_db.catalogue.entries import FORMULA, Built, Family, Run, Size
+from checkpoints_db.catalogue.flop import ARCHITECTURE, Facts, missing, six_nd, training_flop
 from checkpoints_db.catalogue.pattern import amount, fill
 from checkpoints_db.errors import Unplaced
 from checkpoints_db.records import PLANE, Reading
@@ -25,23 +26,54 @@ def by_entry(entry: Run, found: dict[str, str], reading: Reading, family: Family
     params, tokens = _params(entry, size, reading, family), _tokens(entry, size, found, reading, step)
     _agree(reading, "tokens", reading.tokens, tokens, TOLERANCE)
     tokens = tokens or reading.tokens
-    flop = entry.flop
-    if flop == FORMULA:
-        flop = 6 * params * tokens if params and tokens else None
-    _agree(reading, "flop", reading.flop, flop, TOLERANCE)
+    facts = facts_of(params, tokens, family, entry, size)
     return {
         "family": entry.family,
         "run": fill(entry.run, found) if entry.match else entry.run,
         "step": step,
         "params": params,
         "tokens": tokens,
-        "flop": flop or reading.flop,
+        "flop": _flop(reading, entry.flop, facts, family),
     }
 
 
-def by_source(reading: Reading) -> dict[str, Any]:
+def by_source(reading: Reading, family: Family) -> dict[str, Any]:
     """The fields of a checkpoint as a source that names its family and run has them."""
-    return {name: getattr(reading, name) for name in ("family", "run", "step", *SCALES)}
+    facts = facts_of(reading.params, reading.tokens, family)
+    fields = {name: getattr(reading, name) for name in ("family", "run", "step", *SCALES)}
+    return {**fields, "flop": _flop(reading, None, facts, family)}
+
+
+def facts_of(params: float | None, tokens: float | None, family: Family, *built: Built) -> Facts:
+    """What conventions of counting FLOP may ask for; the first of `built` that states a fact has it."""
+    given = {name: next((x for b in built if (x := getattr(b, name)) is not None), None) for name in ARCHITECTURE}
+    bare = params if family.params_counts == "non-embedding" else None
+    return Facts(params=params, non_embedding=bare, tokens=tokens, **given)
+
+
+def _flop(reading: Reading, own: float | str | None, facts: Facts, family: Family) -> float | None:
+    """FLOP as the entry has them, else as the source states them, else counted by the convention of the family."""
+    convention = "6nd" if own == FORMULA else family.flop_convention
+    lacks = missing(convention, facts) if convention else ("a convention",)
+    counted = training_flop(convention, facts) if convention and not lacks else None
+    ours = counted if isinstance(own, str) else own
+    _agree(reading, "flop", reading.flop, ours, TOLERANCE)
+    stated = ours or reading.flop
+    if own == FORMULA or convention is None:
+        return stated
+    if stated is None and facts.tokens and lacks:
+        why = (
+            f"family {family.name!r} counts FLOP by {convention!r}, which needs {', '.join(lacks)}; give them in its "
+            "[[run]], its [family.sizes] or its row, or state flop"
+        )
+        raise Unplaced(reading.model, why)
+    if stated is not None and counted is not None and not near(stated / counted, 1.0):
+        why = (
+            f"its FLOP are {stated / counted:.3g} times what {convention!r} counts, the convention of family "
+            f"{family.name!r}; count it alike, or give it another family"
+        )
+        raise Unplaced(reading.model, why)
+    return stated or counted
 
 
 def effective(reading: Reading, fields: dict[str, Any], entry: Run | None, family: Family) -> dict[str, Any]:
@@ -85,7 +117,7 @@ def counted_alike(reading: Reading, fields: dict[str, Any]) -> None:
     params, tokens, flop = (fields[name] for name in SCALES)
     if not (params and tokens and flop):
         return
-    ratio = flop / (6 * params * tokens)
+    ratio = flop / six_nd(params, tokens)
     if not near(ratio, 1.0):
         why = (
             f"its FLOP are {ratio:.3g} times 6 * params * tokens, and family {fields['family']!r} counts "

@@ -12,13 +12,27 @@ from typing import Any, NamedTuple, NoReturn, TypeVar
 
 from pydantic import ValidationError
 
-from checkpoints_db.catalogue.entries import Entry, Family, Run, Together
+from checkpoints_db.catalogue.entries import Entry, Family, Run, Target, Together
+from checkpoints_db.catalogue.flop import ARCHITECTURE
 from checkpoints_db.errors import SettingsError
 
-_KINDS = ("family", "run", "together")
+_KINDS = ("family", "run", "together", "target")
 _SHARED = ("flop_counts", "estimator", "efficiency")
-_RUN_KEYS = ("family", "match", "table", "run", "step", "params", "tokens", "flop", "tokens_per_step", *_SHARED)
-_ROW_NUMBERS = ("step", "params", "tokens", "flop", "efficiency")
+_RUN_KEYS = (
+    "family",
+    "match",
+    "table",
+    "run",
+    "step",
+    "params",
+    "tokens",
+    "flop",
+    "tokens_per_step",
+    *_SHARED,
+    *ARCHITECTURE,
+)
+_TARGET_KEYS = ("family", "name", "params", "tokens", "flop", "efficiency", "due", *ARCHITECTURE)
+_ROW_NUMBERS = ("step", "params", "tokens", "flop", "efficiency", *ARCHITECTURE)
 _ROW_TEXTS = ("flop_counts", "estimator")
 E = TypeVar("E", bound=Entry)
 
@@ -29,6 +43,7 @@ class Entries(NamedTuple):
     families: tuple[Family, ...]
     runs: tuple[Run, ...]
     together: tuple[Together, ...]
+    targets: tuple[Target, ...] = ()
 
 
 def entries_of(path: Path) -> Entries:
@@ -49,7 +64,11 @@ def entries_of(path: Path) -> Entries:
             file.refuse(("family", i), "name", f"family {name!r} is declared twice")
     runs = [run for i, each in enumerate(file.tables(body, "run")) for run in file.runs(i, each)]
     together = [file.entry(Together, "together", i, each) for i, each in enumerate(file.tables(body, "together"))]
-    return Entries(tuple(families), tuple(runs), tuple(together))
+    targets = [file.target(i, each) for i, each in enumerate(file.tables(body, "target"))]
+    for i, target in enumerate(targets):
+        if (target.family, target.name) in [(each.family, each.name) for each in targets[:i]]:
+            file.refuse(("target", i), "name", f"target {target.name!r} of {target.family!r} is declared twice")
+    return Entries(tuple(families), tuple(runs), tuple(together), tuple(targets))
 
 
 def _text(path: Path) -> str:
@@ -102,7 +121,7 @@ class _File:
         return given
 
     def entry(self, model: type[E], kind: str, index: int, body: dict[str, Any]) -> E:
-        known = _RUN_KEYS if model is Run else tuple(model.model_fields)
+        known = {Run: _RUN_KEYS, Target: _TARGET_KEYS}.get(model, tuple(model.model_fields))
         for key in body:
             if key not in known:
                 self.unknown(key, known, (kind, index))
@@ -115,6 +134,10 @@ class _File:
             inner = ".".join(str(part) for part in first["loc"][1:])
             why = first["msg"].removeprefix("Value error, ") + given
             self.refuse((kind, index), key, f"{inner}: {why}" if inner else why)
+
+    def target(self, index: int, body: dict[str, Any]) -> Target:
+        target = self.entry(Target, "target", index, body)
+        return target.model_copy(update={"file": str(self.path), "line": self.line_of(("target", index), "")})
 
     def runs(self, index: int, body: dict[str, Any]) -> list[Run]:
         """One run, or the runs of a table."""

@@ -50,6 +50,7 @@ from checkpoints_db.records.judgement import (
     Verdict,
     Why,
 )
+from checkpoints_db.records.track import Tally
 
 __all__ = [
     "PLANE",
@@ -91,6 +92,7 @@ __all__ = [
     "Sealed",
     "Series",
     "Standing",
+    "Tally",
     "Term",
     "TrackRecord",
     "Verdict",

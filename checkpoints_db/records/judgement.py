@@ -68,6 +68,10 @@ class TrackRecord(Record):
     inside_95: Share | None = None
     skill: float | None = None
     """1 - mean absolute error / that of persistence; above 0 is better than repeating the last value."""
+    crps: Annotated[float, Field(ge=0)] | None = None
+    """Mean continuous ranked probability score, in units of the metric; smaller is better."""
+    pit: tuple[Share, ...] = ()
+    """Where each result fell in its law, as the probability below it; even on [0, 1] where widths are honest."""
 
 
 class Doubt(Record):
@@ -212,6 +216,14 @@ class Verdict(Record):
     skill: float | None = None
     coverage: Share | None = None
     """Share of past forecasts of the series inside their 80 % interval."""
+    pit: Share | None = None
+    """Probability under the sealed forecast of a smaller value: what its track record is made of."""
+    crps: Annotated[float, Field(ge=0)] | None = None
+    """Continuous ranked probability score of the sealed forecast, in units of the metric."""
+    persistence: float | None = None
+    """What repeating the value of the largest rung would have said."""
+    room: Positive | None = None
+    """The room that `blindness` is a share of, in units of the metric."""
     sentence: str
     judgement_version: int
 

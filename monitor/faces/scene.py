@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from checkpoints_db.records import PLANE, Axis, Forecast, Metric, Place, Point, Series, Verdict
-from monitor.forecasting import law_at, sampling_variance
+from monitor.forecasting import law_at
+from monitor.rungs import sampling_variance
 
 WIDTH, HEIGHT = 470, 300
 """Of the plot without its axes and margins, pixels."""

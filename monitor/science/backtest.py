@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +11,7 @@ from scipy.special import ndtri, stdtr
 
 from monitor.science.dictionary import Dictionary
 from monitor.science.fit import group
-from monitor.science.law import DOF
+from monitor.science.law import DOF, t_cdf
 from monitor.science.learn import part
 from monitor.science.predict import Targets, mixtures
 from monitor.science.view import View
@@ -36,6 +36,8 @@ class Record:
     miss: Array
     """|median - observed| in units of the metric."""
     miss_persistence: Array
+    crps: Array = field(default_factory=lambda: np.zeros(0))
+    """Continuous ranked probability score in units of the metric."""
 
 
 def backtest(seen: View, dictionary: Dictionary) -> Record:
@@ -44,7 +46,7 @@ def backtest(seen: View, dictionary: Dictionary) -> Record:
     On two axes whole sizes are hidden: checkpoints of one run know too much of each other to be forecasts. The
     costliest rung of each size is forecast from all smaller sizes; with fewer than three sizes in order of cost.
     """
-    pits, miss, stay = [], [], []
+    pits, miss, stay, crps = [], [], [], []
     for keep, left in _origins(seen):
         cut = part(seen, keep, left)
         at = Targets(cut.u, cut.c, cut.seen.variance[None, -1:])
@@ -56,9 +58,37 @@ def backtest(seen: View, dictionary: Dictionary) -> Record:
         order = np.argsort(mean, kind="stable")
         middle = mean[order][np.searchsorted(np.cumsum(w[order]), 0.5 * w.sum())]
         pits.append(pit)
+        crps.append(_crps(cut.seen, w, mean, scale, float(cut.z[0])))
         miss.append(abs(float(cut.seen.back(np.array([middle]))[0] - observed)))
         stay.append(abs(float(last - observed)))
-    return Record(np.array(pits), np.array(miss), np.array(stay))
+    return Record(np.array(pits), np.array(miss), np.array(stay), np.array(crps))
+
+
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(16)
+LARGEST = 1e300
+FARTHEST = 3.5
+"""Spreads of a law about its middle between which it is scored; its tails beyond are moved there."""
+
+
+def _crps(seen: View, w: Array, mean: Array, scale: Array, z: float) -> float:
+    # The integral of (F - step)^2 over the metric, each side of the result by Gauss-Legendre in z: no root search.
+    w = w / w.sum()
+    middle = float(w @ mean)
+    reach = FARTHEST * float(np.sqrt(w @ (scale**2 + (mean - middle) ** 2)))
+    low, high = middle - reach, middle + reach
+    at = min(max(z, low), high)
+    ends = np.array([[low, at], [at, high]])
+    half = 0.5 * np.diff(ends, axis=1)
+    nodes = ends[:, :1] + half * (1 + _NODES)
+    below = t_cdf((nodes[..., None] - mean) / scale, DOF[seen.category.link]) @ w
+    # Metric units of each node: the slope of the way back, by the nodes' own neighbours.
+    step = 1e-4 * reach
+    gap = np.stack([below[0], 1 - below[1]])
+    miss = abs(float(np.diff(seen.back(np.array([at, z])))[0]))
+    with np.errstate(all="ignore"):  # an absurd ladder has an absurd score, and no broken forecast because of it
+        slope = (seen.back(nodes + step) - seen.back(nodes - step)) / (2 * step)
+        score = float((half * (gap**2 * slope) * _WEIGHTS).sum()) + miss
+    return min(score, LARGEST) if score >= 0 else LARGEST
 
 
 def _origins(seen: View) -> list[tuple[Indices, Indices]]:
@@ -75,12 +105,16 @@ def _origins(seen: View) -> list[tuple[Indices, Indices]]:
 
 
 def blended(records: Sequence[Record], shares: Array) -> Record:
-    """The record of a blend of links that share their origins: its PIT is the mean of theirs, weighted by `shares`."""
+    """The record of a blend of links that share their origins: its PIT is the mean of theirs, weighted by `shares`.
+
+    So is its miss, and its CRPS, of which that mean is an upper bound.
+    """
     first = records[0]
     return Record(
         np.asarray(sum(w * r.pit for w, r in zip(shares, records, strict=True)), dtype=float),
         np.asarray(sum(w * r.miss for w, r in zip(shares, records, strict=True)), dtype=float),
         first.miss_persistence,
+        np.asarray(sum(w * r.crps for w, r in zip(shares, records, strict=True)), dtype=float),
     )
 
 

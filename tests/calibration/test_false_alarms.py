@@ -14,7 +14,7 @@ import pytest
 
 from monitor.prior import shipped
 from monitor.science.backtest import backtest, blended, calibration
-from monitor.science.law import Blend
+from monitor.science.blend import Blend
 from monitor.science.predict import Targets, chosen, law_of, shares
 from monitor.science.view import Ladder, views
 

@@ -22,7 +22,7 @@ from checkpoints_db.errors import TooFewPoints
 from checkpoints_db.records import Metric, Point, Series
 from monitor.backtesting import backtest
 from monitor.forecasting import forecast, law_at
-from monitor.science.law import Blend
+from monitor.science.blend import Blend
 
 KINDS = {
     "share": {"kind": "thresholded", "lower": 0.0, "upper": 1.0},

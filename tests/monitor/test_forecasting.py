@@ -11,7 +11,8 @@ from ladders import EXACT, FACTS_LIKELIHOOD, FACTS_X, GPT3_SMOOTH, GPT3_X, LIKEL
 
 from checkpoints_db.errors import FitFailed, TooFewPoints
 from checkpoints_db.records import Forecast, Metric, Point
-from monitor.forecasting import MIN_RUNGS, forecast, law_at, on_floor, sampling_variance
+from monitor.forecasting import MIN_RUNGS, forecast, law_at
+from monitor.rungs import on_floor, sampling_variance
 
 X = (1e18, 1e19, 1e20, 1e21, 1e22)
 ACC = Metric(name="acc", kind="thresholded", lower=0, upper=1, chance=0.25)

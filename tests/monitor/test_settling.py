@@ -11,7 +11,7 @@ from ladders import EXACT, LIKELIHOOD, series
 from checkpoints_db.records import Forecast
 from monitor.forecasting import forecast, law_at
 from monitor.prior import shipped
-from monitor.science.law import Blend
+from monitor.science.blend import Blend
 from monitor.settling import Settles, settles
 from monitor.verdicts import detectable
 

@@ -27,7 +27,7 @@ from ladders import (
 from checkpoints_db.records import Metric, Sealed, Verdict
 from monitor import standing
 from monitor.forecasting import law_at
-from monitor.science.law import Blend
+from monitor.science.blend import Blend
 from monitor.verdicts import judge
 from policies.schema import Judging
 

@@ -1,4 +1,4 @@
-"""Student's law with 8 degrees of freedom: printed tables, exact fractions, its far tail."""
+"""Student's laws with 8 and with 16 degrees of freedom: printed tables, exact fractions, its far tail."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ import pytest
 from monitor.science.law import DOF, Law, quantiles, t_cdf
 from monitor.science.view import Ladder, view
 
-# Abramowitz & Stegun, table 26.10, row 8: upper tail -> t.
-TABLE = {0.25: 0.706, 0.1: 1.397, 0.05: 1.860, 0.025: 2.306, 0.01: 2.896, 0.005: 3.355, 0.001: 4.501, 0.0005: 5.041}
+# Abramowitz & Stegun, table 26.10: upper tail -> t.
+TABLE = {
+    8: {0.25: 0.706, 0.1: 1.397, 0.05: 1.860, 0.025: 2.306, 0.01: 2.896, 0.005: 3.355, 0.001: 4.501, 0.0005: 5.041},
+    16: {0.25: 0.690, 0.1: 1.337, 0.05: 1.746, 0.025: 2.120, 0.01: 2.583, 0.005: 2.921, 0.001: 3.686, 0.0005: 4.015},
+}
 
 
 def law(mean: float, scale: float) -> Law:
@@ -21,11 +24,14 @@ def law(mean: float, scale: float) -> Law:
     return Law(seen, np.array([1.0]), np.array([mean]), np.array([scale]))
 
 
-@pytest.mark.parametrize("tail", TABLE)
-def test_quantiles_are_the_printed_ones(tail: float) -> None:
-    assert DOF == 8
-    both = quantiles(np.array([1.0]), np.array([3.0]), np.array([2.0]), np.array([tail, 1 - tail]))
-    np.testing.assert_allclose(both, [3 - 2 * TABLE[tail], 3 + 2 * TABLE[tail]], atol=1.01e-3)
+def test_every_link_has_degrees_of_freedom_that_are_tested_here() -> None:
+    assert set(DOF.values()) == set(TABLE)
+
+
+@pytest.mark.parametrize(("dof", "tail"), [(dof, tail) for dof, row in TABLE.items() for tail in row])
+def test_quantiles_are_the_printed_ones(dof: int, tail: float) -> None:
+    both = quantiles(np.array([1.0]), np.array([3.0]), np.array([2.0]), np.array([tail, 1 - tail]), dof)
+    np.testing.assert_allclose(both, [3 - 2 * TABLE[dof][tail], 3 + 2 * TABLE[dof][tail]], atol=1.01e-3)
 
 
 @pytest.mark.parametrize(("t", "root"), [(1, 3), (Fraction(7, 2), Fraction(9, 2)), (Fraction(31, 4), Fraction(33, 4))])
@@ -36,6 +42,19 @@ def test_the_distribution_is_an_exact_fraction_where_its_root_is_one(t: Fraction
     exact = Fraction(1, 2) + t / root / 2 * (1 + c / 2 + 3 * c**2 / 8 + 5 * c**3 / 16)
     assert float(t_cdf(np.array([float(t)]))[0]) == pytest.approx(float(exact), abs=2e-16)
     assert quantiles(np.array([1.0]), np.zeros(1), np.ones(1), np.array([float(exact)]))[0] == pytest.approx(
+        float(t), rel=1e-9
+    )
+
+
+@pytest.mark.parametrize(("t", "root"), [(3, 5), (Fraction(15, 2), Fraction(17, 2))])
+def test_so_it_is_with_twice_the_degrees_of_freedom(t: Fraction, root: Fraction) -> None:
+    """The same series to c^7: 1, 1/2, 3/8, 5/16, 35/128, 63/256, 231/1024, 429/2048; tan(a) = t / sqrt(16)."""
+    assert t * t + 16 == root * root
+    c = Fraction(16) / (root * root)
+    terms = (1, "1/2", "3/8", "5/16", "35/128", "63/256", "231/1024", "429/2048")
+    exact = Fraction(1, 2) + t / root / 2 * sum(Fraction(of) * c**k for k, of in enumerate(terms))
+    assert float(t_cdf(np.array([float(t)]), 16)[0]) == pytest.approx(float(exact), abs=2e-16)
+    assert quantiles(np.array([1.0]), np.zeros(1), np.ones(1), np.array([float(exact)]), 16)[0] == pytest.approx(
         float(t), rel=1e-9
     )
 

@@ -242,7 +242,10 @@ def test_what_is_waived_is_not_released_too(made: SimpleNamespace) -> None:
     policy = made.policy(BREAK)
     case = made.case((made.verdict("a", outcome="above"), made.verdict("b", outcome="above")))
     first = decide(policy, case, (), (), made.T0)
-    votes = [approve(policy, first, by=by, reason="r", at=made.T0) for by in ("carol", "dan")]
+    # One after the other: votes of one moment have no order but that of their digests.
+    votes = [
+        approve(policy, first, by=by, reason="r", at=made.T0 + i * HOUR / 2) for i, by in enumerate(("carol", "dan"))
+    ]
     late = grant(
         policy,
         first.findings[0],

@@ -10,17 +10,20 @@ import numpy as np
 import typer
 
 from checkpoints_db.errors import EvidenceError, ForecastError
-from checkpoints_db.records import PLANE, Forecast, Place, Sealed, cost_of
+from checkpoints_db.records import PLANE, Forecast, Place, Sealed, Tally, cost_of
 from monitor.daemon.jobs import load_rules
-from monitor.faces.cli import shell
-from monitor.faces.render import interval, moment, number, probability, scale, table
+from monitor.faces.cli import forecast_plan, forecast_track, shell
+from monitor.faces.render import interval, moment, number, scale, table
 from monitor.forecasting import law_at
 from monitor.settling import settles
 from monitor.standing import at
+from monitor.track import spoken
 from monitor.verdicts import detectable
 from monitor.watch import Rules
 
 app = typer.Typer(no_args_is_help=True, help="Forecasts: sealed in the ledger before the results they judge.")
+app.command("plan")(forecast_plan.plan)
+app.command("track")(forecast_track.track)
 
 
 @app.command("list")
@@ -32,7 +35,8 @@ def list_(
     """The newest seal of every series: rungs it learnt from, forms, skill and coverage on its own history."""
     with shell.opened(config) as (_, store):
         sealed = store.judgements.all_sealed(family)
-    rows = [_row(one) for one in sealed]
+        live = {each.series: each for each in store.judgements.tallies("series", family=family)}
+    rows = [_row(one, live.get(one.forecast.series)) for one in sealed]
     columns = (
         "forecast",
         "family",
@@ -44,15 +48,24 @@ def list_(
         "beyond",
         "main form",
         "skill",
-        "in 80 %",
+        "track record",
         "standing",
         "sealed",
     )
-    value = [{"at": s.at.isoformat(), "seq": s.seq, "digest": s.forecast.digest, **s.forecast.body()} for s in sealed]
-    shell.show(value, table("Sealed forecasts", columns, rows, right=("skill", "in 80 %")), json=json)
+    value = [{**_value(s), "live": _live(live.get(s.forecast.series)), **s.forecast.body()} for s in sealed]
+    shell.show(value, table("Sealed forecasts", columns, rows, right=("skill",)), json=json)
 
 
-def _row(sealed: Sealed) -> tuple[object, ...]:
+def _value(sealed: Sealed) -> dict[str, object]:
+    return {"at": sealed.at.isoformat(), "seq": sealed.seq, "digest": sealed.forecast.digest}
+
+
+def _live(tally: Tally | None) -> dict[str, object]:
+    """What really came of forecasts of the series, as plain numbers; `track` beside it is on its own history."""
+    return (tally or Tally()).body()
+
+
+def _row(sealed: Sealed, live: Tally | None) -> tuple[object, ...]:
     f = sealed.forecast
     form, weight = _forms(f)[0]
     return (
@@ -66,7 +79,7 @@ def _row(sealed: Sealed) -> tuple[object, ...]:
         scale(f.x_last),
         f"{form} ({weight:.0%})",
         number(f.track.skill, 2),
-        number(f.track.inside_80, 2),
+        spoken(f.track.forecasts, f.track.inside_80, live),
         ", ".join(doubt.name for doubt in f.standing.doubts) or "–",
         moment(sealed.at),
     )
@@ -135,6 +148,25 @@ def _ahead(forecast: Forecast) -> list[Place]:
     return [tuple(each * factor ** (1 / len(top)) for each in top) for factor in (1.5, 2, 4, 10)]
 
 
+def _records(forecast: Forecast, live: Tally | None) -> str:
+    own = forecast.track
+    history = "own history: too short for a forecast to be tried on"
+    if own.forecasts and own.inside_80 is not None and own.inside_95 is not None:
+        in_80, in_95 = (round(own.forecasts * share) for share in (own.inside_80, own.inside_95))
+        history = (
+            f"own history: {own.forecasts} rungs forecast from the smaller ones, {in_80} inside 80 %, "
+            f"{in_95} inside 95 %, CRPS {number(own.crps, 2)}, "
+            f"skill {number(own.skill, 2)}"
+        )
+    if live is None:
+        return f"{history}; live: no sealed forecast of this series was followed by a result yet"
+    return (
+        f"{history}; live: {live.forecasts} sealed forecasts were followed by a result, {live.inside_80} inside 80 %, "
+        f"{live.inside_95} inside 95 %, CRPS {live.mean_crps or 0.0:.2%} of its room, "
+        f"skill {number(live.skill, 2)}"
+    )
+
+
 @app.command()
 def show(
     name: Annotated[str, typer.Argument(help="Digest of a forecast, or a series.")],
@@ -157,6 +189,7 @@ def show(
         found = sealed.forecast.series if sealed else shell.find_series(store, name).id
         sealed = sealed or store.judgements.sealed(found)
         series = shell.beside(store, found, sealed)
+        live = next((t for t in store.judgements.tallies("series", family=series.family) if t.series == found), None)
     if sealed is None:
         raise EvidenceError(f"series {series.id}: no forecast is sealed; it has {len(series.points)} rungs")
     forecast = sealed.forecast
@@ -183,6 +216,7 @@ def show(
         "seq": sealed.seq,
         "digest": forecast.digest,
         "forecast": forecast.body(),
+        "live": _live(live),
         "says": said,
     }
     shell.show(value, table(title, columns, rows, right=columns), json=json)
@@ -190,9 +224,9 @@ def show(
         parts = (f"{form} {weight:.0%}" for form, weight in _forms(forecast)[:4])
         shell.say(
             f"forms: {', '.join(parts)}; learnt from {', '.join(forecast.rungs)}; "
-            f"data {forecast.data_digest[:12]}, prior {forecast.prior[:12]}; ledger row {sealed.seq}; "
-            f"inside 80 % on its history: {probability(forecast.track.inside_80)}"
+            f"data {forecast.data_digest[:12]}, prior {forecast.prior[:12]}; ledger row {sealed.seq}"
         )
+        shell.say(_records(forecast, live))
         _explain(forecast, said)
     if chart is not None:
         from monitor.faces import charts  # noqa: PLC0415 - the chart library takes a second to import

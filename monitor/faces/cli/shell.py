@@ -97,18 +97,28 @@ def beside(store: Store, series: str, sealed: Sealed | None) -> Series:
 
 
 @contextmanager
-def progress() -> Iterator[Callable[[str, int, int], None]]:
-    """Bars on standard error: told what is being done, how much of it is done, and of how much."""
+def progress(after: float = 0.0) -> Iterator[Callable[[str, int, int], None]]:
+    """Bars on standard error: told what is being done, how much of it is done, and of how much.
+
+    Nothing is shown in the first `after` seconds.
+    """
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console(error=True), transient=True) as bars:
-        tasks: dict[str, TaskID] = {}
+    bars = Progress(*columns, console=console(error=True), transient=True)
+    begin, tasks, shown = now(), dict[str, TaskID](), [False]
 
-        def tell(what: str, done: int, of: int) -> None:
-            if what not in tasks:
-                tasks[what] = bars.add_task(what, total=of)
-            bars.update(tasks[what], completed=done, total=of)
+    def tell(what: str, done: int, of: int) -> None:
+        if not shown[0] and now() - begin >= timedelta(seconds=after):
+            shown[0] = True
+            bars.start()
+        if what not in tasks:
+            tasks[what] = bars.add_task(what, total=of)
+        bars.update(tasks[what], completed=done, total=of)
 
+    try:
         yield tell
+    finally:
+        if shown[0]:
+            bars.stop()
 
 
 def find_series(store: Store, name: str) -> Series:

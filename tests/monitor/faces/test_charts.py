@@ -15,10 +15,12 @@ import planes
 import pytest
 
 from checkpoints_db.errors import SettingsError
-from checkpoints_db.records import Checkpoint, Forecast, Metric, Point, Result, Sealed, Series, Verdict
+from checkpoints_db.records import Checkpoint, Forecast, Metric, Point, Result, Sealed, Series, Tally, Verdict
 from checkpoints_db.series import make_series
+from monitor import track
 from monitor.faces.charts import question_chart, series_chart, specification, write
 from monitor.faces.scene import frame_of, scene_of
+from monitor.faces.track_chart import track_chart
 from monitor.forecasting import forecast, law_at
 from monitor.verdicts import judge
 from policies.schema import Judging
@@ -290,3 +292,20 @@ def test_on_two_axes_a_result_is_drawn_inside_the_fan_of_its_own_size() -> None:
     assert at["median"] == pytest.approx(verdict.median)
     # Where the result is no point of the series, its FLOP alone do not say which size to draw.
     assert scene_of(make_series(planes.results()), made, verdict, None).seen is None
+
+
+def test_the_track_record_is_drawn_with_its_numbers(tmp_path: Path) -> None:
+    tallies = [
+        Tally(family="lab", kind=kind, run=run, forecasts=10, inside_80=8, inside_95=9, pit=(3, *(1,) * 7, 0, 0))
+        for kind in ("continuous", "thresholded")
+        for run in ("a", "b")
+    ]
+    spec = specification(track_chart(track.rows(tallies)))
+    text = json.dumps(spec)
+    assert "20 forecasts, 2 runs; 80% inside 80 %" in text
+    panels = spec["vconcat"][0]["hconcat"]
+    assert [p["title"]["text"] for p in panels] == ["lab · continuous", "lab · thresholded"]
+    shares = [each["share"] for each in spec["datasets"][panels[0]["layer"][1]["data"]["name"]]]
+    assert shares == pytest.approx([0.3, *[0.1] * 7, 0, 0])
+    write(track_chart(track.rows(tallies)), tmp_path / "track.svg")
+    assert (tmp_path / "track.svg").read_text().startswith("<svg")

@@ -65,6 +65,15 @@ def test_the_walk_through_the_commands(paused: Lab) -> None:
     }
     sealed = answer(paused, "forecast", "list")
     assert {s["rungs"][-1] for s in sealed} == {"s6"}
+    # Own history and what really came are two records: s6 came, and its loss broke out of its interval.
+    assert {s["metric"]["name"]: s["live"]["inside_95"] for s in sealed} == {"nll": 0, "acc": 1}
+    assert all(s["live"]["forecasts"] == 1 and s["track"]["forecasts"] == 4 for s in sealed)
+    assert "own history: 4 rungs" in run(paused, "forecast", "show", "lab/sums/nll")[1]
+    record = {r["kind"]: r for r in answer(paused, "forecast", "track", "--family", "lab")}
+    assert record["continuous"]["inside_95"] == {"share": 0.0, "low": 0.0, "high": 0.975}
+    assert (record["thresholded"]["runs"], sum(record["thresholded"]["pit"])) == (1, 1)
+    assert answer(paused, "forecast", "track", "--family", "nobody") == []
+    assert "Nothing here is off beyond what chance allows" in run(paused, "forecast", "track")[1]
     said = answer(paused, "verdict", "list")
     assert {v["metric"]["name"]: v["outcome"] for v in said["verdicts"]} == {"nll": "above", "acc": "expected"}
     assert [d["name"] for d in said["diagnoses"]] == ["latent_break"]
@@ -106,6 +115,7 @@ def test_acknowledge_and_waive_by_command(paused: Lab) -> None:
         ("series", "doctor"),
         ("series", "show", "lab/sums/nll"),
         ("forecast", "list"),
+        ("forecast", "track"),
         ("forecast", "show", "lab/sums/nll"),
         ("verdict", "list"),
         ("verdict", "show", "s6", "sums"),

@@ -10,6 +10,9 @@ from tables import small
 
 from monitor.science.backtest import FIRST_ORIGIN, MOST_ORIGINS, PATIENCE, Record, backtest, calibration
 from monitor.science.dictionary import full
+from monitor.science.predict import Targets
+from monitor.science.scores import crps
+from monitor.science.suite import laws
 from monitor.science.view import Ladder, View, view
 
 X = np.exp(np.linspace(0, 5, 7))
@@ -29,7 +32,7 @@ def test_the_record_does_not_move_with_the_future() -> None:
     other[-1] = 0.9
     a, b = record(ladder(SMOOTH)), record(ladder(other))
     assert a.pit.size == X.size - FIRST_ORIGIN
-    for name in ("pit", "miss", "miss_persistence"):
+    for name in ("pit", "miss", "miss_persistence", "crps"):
         np.testing.assert_allclose(getattr(a, name)[:-1], getattr(b, name)[:-1], rtol=1e-12)
         assert getattr(a, name)[-1] != getattr(b, name)[-1]
 
@@ -39,7 +42,21 @@ def test_misses_are_in_units_of_the_metric() -> None:
     np.testing.assert_allclose(found.miss_persistence, np.diff(SMOOTH)[FIRST_ORIGIN - 1 :])
     x = view(Ladder(X[:, None], X, 100 * SMOOTH, np.full(7, 1.0), 0.0, 100.0))
     np.testing.assert_allclose(record(x).miss, 100 * found.miss, rtol=1e-9)
+    np.testing.assert_allclose(record(x).crps, 100 * found.crps, rtol=1e-6)
     np.testing.assert_allclose(record(x).pit, found.pit, rtol=1e-9)
+    # The score of a law is about its miss where it is narrow, and less where it is honestly wide.
+    assert (found.crps < found.miss + 0.1).all()
+
+
+@pytest.mark.parametrize("losses", [True, False])
+def test_the_score_of_a_record_is_that_of_its_laws(losses: bool) -> None:
+    y = 1 + np.exp(-SMOOTH) if losses else SMOOTH
+    seen = view(Ladder(X[:, None], X, y, np.full(7, 1e-4), 0.0, None if losses else 1.0, falls=losses))
+    dictionary = full(seen.category)
+    last = view(Ladder(X[:6, None], X[:6], y[:6], np.full(6, 1e-4), 0.0, None if losses else 1.0, falls=losses))
+    ahead = np.log(X[6:] / X[5])
+    (law,) = laws(last, dictionary, Targets(ahead[:, None], ahead, np.array([[last.noise_at(1e-4)]])))
+    assert record(seen).crps[-1] == pytest.approx(crps(law, float(y[6])), rel=0.02)
 
 
 def test_an_even_trend_is_forecast_better_than_by_persistence() -> None:

@@ -39,3 +39,13 @@ def test_coverage_and_skill() -> None:
     assert skill(np.array([1.0]), np.array([0.0])) is None
     assert skill(np.zeros(0), np.zeros(0)) is None
     assert skill(np.array([3.0]), np.array([2.0])) == -0.5
+
+
+@pytest.mark.parametrize("y", [-0.2, 0.1, 0.45, 0.5, 0.62, 1.3])
+def test_the_integral_is_twice_the_mean_pinball_loss(y: float) -> None:
+    # Gneiting & Raftery 2007, section 4.2, on many equal steps of the quantile function.
+    own, levels = law(), 1999
+    p = (np.arange(levels) + 0.5) / levels
+    q = own.quantile(p)
+    pinball = 2 * float(np.mean(np.maximum(p * (y - q), (p - 1) * (y - q))))
+    assert crps(own, y, levels) == pytest.approx(pinball, rel=2e-3)
