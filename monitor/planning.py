@@ -6,30 +6,33 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast, get_args
 
 import numpy as np
 from pydantic import Field
 
-from checkpoints_db.errors import ForecastError
-from checkpoints_db.records import Axis, Forecast, Metric, Record, Series, Tally, TrackRecord
+from checkpoints_db.errors import ForecastError, TooFewPoints
+from checkpoints_db.records import PLANE, Axis, Forecast, Metric, Place, Record, Series, Tally, TrackRecord, cost_of
 from monitor.forecasting import forecast, laws_at
 from monitor.prior import Prior
 from monitor.science.blend import Blend
-from monitor.verdicts import detectable
+from monitor.standing import forbids
+from monitor.verdicts import detectable, held
 from policies.schema import Judging
 
-Sight = Literal["blind", "plateau", "too_few", "none", "sees", "reached"]
+Sight = Literal[
+    "none", "too_few", "plateau", "blind", "saturated", "trend_unstable", "forms_disagree", "too_far", "sees", "reached"
+]
 """What a series can do at a target: `sees` a break of the size the policy asks for, or why not; `none`: there is no
-forecast; `reached`: the target is not larger than the ladder."""
+forecast; `reached`: the ladder is there already. The others are a verdict's, for a result inside the forecast."""
 
-CANNOT: tuple[Sight, ...] = ("none", "too_few", "plateau", "blind")
-"""The sights that would hold a gate, worst first."""
+CANNOT: tuple[Sight, ...] = get_args(Sight)[:-2]
+"""The sights that would hold a gate."""
 
 
 @dataclass(frozen=True)
 class Goal:
-    """A target as the plan asks about it: `at` on whatever axis a series has, or `scales` by name of the axis."""
+    """A target as the plan asks about it: `at` on whatever axes a series has, or `scales` by name of the axis."""
 
     name: str
     family: str | None = None
@@ -40,16 +43,29 @@ class Goal:
     where: str = ""
     """Where it is declared, for messages."""
 
-    def place(self, axis: Axis) -> float | str:
-        """Position on an axis, or why it has none, in words."""
+    def place(self, axis: Axis) -> Place | str:
+        """Position on an axis, or on both of two, or why it has none, in words."""
+        axes = axis.split(",")
         if self.scales is None:
-            if len(self.at) == 1:
-                return self.at[0]
-            return f"{len(self.at)} numbers, and the ladder has one axis ({axis})"
-        if axis in self.scales:
-            return self.scales[axis]
+            if len(self.at) == len(axes):
+                return _finite(self.at)
+            example = "7e9,2e12" if len(axes) > 1 else "7e23"
+            return f"--at {self.name} is no place on {axis}, by which the ladder is ordered; write it as {example}"
+        missing = [each for each in axes if each not in self.scales]
+        if not missing:
+            return _finite(tuple(self.scales[each] for each in axes))
         known = ", ".join(f"{name} {x:g}" for name, x in self.scales.items())
-        return f"the ladder is ordered by {axis}, and {self.where or self.name} gives {known}; add {axis} to it"
+        ordered = " and ".join(axes)
+        return (
+            f"the ladder is ordered by {ordered}, and {self.where or self.name} gives {known}; "
+            f"add {' and '.join(missing)} to it"
+        )
+
+
+def _finite(place: Place) -> Place | str:
+    if math.isfinite(cost_of(place)):
+        return place
+    return "its FLOP, 6 * params * tokens, are no number; give a smaller one"
 
 
 class Prospect(Record):
@@ -64,6 +80,9 @@ class Prospect(Record):
     stage: str = ""
     axis: Axis
     x: float | None = None
+    """Where the target lies on the axis; on two axes its FLOP, with `params` and `tokens`."""
+    params: float | None = None
+    tokens: float | None = None
     sight: Sight
     sentence: str
     median: float | None = None
@@ -90,19 +109,26 @@ def prospects(
 ) -> Iterator[Prospect]:
     """What the series of one sealed forecast could see at each goal that is of its family."""
     mine = [(goal, goal.place(sealed.axis)) for goal in goals if goal.family in (None, sealed.family)]
-    ahead = [x for _, x in mine if not isinstance(x, str) and math.log(x / sealed.x_last) > 1e-9]
+    ahead = [place for _, place in mine if not isinstance(place, str) and sealed.beyond(place)]
     laws = dict(zip(ahead, laws_at(sealed, ahead), strict=True)) if ahead else {}
     named = {name: getattr(sealed, name) for name in ("family", "task", "metric", "series", "stage", "axis")}
-    for goal, x in mine:
+    for goal, place in mine:
         common = {**named, "target": goal.name, "due": goal.due, "resolve": judging.resolve}
         common |= {"persistence": sealed.last_value, "own": sealed.track, "live": live}
-        if isinstance(x, str):
-            yield Prospect(**common, sight="none", sentence=f"no place on its ladder: {x}")
-        elif x not in laws:
-            words = f"not larger than its ladder: {x:.4g}, and the largest rung has {sealed.x_last:.4g}"
-            yield Prospect(**common, x=x, sight="reached", sentence=words)
+        if isinstance(place, str):
+            yield Prospect(**common, sight="none", sentence=f"no place on its ladder: {place}")
+            continue
+        common["x"] = cost_of(place)
+        if sealed.axis == PLANE:
+            common["params"], common["tokens"] = place
+        if place in laws:
+            yield Prospect(**common, **_seen(sealed, laws[place], place, judging))
+        elif sealed.axis == PLANE:
+            words = "not larger than its ladder: a rung has at least as many parameters and at least as many tokens"
+            yield Prospect(**common, sight="reached", sentence=words)
         else:
-            yield Prospect(**common, x=x, **_seen(sealed, laws[x], judging))
+            words = f"not larger than its ladder: {place[0]:.4g}, and the largest rung has {sealed.x_last:.4g}"
+            yield Prospect(**common, sight="reached", sentence=words)
 
 
 def without(series: Series, goals: Iterable[Goal], judging: Judging, prior: Prior) -> Iterator[Prospect]:
@@ -113,8 +139,10 @@ def without(series: Series, goals: Iterable[Goal], judging: Judging, prior: Prio
     words, sight = "a forecast is possible and not sealed yet; the daemon does it at its next cycle", "none"
     try:
         forecast(series, prior)
+    except TooFewPoints as error:
+        words, sight = str(error).removeprefix(f"series {series.id}: "), "too_few"
     except ForecastError as error:
-        words, sight = str(error), "too_few"
+        words = str(error).removeprefix(f"series {series.id}: ")
     named = {name: getattr(series, name) for name in ("family", "task", "metric", "stage", "axis")}
     for goal in mine:
         yield Prospect(
@@ -139,14 +167,14 @@ def ordered(every: Iterable[Prospect]) -> list[Prospect]:
     return sorted(every, key=key)
 
 
-def _seen(sealed: Forecast, law: Blend, judging: Judging) -> dict[str, object]:
+def _seen(sealed: Forecast, law: Blend, place: Place, judging: Judging) -> dict[str, object]:
     q = law.quantile(np.array([judging.tail, 0.025, 0.1, 0.5, 0.9, 0.975, 1 - judging.tail]))
     low, low_95, low_80, median, up_80, up_95, high = (float(each) for each in q)
     if not np.isfinite(q).all():
         return {"sight": "blind", "sentence": "the forecast has no finite numbers this far beyond its ladder"}
     least = detectable(sealed.metric, low, median, high)
     share = least / sealed.room
-    sight, words = _sight(sealed, least, share, judging)
+    sight, words = _sight(sealed, law, place, least, judging)
     return {
         "sight": sight,
         "sentence": words,
@@ -160,13 +188,19 @@ def _seen(sealed: Forecast, law: Blend, judging: Judging) -> dict[str, object]:
     }
 
 
-def _sight(sealed: Forecast, least: float, share: float, judging: Judging) -> tuple[Sight, str]:
-    rungs = len(sealed.rungs)
+def _sight(sealed: Forecast, law: Blend, place: Place, least: float, judging: Judging) -> tuple[Sight, str]:
+    rungs, share = len(sealed.rungs), least / sealed.room
     if rungs < judging.min_rungs:
-        return "too_few", f"{rungs} rungs, the policy asks for {judging.min_rungs}: the gate would hold"
-    if sealed.plateau:
-        return "plateau", "no rung has left its floor, and a flat history says nothing about a take-off"
+        return "too_few", f"{rungs} rungs, the policy asks for {judging.min_rungs}"
+    doubt = forbids(sealed, law, math.log(cost_of(place) / sealed.x_last))
+    why = held(sealed, share, judging, doubt)
     part = f"{share:.0%} of its room; the policy asks for {judging.resolve:.0%}"
-    if share > judging.resolve:
-        return "blind", f"a break of up to {least:.3g} could hide ({part}): the gate would hold"
-    return "sees", f"a break of {least:.3g} or more would be seen ({part})"
+    if why == "ok":
+        return "sees", f"a break of {least:.3g} or more would be seen ({part})"
+    if why == "plateau":
+        told = next((each for each in sealed.standing.doubts if each.name == "plateau"), None)
+        words = "too few rungs have left their floor, and a flat history says nothing about a take-off"
+        return "plateau", f"{told.sentence}; to settle it: {told.settles}" if told else words
+    if doubt is None or why != doubt[0]:
+        return "blind", f"a break of up to {least:.3g} could hide ({part})"
+    return cast("Sight", why), f"{doubt[1].sentence}; to settle it: {doubt[1].settles}"

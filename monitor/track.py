@@ -9,7 +9,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from checkpoints_db.records import Kind, Record, Tally
+from checkpoints_db.records import Kind, Record, Tally, TrackRecord
 from checkpoints_db.records.track import together
 from monitor.science.coverage import limits
 
@@ -76,13 +76,13 @@ def _coverage(hits: list[int], runs: list[Tally]) -> Coverage:
     return Coverage(share=sum(hits) / float(n.sum()), low=low, high=high)
 
 
-def spoken(own: int, inside: float | None, live: Tally | None) -> str:
-    """Both records of a series in a few words: its own history, and what was sealed and then came true or not.
+def in_80(own: TrackRecord | None, live: Tally | None) -> tuple[str, str]:
+    """How many results fell into their 80 % interval, in two cells: on a series' own history, and of what was sealed.
 
-    >>> spoken(5, 0.8, Tally(forecasts=2, inside_80=1))
-    'history 4 of 5 in 80 %; live 1 of 2'
+    >>> in_80(TrackRecord(forecasts=5, inside_80=0.8), Tally(forecasts=2, inside_80=1))
+    ('4 of 5', '1 of 2')
     """
-    history = f"history {round(own * inside)} of {own} in 80 %" if own and inside is not None else "no history"
-    return (
-        f"{history}; live {live.inside_80} of {live.forecasts}" if live and live.forecasts else f"{history}; live none"
-    )
+    history = "–"
+    if own is not None and own.forecasts and own.inside_80 is not None:
+        history = f"{round(own.forecasts * own.inside_80)} of {own.forecasts}"
+    return history, f"{live.inside_80} of {live.forecasts}" if live and live.forecasts else "–"

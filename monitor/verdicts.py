@@ -89,7 +89,7 @@ def _judged(sealed: Sealed, result: Result, judging: Judging, place: Place) -> V
         return _unjudged(sealed, result, judging, "inconclusive", why="blind", words=words)
     blindness = seen.detectable / forecast.room
     doubt = forbids(forecast, law, math.log(cost_of(place) / forecast.x_last))
-    outcome, why = _outcome(seen, blindness, forecast, judging, doubt)
+    outcome, why = _outcome(seen, judging, held(forecast, blindness, judging, doubt))
     return Verdict(
         **_common(sealed, result, judging),
         outcome=outcome,
@@ -146,21 +146,26 @@ def _on_bound(metric: Metric, lower: float, upper: float) -> float | None:
     return best if best is not None and abs(best - edge) <= 1e-6 * (1 + abs(best)) else None
 
 
-def _outcome(
-    seen: _Reading, blindness: float, forecast: Forecast, judging: Judging, doubt: tuple[Why, Doubt] | None
-) -> tuple[Outcome, Why]:
+def _outcome(seen: _Reading, judging: Judging, unseen: Why) -> tuple[Outcome, Why]:
     # A break that was seen is a break, whatever the forecast is worth.
     if seen.tail_above < judging.tail:
         return "above", "ok"
     if seen.tail_below < judging.tail:
         return "below", "ok"
+    return ("expected" if unseen == "ok" else "inconclusive"), unseen
+
+
+def held(forecast: Forecast, blindness: float, judging: Judging, doubt: tuple[Why, Doubt] | None) -> Why:
+    """Why a result inside the interval is not called expected; ok where it is.
+
+    `blindness`: the smallest break that would be seen, as a share of the metric's room; `doubt`: what
+    `standing.forbids` says.
+    """
     if forecast.plateau:
-        return "inconclusive", "plateau"
+        return "plateau"
     if blindness > judging.resolve:
-        return "inconclusive", "blind"
-    if doubt is not None:
-        return "inconclusive", doubt[0]
-    return "expected", "ok"
+        return "blind"
+    return "ok" if doubt is None else doubt[0]
 
 
 def _grounds(why: Why, doubt: tuple[Why, Doubt] | None) -> str:
@@ -186,7 +191,7 @@ def _sentence(result: Result, judging: Judging, seen: _Reading, *, outcome: Outc
     if why == "blind":
         least += f", {blindness:.0%} of the metric's room (the policy asks for {judging.resolve:.0%})"
     if why == "plateau":
-        least += "; no rung has left its floor, and a flat history says nothing about a take-off"
+        least += "; too few rungs have left their floor, and a flat history says nothing about a take-off"
     return f"{head}; tail probability {tail:.1g}, {said}; {least}"
 
 

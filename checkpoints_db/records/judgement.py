@@ -164,7 +164,7 @@ Outcome = Literal["expected", "above", "below", "inconclusive", "unforeseen"]
 Why = Literal[
     "ok",  # the outcome rests on a sealed forecast that could see
     "blind",  # inside the interval, but a break of the size the policy cares about would have been inside too
-    "plateau",  # inside the interval of a history that never left its floor
+    "plateau",  # inside the interval of a history that has not left its floor, or just now
     "saturated",  # inside the interval of a history that has reached the best possible value
     "trend_unstable",  # inside the interval, but the forecast of the last rung missed it
     "forms_disagree",  # inside an interval that is mostly the disagreement of the forms

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import altair as alt
 import vl_convert
 
 from checkpoints_db.errors import SettingsError
-from checkpoints_db.records import PLANE, Axis, Forecast, Metric, Outcome, Point, Series, Verdict, Why
+from checkpoints_db.records import PLANE, Axis, Forecast, Metric, Outcome, Place, Point, Series, Verdict, Why
 from monitor.faces.page import page
 from monitor.faces.render import short_scale
 from monitor.faces.scene import (
@@ -49,7 +50,7 @@ AXES: dict[Axis, str] = {
 MEANING: dict[Why, str] = {
     "ok": "",
     "blind": "a break the policy cares about would have gone unseen",
-    "plateau": "no rung has left its floor, so a take-off cannot be foreseen",
+    "plateau": "too few rungs have left their floor, so a take-off cannot be foreseen",
     "saturated": "the ladder has reached the best possible value, so a gain cannot be seen",
     "trend_unstable": "the forecast of the last rung missed it",
     "forms_disagree": "the forms disagree about this scale",
@@ -78,6 +79,9 @@ def series_chart(
     verdict: Verdict | None = None,
     observed: Point | None = None,
     ceiling: float | None = None,
+    *,
+    sealed_at: datetime | None = None,
+    to: Place | None = None,
 ) -> alt.LayerChart:
     """The ladder, the forecast beyond it, and the observation, on a logarithmic scale axis.
 
@@ -86,9 +90,9 @@ def series_chart(
 
     `observed` is the result judged; without it the point of `series` that `verdict` names is taken, then the verdict's
     own number. `ceiling` is a level some rule forbids to reach, in units of the metric. Error bars are two standard
-    errors.
+    errors. Without a verdict, `sealed_at` says when the forecast was sealed, and `to` how far it is drawn.
     """
-    scene = scene_of(series, forecast, verdict, observed)
+    scene = scene_of(series, forecast, verdict, observed, to)
     frame = frame_of(scene, ceiling)
     layers = [
         *_fan_layers(scene, frame),
@@ -101,7 +105,7 @@ def series_chart(
         layers += _margin(labels, frame)
     title = alt.TitleParams(
         f"{series.task} · {series.metric.name} — {series.family}",
-        subtitle=_subtitle(forecast, verdict, scene),
+        subtitle=_subtitle(forecast, verdict, scene, sealed_at),
         anchor="start",
         fontSize=15,
         color=INK,
@@ -368,7 +372,9 @@ def _margin(labels: list[_Label], frame: Frame) -> list[alt.Chart]:
     return layers
 
 
-def _subtitle(forecast: Forecast | None, verdict: Verdict | None, scene: Scene) -> list[str]:
+def _subtitle(
+    forecast: Forecast | None, verdict: Verdict | None, scene: Scene, sealed_at: datetime | None
+) -> list[str]:
     lines = []
     if verdict is not None:
         tail = verdict.tail_below if verdict.outcome == "below" else verdict.tail_above
@@ -378,7 +384,7 @@ def _subtitle(forecast: Forecast | None, verdict: Verdict | None, scene: Scene) 
     if forecast is None:
         lines.append("no forecast")
         return lines
-    sealed = "not sealed: exploratory"
+    sealed = "not sealed: exploratory" if sealed_at is None else f"sealed {sealed_at:%Y-%m-%d %H:%M} UTC"
     if verdict is not None and verdict.sealed_at is not None:
         sealed = f"sealed {verdict.sealed_at:%Y-%m-%d %H:%M} UTC, before the result"
     bands = ", ".join(str(band) for band in reversed(BANDS))

@@ -9,21 +9,24 @@ import altair as alt
 from monitor.faces.charts import FAINT, INK
 from monitor.planning import CANNOT, Prospect
 
-WIDTH, ROW, MOST = 340, 17, 40
+WIDTH, ROW, MOST, COLUMNS = 340, 17, 40, 2
 FARTHEST = 1.25
 """Shares of the room beyond this are drawn here, and labelled with their number."""
 
 SIGHTS = {"cannot see": ("#D55E00", "diamond"), "sees": ("#007a5e", "circle")}
 
 
-def plan_chart(prospects: Sequence[Prospect], resolve: float) -> alt.HConcatChart:
-    """One panel a target, the blindest series on top, at most MOST of them; the line is what the policy asks for."""
-    targets = list(dict.fromkeys(p.target for p in prospects))
-    panels = [_panel(t, [p for p in prospects if p.target == t], resolve) for t in targets]
+def plan_chart(prospects: Sequence[Prospect], resolve: float) -> alt.ConcatChart:
+    """One panel a target that not all series have reached, the blindest on top, at most MOST of them; the line is what
+    the policy asks for."""
+    ahead = [p for p in prospects if p.sight != "reached"]
+    targets = list(dict.fromkeys(p.target for p in ahead))
+    panels = [_panel(t, [p for p in ahead if p.target == t], resolve) for t in targets]
     title = alt.TitleParams(
         "The smallest break each series could see at checkpoints to come",
         subtitle=[
-            f"as a share of the metric's room; right of the line (the policy's {resolve:.0%}) the gate would hold"
+            f"as a share of the metric's room; right of the line (the policy's {resolve:.0%}) and where a reason",
+            "stands the gate would hold",
         ],
         anchor="start",
         color=INK,
@@ -31,11 +34,10 @@ def plan_chart(prospects: Sequence[Prospect], resolve: float) -> alt.HConcatChar
         fontSize=15,
         offset=12,
     )
-    return alt.HConcatChart(hconcat=panels, title=title, spacing=40)
+    return alt.ConcatChart(concat=panels, columns=COLUMNS, title=title, spacing=40)
 
 
-def _panel(target: str, all_of: list[Prospect], resolve: float) -> alt.LayerChart:
-    mine = [p for p in all_of if p.sight != "reached"]
+def _panel(target: str, mine: list[Prospect], resolve: float) -> alt.LayerChart:
     shown = mine[:MOST]
     families = {p.family for p in mine}
     rows = [_row(p, several=len(families) > 1) for p in shown]
@@ -56,12 +58,16 @@ def _panel(target: str, all_of: list[Prospect], resolve: float) -> alt.LayerChar
     tips = [alt.Tooltip("series:N"), alt.Tooltip("said:N", title="smallest break"), alt.Tooltip("words:N", title="so")]
     limit = alt.Chart(alt.InlineData(values=[{"resolve": resolve}])).mark_rule(color=INK, strokeDash=[5, 4])
     dots = alt.Chart(data).mark_point(filled=True, size=70, opacity=1)
-    words = alt.Chart(data).mark_text(align="left", dx=8, fontSize=10, color=FAINT)
+    words = alt.Chart(data)
     return alt.LayerChart(
         layer=[
             limit.encode(x=alt.X("resolve:Q", scale=scale, axis=axis)),
             dots.encode(x=x, y=y, color=colour, shape=shape, tooltip=tips),
-            words.encode(x=x, y=y, text="label:N"),
+            # Where words cross the line they stand before it.
+            words.mark_text(align="left", dx=8, fontSize=10, stroke="white", strokeWidth=4).encode(
+                x=x, y=y, text="label:N"
+            ),
+            words.mark_text(align="left", dx=8, fontSize=10, color=FAINT).encode(x=x, y=y, text="label:N"),
         ],
         width=WIDTH,
         height=ROW * max(len(rows), 3),
@@ -81,9 +87,11 @@ def _row(p: Prospect, *, several: bool) -> dict[str, object]:
     series = f"{p.task} · {p.metric.name}{stage}"
     # What has no number, or one beyond the picture, stands at its edge and says why.
     far = p.share is None or p.share > FARTHEST
-    label = {"none": "no forecast", "too_few": "too few rungs", "plateau": "plateau"}.get(p.sight, "")
-    if not label and far and p.share is not None:
-        label = f"{p.share:.0%}"
+    label = "" if p.sight in ("sees", "blind") else p.sight.replace("_", " ")
+    nothing = "no forecast" if p.own is None else "no place on its axis"
+    label = {"none": nothing, "too_few": "too few rungs"}.get(p.sight, label)
+    if far and p.share is not None:
+        label = f"{p.share:.0%}, {label}".removesuffix(", ")
     return {
         "series": f"{p.family}: {series}" if several else series,
         "share": FARTHEST if far else p.share,

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from checkpoints_db.records import PLANE, Axis, Forecast, Metric, Place, Point, Series, Verdict
-from monitor.forecasting import law_at
+from checkpoints_db.records import PLANE, Axis, Forecast, Metric, Place, Point, Series, Verdict, cost_of
+from monitor.forecasting import laws_at
 from monitor.rungs import sampling_variance
 
 WIDTH, HEIGHT = 470, 300
@@ -72,17 +72,21 @@ class Scene:
         return min(self.fan, key=lambda row: abs(math.log(row["x"] / at)))
 
 
-def scene_of(series: Series, forecast: Forecast | None, verdict: Verdict | None, observed: Point | None) -> Scene:
-    """Sorts the points into those the forecast learnt from, the one observed, and later ones; draws up the fan."""
+def scene_of(
+    series: Series, forecast: Forecast | None, verdict: Verdict | None, observed: Point | None, to: Place | None = None
+) -> Scene:
+    """Sorts the points into those the forecast learnt from, the one observed, and later ones; draws up the fan, where
+    nothing was observed as far as `to`."""
     seen = observed or _named(series, forecast, verdict)
+    goal = seen.place if seen else to
     others = [p for p in series.points if seen is None or p.result != seen.result]
     end = forecast.x_last * (1 + 1e-9) if forecast else math.inf
     tail = (1 - verdict.level) / 2 if verdict else TAIL
     return Scene(
         ladder=tuple(p for p in others if p.x <= end),
         later=tuple(p for p in others if p.x > end),
-        fan=() if forecast is None else tuple(_fan(forecast, seen, tail)),
-        through=None if forecast is None or forecast.axis != PLANE else _through(forecast, seen),
+        fan=() if forecast is None else tuple(_fan(forecast, seen, goal, tail)),
+        through=None if forecast is None or forecast.axis != PLANE else _through(forecast, goal),
         seen=seen,
         metric=series.metric,
         axis=series.axis,
@@ -108,18 +112,18 @@ def _named(series: Series, forecast: Forecast | None, verdict: Verdict | None) -
     )
 
 
-def _through(forecast: Forecast, seen: Point | None) -> float:
-    """Parameters of the observation, or of the costliest rung where there is none."""
-    if seen is not None and seen.plane is not None:
-        return seen.plane[0]
+def _through(forecast: Forecast, goal: Place | None) -> float:
+    """Parameters of what the fan leads to, or of the costliest rung where that is nothing."""
+    if goal is not None and len(goal) == 2:
+        return goal[0]
     return max(forecast.ladder, key=lambda rung: rung.cost).scale[0]
 
 
-def _at(forecast: Forecast, seen: Point | None, x: float) -> Place:
+def _at(forecast: Forecast, goal: Place | None, x: float) -> Place:
     """The place at `x` along the fan."""
     if forecast.axis != PLANE:
         return (x,)
-    params = _through(forecast, seen)
+    params = _through(forecast, goal)
     return params, x / (6 * params)
 
 
@@ -128,24 +132,27 @@ def noise_of(metric: Metric, point: Point) -> float:
     return sampling_variance(metric, point.value, point.stderr, point.n) or 0.0
 
 
-def _fan(forecast: Forecast, seen: Point | None, tail: float) -> list[dict[str, float]]:
-    """Quantiles from just beyond the ladder to a little beyond the observation, one dictionary a scale."""
-    u_seen = math.log(seen.x / forecast.x_last) if seen else 0.0
-    told = seen is not None and forecast.beyond(seen.place)
+def _fan(forecast: Forecast, seen: Point | None, goal: Place | None, tail: float) -> list[dict[str, float]]:
+    """Quantiles from just beyond the ladder to the goal, a little beyond an observation, one dictionary a scale."""
+    u_goal = math.log(cost_of(goal) / forecast.x_last) if goal else 0.0
+    told = goal is not None and forecast.beyond(goal)
     # An early checkpoint of a larger model is beyond the ladder with less FLOP than its last rung.
-    u_first = min(1e-3, u_seen - 0.1) if told and u_seen < 1e-3 else 1e-3
-    u_end = max(1.12 * u_seen, 0.3 * math.log(forecast.x_last / forecast.x_first), 0.7)
-    grid = sorted({*np.linspace(u_first, u_end, 28).tolist(), *([u_seen] if told else [])})
+    u_first = min(1e-3, u_goal - 0.1) if told and u_goal < 1e-3 else 1e-3
+    u_end = max(1.12 * u_goal, 0.3 * math.log(forecast.x_last / forecast.x_first), 0.7)
+    if told and seen is None:
+        u_end = u_goal
+    along = sorted({*np.linspace(u_first, u_end, 28).tolist(), *([u_goal] if told else [])})
+    # With a little less FLOP, such a checkpoint may be no larger than a rung.
+    places = [place for u in along if forecast.beyond(place := _at(forecast, goal, forecast.x_last * math.exp(u)))]
     # As in the verdict: the noise of a typical rung, or the observation's own where that is larger.
     noise = max(noise_of(forecast.metric, seen) if seen else 0.0, forecast.target_variance)
     edge = 1 - tail if forecast.metric.sign > 0 else tail
     shares = [0.5, edge, *(q for band in BANDS for q in (0.5 - band / 200, 0.5 + band / 200))]
     names = ["median", "edge", *(f"{end}{band}" for band in BANDS for end in ("low", "high"))]
     fan = []
-    for u in grid:
-        x = forecast.x_last * math.exp(u)
-        quantiles = np.asarray(law_at(forecast, _at(forecast, seen, x), noise).quantile(np.array(shares)), float)
-        fan.append({"x": x, **dict(zip(names, quantiles.tolist(), strict=True))})
+    for place, law in zip(places, laws_at(forecast, places, noise), strict=True):
+        quantiles = dict(zip(names, law.quantile(np.array(shares)).tolist(), strict=True))
+        fan.append({"x": cost_of(place), **quantiles})
     return fan
 
 

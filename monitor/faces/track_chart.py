@@ -62,10 +62,14 @@ def _panel(row: Row) -> alt.LayerChart:
         height=HEIGHT,
         title=alt.TitleParams(
             f"{row.family} · {row.kind}",
-            subtitle=f"{n} forecasts, {row.runs} runs; {row.inside_80.share:.0%} inside 80 %",
+            subtitle=f"{_counted(n, 'forecast')}, {_counted(row.runs, 'run')}; {row.inside_80.share:.0%} inside 80 %",
             anchor="start",
             fontSize=12,
             color=INK,
             subtitleColor=FAINT,
         ),
     )
+
+
+def _counted(n: int, what: str) -> str:
+    return f"{n} {what}{'' if n == 1 else 's'}"

@@ -117,12 +117,16 @@ def plateau(rungs: int, chance: float, off: float, risen: int = 0) -> Doubt:
 
     >>> plateau(5, 0.25, 0.5).settles
     "a continuous metric of the task, such as the likelihood; or 16 times the items, if the last rung's rise is real"
+    >>> plateau(8, 0.0, 40.0, risen=2).settles
+    'a continuous metric of the task, such as the likelihood; or further rungs that have left chance'
     """
     settles = "a continuous metric of the task, such as the likelihood"
     # Twice the items are sqrt(2) times the standard errors; chance has to be left by AT_CHANCE of them.
     # A rise that rounding made would ask for more than a number holds.
     times = (AT_CHANCE / off) ** 2 if off * MOST_ITEMS > AT_CHANCE else np.inf
-    if times <= MOST_ITEMS:
+    if risen and off > AT_CHANCE:
+        settles += "; or further rungs that have left chance"
+    elif times <= MOST_ITEMS:
         settles += f"; or {max(times, 1.1):.2g} times the items, if the last rung's rise is real"
     else:
         settles += "; no number of items would do"

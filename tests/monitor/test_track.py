@@ -9,11 +9,11 @@ from lab import START, Lab, rung
 from ladders import AT, EXACT, result, seal, series
 
 from checkpoints_db import Store
-from checkpoints_db.records import Sealed, Tally, Verdict
+from checkpoints_db.records import Sealed, Tally, TrackRecord, Verdict
 from checkpoints_db.records.track import together
 from monitor.forecasting import law_at
 from monitor.science.scores import crps
-from monitor.track import rows, spoken
+from monitor.track import in_80, rows
 from monitor.verdicts import judge
 from policies.schema import Judging
 
@@ -120,5 +120,5 @@ def test_the_live_record_of_a_lab(ladder: Lab) -> None:
 
 
 def test_both_records_are_told_apart() -> None:
-    assert spoken(0, None, None) == "no history; live none"
-    assert spoken(4, 0.75, Tally(forecasts=3, inside_80=2)) == "history 3 of 4 in 80 %; live 2 of 3"
+    assert in_80(None, None) == in_80(TrackRecord(forecasts=0), Tally()) == ("–", "–")
+    assert in_80(TrackRecord(forecasts=4, inside_80=0.75), Tally(forecasts=3, inside_80=2)) == ("3 of 4", "2 of 3")

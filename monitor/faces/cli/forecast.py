@@ -17,13 +17,16 @@ from monitor.faces.render import interval, moment, number, scale, table
 from monitor.forecasting import law_at
 from monitor.settling import settles
 from monitor.standing import at
-from monitor.track import spoken
+from monitor.track import in_80
 from monitor.verdicts import detectable
 from monitor.watch import Rules
 
 app = typer.Typer(no_args_is_help=True, help="Forecasts: sealed in the ledger before the results they judge.")
 app.command("plan")(forecast_plan.plan)
 app.command("track")(forecast_track.track)
+
+NAMED = 12
+"""Rungs that are named one by one; a run of many checkpoints would fill the screen."""
 
 
 @app.command("list")
@@ -42,18 +45,20 @@ def list_(
         "family",
         "task",
         "metric",
-        "stage",
         "rungs",
         "axis",
         "beyond",
         "main form",
         "skill",
-        "track record",
+        "history",
+        "live",
         "standing",
         "sealed",
     )
     value = [{**_value(s), "live": _live(live.get(s.forecast.series)), **s.forecast.body()} for s in sealed]
-    shell.show(value, table("Sealed forecasts", columns, rows, right=("skill",)), json=json)
+    title = "Sealed forecasts; history, live: how many results fell into their 80 % interval"
+    drawn = table(title, columns, rows, right=("skill",), whole=("forecast", "axis", "main form", "standing"))
+    shell.show(value, drawn, json=json)
 
 
 def _value(sealed: Sealed) -> dict[str, object]:
@@ -72,17 +77,21 @@ def _row(sealed: Sealed, live: Tally | None) -> tuple[object, ...]:
         f.digest[:12],
         f.family,
         f.task,
-        f.metric.name,
-        f.stage or "–",
+        " ".join(filter(None, (f.metric.name, f.stage))),
         f"{f.rungs[0]}…{f.rungs[-1]} ({len(f.rungs)})",
         f.axis,
-        scale(f.x_last),
+        scale(f.x_last) if f.axis != PLANE else " × ".join(map(scale, _top(f))),
         f"{form} ({weight:.0%})",
         number(f.track.skill, 2),
-        spoken(f.track.forecasts, f.track.inside_80, live),
-        ", ".join(doubt.name for doubt in f.standing.doubts) or "–",
+        *in_80(f.track, live),
+        _doubts(f),
         moment(sealed.at),
     )
+
+
+def _doubts(forecast: Forecast) -> str:
+    names = [doubt.name for doubt in forecast.standing.doubts]
+    return "–" if not names else names[0] if len(names) == 1 else f"{names[0]} +{len(names) - 1}"
 
 
 def _forms(forecast: Forecast) -> list[tuple[str, float]]:
@@ -144,24 +153,34 @@ def _place(text: str, forecast: Forecast) -> Place:
 
 def _ahead(forecast: Forecast) -> list[Place]:
     """Places to speak of unasked; on two axes the costliest rung, grown as much in parameters as in tokens."""
-    top = max(forecast.ladder, key=lambda rung: rung.cost).scale
+    top = _top(forecast)
     return [tuple(each * factor ** (1 / len(top)) for each in top) for factor in (1.5, 2, 4, 10)]
+
+
+def _top(forecast: Forecast) -> Place:
+    return max(forecast.ladder, key=lambda rung: rung.cost).scale
+
+
+def _rungs(forecast: Forecast) -> str:
+    every = forecast.rungs
+    return ", ".join(every) if len(every) <= NAMED else f"{len(every)} rungs, {every[0]} to {every[-1]}"
 
 
 def _records(forecast: Forecast, live: Tally | None) -> str:
     own = forecast.track
     history = "own history: too short for a forecast to be tried on"
     if own.forecasts and own.inside_80 is not None and own.inside_95 is not None:
-        in_80, in_95 = (round(own.forecasts * share) for share in (own.inside_80, own.inside_95))
+        inside = [round(own.forecasts * share) for share in (own.inside_80, own.inside_95)]
         history = (
-            f"own history: {own.forecasts} rungs forecast from the smaller ones, {in_80} inside 80 %, "
-            f"{in_95} inside 95 %, CRPS {number(own.crps, 2)}, "
+            f"own history: {own.forecasts} rung{'s' if own.forecasts > 1 else ''} forecast from the smaller ones, "
+            f"{inside[0]} inside 80 %, {inside[1]} inside 95 %, CRPS {number(own.crps, 2)}, "
             f"skill {number(own.skill, 2)}"
         )
     if live is None:
         return f"{history}; live: no sealed forecast of this series was followed by a result yet"
     return (
-        f"{history}; live: {live.forecasts} sealed forecasts were followed by a result, {live.inside_80} inside 80 %, "
+        f"{history}; live: {live.forecasts} sealed forecast{'s were' if live.forecasts > 1 else ' was'} followed by a "
+        f"result, {live.inside_80} inside 80 %, "
         f"{live.inside_95} inside 95 %, CRPS {live.mean_crps or 0.0:.2%} of its room, "
         f"skill {number(live.skill, 2)}"
     )
@@ -223,7 +242,7 @@ def show(
     if not json:
         parts = (f"{form} {weight:.0%}" for form, weight in _forms(forecast)[:4])
         shell.say(
-            f"forms: {', '.join(parts)}; learnt from {', '.join(forecast.rungs)}; "
+            f"forms: {', '.join(parts)}; learnt from {_rungs(forecast)}; "
             f"data {forecast.data_digest[:12]}, prior {forecast.prior[:12]}; ledger row {sealed.seq}"
         )
         shell.say(_records(forecast, live))
@@ -231,4 +250,6 @@ def show(
     if chart is not None:
         from monitor.faces import charts  # noqa: PLC0415 - the chart library takes a second to import
 
-        shell.draw([charts.series_chart(series, forecast)], chart, quiet=json)
+        farthest = max((place for place in places if scales), key=cost_of, default=None)
+        drawn = charts.series_chart(series, forecast, sealed_at=sealed.at, to=farthest)
+        shell.draw([drawn], chart, quiet=json)

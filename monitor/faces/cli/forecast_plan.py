@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import difflib
-import os
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
-from pathlib import Path
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 import typer
@@ -16,25 +12,19 @@ import typer
 from checkpoints_db import Store
 from checkpoints_db.catalogue import Catalogue
 from checkpoints_db.errors import ForecastError
-from checkpoints_db.records import Tally
 from checkpoints_db.series import make_series
 from monitor import planning
 from monitor.daemon.jobs import load_rules
 from monitor.faces.cli import shell
-from monitor.faces.render import interval, number, scale, table
-from monitor.planning import CANNOT, Goal, Prospect
-from monitor.track import spoken
+from monitor.faces.render import interval, number, scale, short_scale, table
+from monitor.planning import CANNOT, Goal, Prospect, Sight
+from monitor.track import in_80
 from monitor.watch import Rules
-from policies.schema import Judging
 
 BLIND = 10
 """Exit code where something could not be seen: that of a gate that holds because it cannot tell."""
 
 SHOWN = 40
-
-MANY, STRETCH, MOST_PROCESSES = 1000, 250, 4
-"""Forecasts from which on several processes share the work, how many each takes at a time, and how many processes:
-starting one takes as long as some hundred forecasts."""
 
 PATIENCE = 2.0
 """Seconds after which a bar says how far it is."""
@@ -43,7 +33,11 @@ PATIENCE = 2.0
 def plan(
     at: Annotated[
         list[str] | None,
-        typer.Option("--at", help="A scale on the axis of the series, instead of the catalogue's [[target]]s."),
+        typer.Option(
+            "--at",
+            help="A scale on the axis of the series (7e9,2e12 on params,tokens), not the catalogue's [[target]]s.",
+            metavar="SCALE",
+        ),
     ] = None,
     family: Annotated[str | None, typer.Option(help="Only this family.")] = None,
     rows: Annotated[int, typer.Option("--rows", min=0, help="Rows of the table; 0 for all.")] = SHOWN,
@@ -75,7 +69,7 @@ def plan(
     shell.show(value, _drawn(shown), json=json)
     if not json:
         _rest(seen, shown, homeless)
-    if chart is not None and seen:
+    if chart is not None and not all(p.sight == "reached" for p in seen):
         from monitor.faces import plan_chart  # noqa: PLC0415 - the chart library takes a second to import
 
         shell.draw([plan_chart.plan_chart(seen, judging.resolve)], chart, quiet=json)
@@ -89,7 +83,8 @@ def _given(at: Sequence[str], family: str | None) -> list[Goal]:
         try:
             places = tuple(float(part) for part in text.split(","))
         except ValueError as error:
-            raise typer.BadParameter(f"{text!r} is not a scale; write 7e23", param_hint="--at") from error
+            why = f"{text!r} is not a scale; write 7e23, or 7e9,2e12 on params,tokens"
+            raise typer.BadParameter(why, param_hint="--at") from error
         if not all(0 < x < float("inf") for x in places):
             raise typer.BadParameter(f"{text!r}: a scale is finite and above 0", param_hint="--at")
         goals.append(Goal(text, family, at=places))
@@ -113,57 +108,18 @@ def _prospects(
     newest = store.judgements.newest(family)
     live = {each.series: each for each in store.judgements.tallies("series", family=family)}
     judging = rules.policy.judging
-    seals = [(seq, live.get(series)) for series, seq in newest.items()]
-    processes = 1 if len(seals) < MANY else min(os.cpu_count() or 1, MOST_PROCESSES)
-    found = looked_at(store, seals, goals, judging, tell, processes)
+    found: list[Prospect] = []
+    for i, (series, seq) in enumerate(newest.items()):
+        tell("forecasts", i, len(newest))
+        sealed = store.judgements.sealed_at(seq).forecast
+        found += planning.prospects(sealed, goals, judging, live.get(series))
     unsealed = [name for name in store.evidence.series_ids(family) if name not in newest]
     for i, name in enumerate(unsealed):
         tell("series without a forecast", i, len(unsealed))
         counting = [each.result for each in store.evidence.results(series=name) if each.counts]
-        series = make_series(counting, rules.catalogue.axis(counting[0].checkpoint.family))
-        found += planning.without(series, goals, judging, rules.prior)
+        made = make_series(counting, rules.catalogue.axis(counting[0].checkpoint.family))
+        found += planning.without(made, goals, judging, rules.prior)
     return found
-
-
-def looked_at(
-    store: Store,
-    seals: Sequence[tuple[int, Tally | None]],
-    goals: Sequence[Goal],
-    judging: Judging,
-    tell: Callable[[str, int, int], None],
-    processes: int = 1,
-) -> list[Prospect]:
-    """What the forecasts sealed as these ledger rows, each with its live record, could see; in the order given.
-
-    More than one of `processes` read the store side by side, each a stretch of the rows.
-    """
-    found: list[Prospect] = []
-    if processes < 2:
-        for i, seal in enumerate(seals):
-            tell("forecasts", i, len(seals))
-            found += _of_one(store, seal, goals, judging)
-        return found
-    parts = [seals[i : i + STRETCH] for i in range(0, len(seals), STRETCH)]
-    with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
-        waited = [pool.submit(_of_stretch, store.path, part, goals, judging) for part in parts]
-        for i, each in enumerate(waited):
-            tell("forecasts", i * STRETCH, len(seals))
-            found += each.result()
-    return found
-
-
-def _of_stretch(
-    path: Path, seals: Sequence[tuple[int, Tally | None]], goals: Sequence[Goal], judging: Judging
-) -> list[Prospect]:
-    with Store.open(path) as store:
-        return [each for seal in seals for each in _of_one(store, seal, goals, judging)]
-
-
-def _of_one(
-    store: Store, seal: tuple[int, Tally | None], goals: Sequence[Goal], judging: Judging
-) -> Iterator[Prospect]:
-    seq, live = seal
-    return planning.prospects(store.judgements.sealed_at(seq).forecast, goals, judging, live)
 
 
 def _homeless(store: Store, goals: Sequence[Goal]) -> list[str]:
@@ -193,9 +149,11 @@ def _drawn(shown: Sequence[Prospect]) -> object:
         "smallest break",
         "of room",
         "sight",
-        "track record",
+        "history",
+        "live",
     )
-    return table("What could be seen", columns, [_cells(p) for p in shown], right=columns[4:11])
+    title = "What could be seen; history, live: how many results fell into their 80 % interval"
+    return table(title, columns, [_cells(p) for p in shown], right=columns[4:11], whole=("at", "sight"))
 
 
 def _cells(p: Prospect) -> tuple[object, ...]:
@@ -204,22 +162,28 @@ def _cells(p: Prospect) -> tuple[object, ...]:
         p.family,
         p.task,
         p.metric.name + (f" {p.stage}" if p.stage else ""),
-        scale(p.x),
+        scale(p.x) if p.params is None else f"{short_scale(p.params)} × {scale(p.tokens)}",
         number(p.persistence, 3),
         number(p.median, 3),
         interval(p.lower_80, p.upper_80),
         interval(p.lower_95, p.upper_95),
         number(p.detectable, 2),
         "–" if p.share is None else f"{p.share:.0%}",
-        p.sight.replace("_", " "),
-        spoken(p.own.forecasts, p.own.inside_80, p.live) if p.own else "–",
+        p.sight,
+        *in_80(p.own, p.live),
     )
 
 
 def _rest(seen: Sequence[Prospect], shown: Sequence[Prospect], homeless: Sequence[str]) -> None:
+    # What one series says of several targets alike stands once.
+    said: dict[tuple[str, Sight, str], list[Prospect]] = defaultdict(list)
     for p in shown:
         if p.sight in CANNOT:
-            shell.say(f"{p.target}: {p.task} · {p.metric.name} ({p.family}): {p.sight.replace('_', ' ')}: {p.sentence}")
+            said[p.series, p.sight, p.sentence].append(p)
+    for (_, sight, sentence), each in said.items():
+        p, targets = each[0], ", ".join(f"{p.target!r}" for p in each)
+        metric = " ".join(filter(None, (p.metric.name, p.stage)))
+        shell.say(f"{p.task} · {metric} ({p.family}) at {targets}: {sight}: {sentence}")
     for sentence in homeless:
         shell.say(sentence)
     if len(shown) < len(seen):

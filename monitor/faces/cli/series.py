@@ -83,7 +83,8 @@ def show(
         from monitor.faces import charts  # noqa: PLC0415 - the chart library takes a second to import
 
         observed = next((p for p in series.points if newest and p.result == newest.result), None)
-        drawn = charts.series_chart(series, used.forecast if used else None, newest, observed)
+        sealed_at = used.at if used else None
+        drawn = charts.series_chart(series, used.forecast if used else None, newest, observed, sealed_at=sealed_at)
         shell.draw([drawn], chart, quiet=json)
 
 

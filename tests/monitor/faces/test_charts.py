@@ -294,6 +294,25 @@ def test_on_two_axes_a_result_is_drawn_inside_the_fan_of_its_own_size() -> None:
     assert scene_of(make_series(planes.results()), made, verdict, None).seen is None
 
 
+def test_a_sealed_forecast_is_drawn_as_far_as_was_asked() -> None:
+    series, made, _ = plane()
+    far = (7e9, 2e12)
+    spec = specification(series_chart(series, made, sealed_at=SEALED, to=far))
+    assert "forecast for 7B parameters from 15 rungs, sealed 2026-" in spec["title"]["subtitle"][0]
+    last = max((row for row in rows_of(spec) if "median" in row), key=lambda row: row["x"])
+    assert last["x"] == pytest.approx(6 * far[0] * far[1])
+    assert last["median"] == pytest.approx(law_at(made, far, made.target_variance).median)
+
+
+def test_a_fan_leaves_out_what_a_rung_covers() -> None:
+    """A little beyond the 40M size, and cheaper than the largest rung: on the way there the ladder knows the answer."""
+    series, made, _ = plane()
+    near = (planes.SIZES[1], 1.02 * planes.TOKENS[4])
+    fan = scene_of(series, made, None, None, near).fan
+    assert fan
+    assert all(made.beyond((near[0], row["x"] / (6 * near[0]))) for row in fan)
+
+
 def test_the_track_record_is_drawn_with_its_numbers(tmp_path: Path) -> None:
     tallies = [
         Tally(family="lab", kind=kind, run=run, forecasts=10, inside_80=8, inside_95=9, pit=(3, *(1,) * 7, 0, 0))

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import planes
 import pytest
 from lab import Lab, rung
 from typer.testing import CliRunner
@@ -13,10 +14,8 @@ from typer.testing import CliRunner
 from checkpoints_db.errors import HoldpointError
 from monitor.faces.charts import specification, write
 from monitor.faces.cli import app
-from monitor.faces.cli.forecast_plan import looked_at
 from monitor.faces.plan_chart import plan_chart
-from monitor.planning import Goal, Prospect
-from policies.schema import Judging
+from monitor.planning import Prospect
 
 TARGET = '[[target]]\nfamily = "lab"\nname = "s7"\nflop = 1.6e22\ndue = 2027-03-01\n'
 runner = CliRunner()
@@ -113,7 +112,7 @@ def test_the_chart_shows_share_and_limit(planned: Lab, tmp_path: Path) -> None:
     assert (code, path.read_text().startswith("<svg")) == (10, True), text
     every = answer(planned, "forecast", "plan", "--at", "2e22", "--at", "1e24", code=10)["prospects"]
     spec: dict[str, Any] = specification(plan_chart([Prospect.model_validate(p) for p in every], 0.05))
-    panels = spec["hconcat"]
+    panels = spec["concat"]
     assert sorted(p["title"]["text"] for p in panels) == ["1e24", "2e22"]
     drawn = [row for rows in spec["datasets"].values() for row in rows if "share" in row]
     assert sorted(row["share"] for row in drawn) == pytest.approx(sorted(p["share"] for p in every))
@@ -122,12 +121,23 @@ def test_the_chart_shows_share_and_limit(planned: Lab, tmp_path: Path) -> None:
     write(plan_chart([Prospect.model_validate(p) for p in every], 0.05), tmp_path / "plan.png")
 
 
-def test_two_processes_say_what_one_does(planned: Lab) -> None:
-    with planned.store() as store:
-        seals = [(seq, None) for seq in store.judgements.newest().values()] * 2
-        goals, told = [Goal("far", at=(1e23,))], []
-        args = (store, seals, goals, Judging(), lambda *each: told.append(each))
-        alone, shared = looked_at(*args), looked_at(*args, processes=2)
-    assert len(alone) == 4
-    assert shared == alone
-    assert told[-1] == ("forecasts", 0, 4)
+def test_a_lab_on_two_axes(lab: Lab, tmp_path: Path) -> None:
+    target = '[[target]]\nfamily = "lab"\nname = "s3"\nparams = 6.4e8\ntokens = 1.6e10\n'
+    (lab.root / "catalogue.toml").write_text(planes.FAMILY + target)
+    lab.baseline(planes.ladder())
+    said = answer(lab, "forecast", "plan")["prospects"]
+    assert {(p["params"], p["tokens"], p["sight"]) for p in said} == {(6.4e8, 1.6e10, "sees")}
+    code, text = run(lab, "forecast", "plan", "--at", "7e9,2e12", "--at", "1e23")
+    assert code == 10
+    assert "7B × 2T" in text
+    assert text.count("write it as 7e9,2e12") == 2, "once a series"
+    code, text = run(lab, "forecast", "plan", "--at", "1e7,1e9", "--chart", str(tmp_path / "none.svg"))
+    assert (code, (tmp_path / "none.svg").exists()) == (0, False), "all is reached, there is nothing to draw"
+
+
+def test_a_reason_stands_once_for_all_targets(planned: Lab) -> None:
+    planned.baseline([{**row, "task": "new"} for i in range(2) for row in rung(i)], "short.csv")
+    _, text = run(planned, "forecast", "plan", "--at", "1e23", "--at", "1e24")
+    lines = [line for line in text.splitlines() if "2 rungs over" in line]
+    assert len(lines) == 2, "one for each metric"
+    assert all("at '1e23', '1e24': too_few: 2 rungs" in line for line in lines)

@@ -11,7 +11,18 @@ from scipy.special import ndtri
 from monitor.science import levels
 from monitor.science.dictionary import Category
 from monitor.science.persistence import Stay
-from monitor.science.refusal import APART, FARTHEST, MISSED, VAGUE, Standing, expected_miss, far, standing, too_few
+from monitor.science.refusal import (
+    APART,
+    FARTHEST,
+    MISSED,
+    VAGUE,
+    Standing,
+    expected_miss,
+    far,
+    plateau,
+    standing,
+    too_few,
+)
 from monitor.science.signs import Apart, Signs
 from monitor.science.view import Ladder, View, view
 
@@ -83,6 +94,11 @@ def test_the_expected_miss_of_a_normal_law_is_its_spread_over_the_root_of_pi() -
     assert expected_miss(np.array(RISING), q[None]) == pytest.approx(0.1 / np.sqrt(np.pi) / sd, rel=0.005)
     assert expected_miss(10 * np.array(RISING), 10 * q[None]) == pytest.approx(expected_miss(np.array(RISING), q[None]))
     assert expected_miss(np.array([0.5, 0.5]), q[None]) == np.inf
+
+
+def test_a_rise_that_rounding_made_asks_for_no_number_of_items() -> None:
+    assert plateau(4, 0.0, 3.8e-224).settles == plateau(4, 0.0, -1.0).settles
+    assert plateau(4, 0.0, 3.8e-224).settles.endswith("no number of items would do")
 
 
 def test_a_plateau_at_chance_is_refused() -> None:
