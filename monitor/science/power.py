@@ -102,7 +102,7 @@ def extra_rung(
     >>> at = Targets(np.array([[2.0]]), np.array([2.0]), np.array([[1e-4]]))
     >>> told = [extra_rung(view(ladder), full(Category("score", 1, False)), at, enough) for enough in (0.2, 0.1)]
     >>> [(rung.way, round(rung.now, 2), round(rung.then, 2)) for rung in told]
-    [(0.125, 0.22, 0.19), (0.75, 0.22, 0.09)]
+    [(0.125, 0.22, 0.19), (0.625, 0.22, 0.1)]
     """
     ways = np.arange(1, PLACES + 1) / (PLACES + 1)
     noise = float(seen.variance[-1])

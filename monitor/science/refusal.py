@@ -120,7 +120,7 @@ def plateau(rungs: int, chance: float, off: float, risen: int = 0) -> Doubt:
     """
     settles = "a continuous metric of the task, such as the likelihood"
     # Twice the items are sqrt(2) times the standard errors; chance has to be left by AT_CHANCE of them.
-    times = (AT_CHANCE / off) ** 2 if off > 0 else np.inf
+    times = (AT_CHANCE / off) ** 2 if off > AT_CHANCE / MOST_ITEMS else np.inf
     if times <= MOST_ITEMS:
         settles += f"; or {max(times, 1.1):.2g} times the items, if the last rung's rise is real"
     else:

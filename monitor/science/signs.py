@@ -65,7 +65,7 @@ def last_miss(seen: View, dictionary: Dictionary) -> float | None:
     >>> cost, noise = np.exp(np.arange(6.0)), np.full(6, 1e-4)
     >>> ladder = Ladder(cost[:, None], cost, np.array([0.3, 0.35, 0.4, 0.45, 0.5, 0.8]), noise, 0.0, 1.0)
     >>> round(last_miss(view(ladder), full(Category("score", 1, False))), 1)
-    4.2
+    4.6
     """
     keep, hidden = _last(seen)
     if keep.size < FEWEST:
@@ -108,9 +108,9 @@ def apart(law: Law, forms: Sequence[str], arrivals: Array) -> Apart:
     >>> cost = np.exp(np.arange(4.0))
     >>> seen = view(Ladder(cost[:, None], cost, np.array([0.1, 0.2, 0.3, 0.4]), np.full(4, np.nan), 0.0, 1.0))
     >>> law = Law(seen, np.array([0.5, 0.5]), np.array([0.4, 0.6]), np.array([0.1, 0.1]))
-    >>> told = apart(law, ["power", "log"], np.ones(1))  # sd: sqrt(0.1^2 + 0.1^2 * 8 / 6)
+    >>> told = apart(law, ["power", "log"], np.ones(1))  # sd: sqrt(0.1^2 + 0.1^2 * 16 / 14)
     >>> round(told.share, 9), told.low[0], told.high[0]
-    (0.654653671, 'power', 'log')
+    (0.683130051, 'power', 'log')
     """
     weight = law.weight.reshape(-1, arrivals.size).sum(axis=1)
     own = law.mean.reshape(-1, arrivals.size) @ arrivals / arrivals.sum()

@@ -34,7 +34,7 @@ Array = npt.NDArray[np.float64]
 
 N = 1500
 SHARES = (0.5, 0.8, 0.95)
-ON_PAPER = {p: float(2 * ndtr(stdtrit(DOF, (1 + p) / 2)) - 1) for p in SHARES}
+ON_PAPER = {p: float(2 * ndtr(stdtrit(DOF["free"], (1 + p) / 2)) - 1) for p in SHARES}
 ROOM = 0.1
 """How much wider the blurred changes may make a law, in coverage."""
 

@@ -65,7 +65,7 @@ def test_crps_of_one_component_is_the_closed_form_of_students_law(y: float) -> N
 
     Jordan, Krüger & Lerch 2019, appendix A.
     """
-    own, s, m, v = law("free", ((1.0, 0.1, 0.08),)), 0.08, 0.1, DOF
+    own, s, m, v = law("free", ((1.0, 0.1, 0.08),)), 0.08, 0.1, DOF["free"]
     s, m = s * own.seen.unit, m * own.seen.unit
     z = (y - m) / s
     square = 2 * np.sqrt(v) / (v - 1) * beta(0.5, v - 0.5) / beta(0.5, v / 2) ** 2
@@ -84,7 +84,7 @@ def test_the_density_integrates_to_the_distribution(link: str) -> None:
             continue
         below = integral(lambda x: np.exp(own.log_density(x)), -30.0, z, 0.0, 0.1, 0.25, 0.3)
         assert pit(own, inner) == pytest.approx(below, abs=1e-9)
-        mixed = sum(w * student.pdf(z, DOF, m, s) for w, m, s in PARTS)
+        mixed = sum(w * student.pdf(z, own.dof, m, s) for w, m, s in PARTS)
         assert own.log_density(z) == pytest.approx(float(np.log(mixed)), abs=1e-12)
 
 

@@ -12,7 +12,7 @@ from monitor.science.view import Ladder, View, view
 
 BOUNDS = {"log": (0.0, None, True), "score": (0.0, 1.0, False), "free": (None, None, False)}
 X = np.exp(np.array([0.0, 1.0, 2.0, 3.0]))
-T8 = student(DOF)
+T8, T16 = student(DOF["log"]), student(DOF["score"])
 
 
 def seen(link: str) -> View:
@@ -40,6 +40,8 @@ def test_the_closed_form_is_students_law() -> None:
     t = np.concatenate([np.linspace(-40, 40, 801), [-1e6, 1e6, 1e-9]])
     np.testing.assert_allclose(t_cdf(t), T8.cdf(t), rtol=0, atol=1e-14)
     np.testing.assert_allclose(t_density(t), T8.pdf(t), rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(t_cdf(t, 16), T16.cdf(t), rtol=0, atol=1e-14)
+    np.testing.assert_allclose(t_density(t, 16), T16.pdf(t), rtol=1e-12, atol=1e-14)
 
 
 @pytest.mark.parametrize("t", [0.0, 1.0, 5.0, 30.0, 1e3, 1e6])
@@ -50,6 +52,14 @@ def test_tails_keep_their_relative_precision(t: float) -> None:
     reached = np.abs(own.seen.forward(y) - 1.0) / 0.5
     assert float(own.cdf(y[0])) == pytest.approx(float(T8.sf(reached[0])), rel=1e-12)
     assert float(own.sf(y[1])) == pytest.approx(float(T8.sf(reached[1])), rel=1e-12)
+
+
+@settings(max_examples=60, deadline=None)
+@given(parts=mixtures, p=st.floats(1e-6, 1 - 1e-6))
+def test_scores_quantile_and_cdf_are_inverse(parts: list[tuple[float, float, float]], p: float) -> None:
+    own = of("score", parts)
+    z = quantiles(own.weight, own.mean, own.scale, np.array([p]), own.dof)
+    assert float(T16.cdf((z - own.mean) / own.scale) @ own.weight) == pytest.approx(p, rel=1e-6, abs=1e-11)
 
 
 @settings(max_examples=60, deadline=None)
@@ -117,7 +127,7 @@ def test_quantiles_stay_in_the_range_and_the_bound_holds_the_rest(link: str) -> 
     if link == "score":
         assert own.median == 1.0
         assert float(own.cdf(1.0)) == 1.0
-        assert float(own.sf(1.0)) == pytest.approx(float(T8.cdf(4.0)), rel=1e-12)  # the point mass on the bound
+        assert float(own.sf(1.0)) == pytest.approx(float(T16.cdf(4.0)), rel=1e-12)  # the point mass on the bound
         assert float(own.sf(1.0 + 1e-9)) == 0.0
         assert float(own.cdf(-1e-9)) == 0.0
         assert float(own.sf(0.0)) == 1.0
@@ -130,7 +140,7 @@ def test_quantiles_stay_in_the_range_and_the_bound_holds_the_rest(link: str) -> 
 def test_a_result_at_the_bound_is_not_infinitely_surprising() -> None:
     """200 of 200 right, where 0.9 was forecast."""
     own = law("score", (1.0, 0.9, 0.05))
-    assert float(own.sf(1.0)) == pytest.approx(float(T8.sf(2.0)), rel=1e-12)
+    assert float(own.sf(1.0)) == pytest.approx(float(T16.sf(2.0)), rel=1e-12)
 
 
 @settings(max_examples=40, deadline=None)
