@@ -123,7 +123,7 @@ def plateau(rungs: int, chance: float, off: float, risen: int = 0) -> Doubt:
     settles = "a continuous metric of the task, such as the likelihood"
     # Twice the items are sqrt(2) times the standard errors; chance has to be left by AT_CHANCE of them.
     # A rise that rounding made would ask for more than a number holds.
-    times = (AT_CHANCE / off) ** 2 if off * MOST_ITEMS > AT_CHANCE else np.inf
+    times = (AT_CHANCE / off) ** 2 if off > AT_CHANCE / MOST_ITEMS else np.inf
     if risen and off > AT_CHANCE:
         settles += "; or further rungs that have left chance"
     elif times <= MOST_ITEMS:

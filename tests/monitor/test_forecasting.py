@@ -147,7 +147,9 @@ def test_gpt3_tasks_that_grew_smoothly_lie_inside(task: str) -> None:
 def test_perplexity_tails_do_not_explode() -> None:
     perplexity = Metric(name="ppl", kind="continuous", direction="lower", lower=1)
     law = law_at(forecast(series(perplexity, GPT3_X[:7], (165.0, 27.6, 6.63, 7.45, 2.89, 2.56, 2.56))), GPT3_X[7])
-    assert float(law.quantile(0.995)) < 165
+    assert float(law.quantile(0.995)) < 30
+    # LAMBADA few-shot came out at 1.92. A ladder as rough as this is read in logs: as it is, a line would end at 1.
+    assert 1.2 < float(law.quantile(0.1)) < 1.92 < float(law.quantile(0.9)) < 5
 
 
 def test_one_forecast_is_quick() -> None:

@@ -13,7 +13,7 @@ from monitor.science.view import Ladder, View, view
 
 BOUNDS = {"log": (0.0, None, True), "score": (0.0, 1.0, False), "free": (None, None, False)}
 X = np.exp(np.array([0.0, 1.0, 2.0, 3.0]))
-T8, T16 = student(DOF["free"]), student(DOF["score"])
+T8, T16 = student(DOF["log"]), student(DOF["score"])
 
 
 def seen(link: str) -> View:
@@ -39,9 +39,10 @@ def of(link: str, parts: list[tuple[float, float, float]]) -> Law:
 
 def test_the_closed_form_is_students_law() -> None:
     t = np.concatenate([np.linspace(-40, 40, 801), [-1e6, 1e6, 1e-9]])
-    for own, dof in ((T8, 8), (T16, 16)):
-        np.testing.assert_allclose(t_cdf(t, dof), own.cdf(t), rtol=0, atol=1e-14)
-        np.testing.assert_allclose(t_density(t, dof), own.pdf(t), rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(t_cdf(t), T8.cdf(t), rtol=0, atol=1e-14)
+    np.testing.assert_allclose(t_density(t), T8.pdf(t), rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(t_cdf(t, 16), T16.cdf(t), rtol=0, atol=1e-14)
+    np.testing.assert_allclose(t_density(t, 16), T16.pdf(t), rtol=1e-12, atol=1e-14)
 
 
 @pytest.mark.parametrize("t", [0.0, 1.0, 5.0, 30.0, 1e3, 1e6])
@@ -52,6 +53,14 @@ def test_tails_keep_their_relative_precision(t: float) -> None:
     reached = np.abs(own.seen.forward(y) - 1.0) / 0.5
     assert float(own.cdf(y[0])) == pytest.approx(float(T8.sf(reached[0])), rel=1e-12)
     assert float(own.sf(y[1])) == pytest.approx(float(T8.sf(reached[1])), rel=1e-12)
+
+
+@settings(max_examples=60, deadline=None)
+@given(parts=mixtures, p=st.floats(1e-6, 1 - 1e-6))
+def test_scores_quantile_and_cdf_are_inverse(parts: list[tuple[float, float, float]], p: float) -> None:
+    own = of("score", parts)
+    z = quantiles(own.weight, own.mean, own.scale, np.array([p]), own.dof)
+    assert float(T16.cdf((z - own.mean) / own.scale) @ own.weight) == pytest.approx(p, rel=1e-6, abs=1e-11)
 
 
 @settings(max_examples=60, deadline=None)

@@ -8,7 +8,7 @@ from scipy.special import stdtrit
 
 from monitor.science import power, suite
 from monitor.science.dictionary import Category, full
-from monitor.science.law import DOF, Law
+from monitor.science.law import Law
 from monitor.science.power import extra_rung, items_needed, smallest_break
 from monitor.science.predict import Targets
 from monitor.science.view import Ladder, View, view
@@ -39,7 +39,7 @@ def test_a_break_of_the_smallest_size_is_flagged_as_often_as_it_says(wanted: flo
 def test_at_even_odds_it_is_the_distance_of_the_edge() -> None:
     law = Law(seen([0.4, 0.45, 0.5, 0.55]), np.ones(1), np.array([0.6]), np.array([0.02]))
     edge = float(law.quantile(0.99))
-    assert smallest_break(law.median, edge, 1.0) == pytest.approx(0.02 * stdtrit(DOF[law.seen.category.link], 0.99))
+    assert smallest_break(law.median, edge, 1.0) == pytest.approx(0.02 * stdtrit(law.dof, 0.99))
     assert smallest_break(law.median, edge, 1.0, 0.5, 0.5) == pytest.approx(edge - law.median)
     assert smallest_break(1.0, 1.0, 1.0) == 0
 
