@@ -29,6 +29,7 @@ FLOORS: dict[str, float] = {
     "monitor.backtesting": 2.5,
     "monitor.verdicts": 2.5,
     "monitor.diagnosis": 2.5,
+    "monitor.composition": 2.7,
     "monitor.settling": 2.7,
     "monitor.alerts": 3,
     "monitor.gate": 3,

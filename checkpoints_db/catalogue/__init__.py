@@ -29,6 +29,11 @@ table = "skills-models.csv"  # instead of match: a CSV beside this file; columns
                              # `table` hold where a cell is empty.
 [[together]]
 tasks = ["{task}", "{task}_ll"]         # read together in diagnosis, under the name the first one gives
+
+[[composition]]
+task = "add3"                # succeeds only where each part does: what the parts give bounds it
+parts = ["digit", "carry"]   # optional: tasks (or questions); one that is needed twice stands twice
+steps = 3                    # optional: how often the parts are gone through; alone, the equal steps of the task
 ```
 
 Placeholders of `match`: `{run}` text without "/", `{step}` digits, `{size}` as in 70m or 1.4b (gives params),
@@ -51,7 +56,7 @@ from typing import Any, Self
 from pydantic import ValidationError, model_validator
 
 from checkpoints_db.catalogue.agreement import counts, disagreements, six_nd
-from checkpoints_db.catalogue.entries import Family, Run, Size, Together
+from checkpoints_db.catalogue.entries import Composition, Family, Run, Size, Together
 from checkpoints_db.catalogue.pattern import AmbiguousError, captures
 from checkpoints_db.catalogue.placement import Placement
 from checkpoints_db.catalogue.scales import SCALES, TOLERANCE, by_entry, by_source, counted_alike, effective, on_plane
@@ -59,7 +64,7 @@ from checkpoints_db.catalogue.toml_file import entries_of
 from checkpoints_db.errors import SettingsError, Unplaced
 from checkpoints_db.records import Axis, Checkpoint, Reading, Record
 
-__all__ = ["TOLERANCE", "Catalogue", "Family", "Placement", "Run", "Size", "Together"]
+__all__ = ["TOLERANCE", "Catalogue", "Composition", "Family", "Placement", "Run", "Size", "Together"]
 
 
 class Catalogue(Record):
@@ -68,6 +73,7 @@ class Catalogue(Record):
     families: tuple[Family, ...] = ()
     runs: tuple[Run, ...] = ()
     together: tuple[Together, ...] = ()
+    compositions: tuple[Composition, ...] = ()
 
     @model_validator(mode="after")
     def _agreed(self) -> Self:
@@ -84,7 +90,7 @@ class Catalogue(Record):
         found = entries_of(path)
         for complaint in disagreements(found.families, found.runs):
             raise SettingsError(f"{path}: {complaint}")
-        return cls(families=found.families, runs=found.runs, together=found.together)
+        return cls(families=found.families, runs=found.runs, together=found.together, compositions=found.compositions)
 
     def axis(self, family: str) -> Axis | None:
         """The scale axis declared for `family`; None where none is."""

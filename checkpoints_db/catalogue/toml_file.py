@@ -12,10 +12,10 @@ from typing import Any, NamedTuple, NoReturn, TypeVar
 
 from pydantic import ValidationError
 
-from checkpoints_db.catalogue.entries import Entry, Family, Run, Together
+from checkpoints_db.catalogue.entries import Composition, Entry, Family, Run, Together
 from checkpoints_db.errors import SettingsError
 
-_KINDS = ("family", "run", "together")
+_KINDS = ("family", "run", "together", "composition")
 _SHARED = ("flop_counts", "estimator", "efficiency")
 _RUN_KEYS = ("family", "match", "table", "run", "step", "params", "tokens", "flop", "tokens_per_step", *_SHARED)
 _ROW_NUMBERS = ("step", "params", "tokens", "flop", "efficiency")
@@ -29,6 +29,7 @@ class Entries(NamedTuple):
     families: tuple[Family, ...]
     runs: tuple[Run, ...]
     together: tuple[Together, ...]
+    compositions: tuple[Composition, ...]
 
 
 def entries_of(path: Path) -> Entries:
@@ -49,7 +50,12 @@ def entries_of(path: Path) -> Entries:
             file.refuse(("family", i), "name", f"family {name!r} is declared twice")
     runs = [run for i, each in enumerate(file.tables(body, "run")) for run in file.runs(i, each)]
     together = [file.entry(Together, "together", i, each) for i, each in enumerate(file.tables(body, "together"))]
-    return Entries(tuple(families), tuple(runs), tuple(together))
+    made = [file.entry(Composition, "composition", i, each) for i, each in enumerate(file.tables(body, "composition"))]
+    tasks = [composition.task for composition in made]
+    for i, task in enumerate(tasks):
+        if task in tasks[:i]:
+            file.refuse(("composition", i), "task", f"the composition of {task!r} is declared twice; keep one")
+    return Entries(tuple(families), tuple(runs), tuple(together), tuple(made))
 
 
 def _text(path: Path) -> str:

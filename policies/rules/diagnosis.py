@@ -114,6 +114,10 @@ def _under(diagnosis: Diagnosis, policy: Policy) -> tuple[DiagnosisName, Why]:
     """The diagnosis as this policy may read it: a harmless one needs a metric that could see, by the policy's terms."""
     if diagnosis.name == "inconclusive":
         return "inconclusive", "blind" if diagnosis.why == "ok" else diagnosis.why
+    if diagnosis.composed is not None and diagnosis.name == "on_trend":
+        least = diagnosis.composed.detectable
+        sees = least is not None and least <= policy.judging.resolve
+        return ("on_trend", "ok") if sees else ("inconclusive", "blind")
     if diagnosis.name in ("on_trend", "metric_artefact"):
         speaker = diagnosis.continuous or diagnosis.thresholded
         why = "blind" if speaker is None else sight(speaker, policy)
@@ -132,6 +136,10 @@ def magnitude(diagnosis: Diagnosis, name: DiagnosisName) -> float:
     A jump that no tail describes has the magnitude of its distance above the link's band, in widths of that band.
     """
     read = [v for v in (diagnosis.continuous, diagnosis.thresholded) if v is not None]
+    if diagnosis.composed is not None:
+        made = diagnosis.composed
+        doubtful = 1.0 if made.detectable is None else made.detectable
+        return doubtful if name == "inconclusive" else max(surprise(made.over_most), surprise(made.over_independent))
     if name == "inconclusive":
         return max((v.blindness or 0.0 for v in read), default=0.0)
     side = "tail_below" if name == "regression" else "tail_above"
@@ -155,4 +163,8 @@ def _numbers(diagnosis: Diagnosis) -> dict[str, float | None]:
     if diagnosis.linked is not None:
         linked = diagnosis.linked
         numbers |= {"linked": linked.predicted, "linked_lower": linked.lower, "linked_upper": linked.upper}
+    if diagnosis.composed is not None:
+        made = diagnosis.composed
+        numbers |= {"composite": made.observed.value, "parts_least": made.least, "parts_most": made.most}
+        numbers |= {"parts_independent": made.independent, "composite_detectable": made.detectable}
     return numbers
