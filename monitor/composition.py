@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from checkpoints_db.catalogue import Composition
-from checkpoints_db.records import Composed, Diagnosis, DiagnosisName, Span, Verdict, Why
+from checkpoints_db.records import Composed, Diagnosis, DiagnosisName, Metric, Point, Span, Verdict, Why
 from monitor.diagnosis import primary
 from monitor.forecasting import JUDGEMENT_VERSION, sampling_variance
 from monitor.science.composition import Excess, bounds, excess, per_step, wilson
@@ -67,33 +67,46 @@ def judging_level(judging: Judging) -> float:
 
 def _score(question: str, asked: Mapping[str, Sequence[Verdict]]) -> Verdict | None:
     verdicts = asked.get(question) or [v for own in asked.values() for v in own if v.task == question]
-    usable = [v for v in verdicts if v.metric.sign > 0 and v.why != "remarked" and None not in _range(v)]
+    usable = [v for v in verdicts if v.why != "remarked" and is_rate(v.metric)]
     return primary(usable, "thresholded")
 
 
-def _range(v: Verdict) -> tuple[float | None, float | None]:
-    return v.metric.lower, v.metric.upper
+def is_rate(metric: Metric) -> bool:
+    """Whether a metric can be read as a rate of success: thresholded, rising, between two bounds."""
+    return metric.kind == "thresholded" and metric.sign > 0 and metric.lower is not None and metric.upper is not None
+
+
+def step_at(metric: Metric, point: Point, steps: int, level: float = 0.95) -> Span:
+    """Success of one of `steps` steps at a rung, from the rate of success of the whole task above chance.
+
+    >>> rung = Point(run="a", checkpoint="f/a", x=1.0, value=0.59049, n=1000, result="r")
+    >>> step_at(Metric(name="em", kind="thresholded", lower=0, upper=1), rung, 5).value
+    0.9
+    """
+    variance, width = sampling_variance(metric, point.value, point.stderr, point.n), _width(metric)
+    noise = np.array([np.nan if variance is None else variance / width**2])
+    return steps_of(_Shares(np.array([_above(metric, point.value)]), noise).span(0, level), steps)
 
 
 def _shares(verdicts: Sequence[Verdict]) -> _Shares:
     def known(v: Verdict) -> float:
         variance = sampling_variance(v.metric, v.observed, v.stderr, v.n)
-        return float("nan") if variance is None else variance / _width(v) ** 2
+        return float("nan") if variance is None else variance / _width(v.metric) ** 2
 
-    return _Shares(np.array([_above(v, v.observed) for v in verdicts]), np.array([known(v) for v in verdicts]))
-
-
-def _floor(v: Verdict) -> float:
-    return (v.metric.lower or 0.0) if v.metric.chance is None else v.metric.chance
+    return _Shares(np.array([_above(v.metric, v.observed) for v in verdicts]), np.array([known(v) for v in verdicts]))
 
 
-def _width(v: Verdict) -> float:
-    return max((v.metric.upper or 0.0) - _floor(v), 1e-9)
+def _floor(metric: Metric) -> float:
+    return (metric.lower or 0.0) if metric.chance is None else metric.chance
 
 
-def _above(v: Verdict, value: float) -> float:
+def _width(metric: Metric) -> float:
+    return max((metric.upper or 0.0) - _floor(metric), 1e-9)
+
+
+def _above(metric: Metric, value: float) -> float:
     # A guess that hits is no step that succeeded: what the parts bound is what lies above chance.
-    return min(max((value - _floor(v)) / _width(v), 0.0), 1.0)
+    return min(max((value - _floor(metric)) / _width(metric), 0.0), 1.0)
 
 
 def _compared(each: Composition, whole: Verdict, found: Mapping[str, Verdict], judging: Judging) -> Diagnosis:
@@ -137,7 +150,7 @@ def _foreseen(parts: Sequence[Verdict], times: Array) -> Span | None:
     ends = [(v.median, v.lower, v.upper) for v in parts]
     if any(end is None for each in ends for end in each):
         return None
-    shares = np.array([[_above(v, end or 0.0) for end in each] for v, each in zip(parts, ends, strict=True)])
+    shares = np.array([[_above(v.metric, end or 0.0) for end in each] for v, each in zip(parts, ends, strict=True)])
     value, lower, upper = bounds(shares.T, times).independent.tolist()
     return Span(value=value, lower=lower, upper=upper)
 

@@ -24,6 +24,7 @@ FLOORS: dict[str, float] = {
     "monitor.prior": 1.5,
     "policies": 2,
     "monitor.rungs": 2,
+    "monitor.emergence": 2,
     "monitor.standing": 2.2,
     "monitor.forecasting": 2.5,
     "monitor.backtesting": 2.5,

@@ -7,9 +7,12 @@ from typing import Annotated
 import typer
 
 from checkpoints_db import doctor as examination
-from checkpoints_db.records import PLANE
+from checkpoints_db.catalogue import Catalogue
+from checkpoints_db.records import PLANE, Point, Series
+from monitor.composition import is_rate, step_at
+from monitor.emergence import emergence
 from monitor.faces.cli import shell
-from monitor.faces.render import number, scale, table
+from monitor.faces.render import clean, interval, number, scale, table
 from monitor.forecasting import MIN_RUNGS
 
 app = typer.Typer(no_args_is_help=True, help="Series: one metric of one task along the sizes of one family.")
@@ -54,7 +57,7 @@ def show(
     json: shell.Json = False,
 ) -> None:
     """The rungs of one series, with a chart of ladder, forecast, band and the newest verdict."""
-    with shell.opened(config) as (_, store):
+    with shell.opened(config) as (settings, store):
         series = shell.find_series(store, name)
         judged = {v.result: v for _, v in store.judgements.verdicts(series.family) if v.series == series.id}
         sealed = store.judgements.sealed(series.id)
@@ -64,6 +67,7 @@ def show(
     words = {"flop": "FLOP", "effective_compute": "effective compute"}
     plane, names = series.axis == PLANE, series.names()
     axes = ("params", "tokens", "6 * params * tokens") if plane else (words.get(series.axis, series.axis),)
+    steps = _steps(Catalogue.from_toml(settings.at(settings.catalogue)), series)
     rows = [
         (
             names[p.checkpoint],
@@ -72,19 +76,36 @@ def show(
             number(p.value),
             number(p.stderr),
             p.n or "–",
+            *([_step(series, p, steps)] if steps else []),
             judged[p.result].outcome if p.result in judged else "history",
         )
         for p in series.points
     ]
-    columns = ("run", *axes, "value", "stderr", "n", "verdict")
+    columns = ("run", *axes, "value", "stderr", "n", *([f"one of {steps} steps"] if steps else []), "verdict")
     title = f"{series.task} · {series.metric.name} — {series.family} {series.stage} ({series.id})"
-    shell.show(series.body(), table(title, columns, rows, right=columns[1:-1]), json=json)
+    figures = emergence(series)
+    value = {**series.body(), "emergence": figures.body() if figures else None}
+    shell.show(value, table(title, columns, rows, right=columns[1:-1]), json=json)
+    if figures and not json:
+        shell.say(clean(figures.sentence))
     if chart is not None:
         from monitor.faces import charts  # noqa: PLC0415 - the chart library takes a second to import
 
         observed = next((p for p in series.points if newest and p.result == newest.result), None)
         drawn = charts.series_chart(series, used.forecast if used else None, newest, observed)
         shell.draw([drawn], chart, quiet=json)
+
+
+def _steps(catalogue: Catalogue, series: Series) -> int | None:
+    """How many steps the catalogue declares for the task, where its metric is a rate of success."""
+    asks = {series.task, catalogue.question(series.task)}
+    declared = [c.steps for c in catalogue.compositions if c.task in asks and c.steps > 1]
+    return declared[0] if declared and is_rate(series.metric) else None
+
+
+def _step(series: Series, point: Point, steps: int) -> str:
+    span = step_at(series.metric, point, steps)
+    return f"{number(span.value)} {interval(span.lower, span.upper)}"
 
 
 @app.command()
