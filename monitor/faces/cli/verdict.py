@@ -70,8 +70,7 @@ def diagnosis_table(title: str, diagnoses: list[Diagnosis]) -> object:
         (
             f"{d.family}/{d.run}",
             d.question,
-            " and ".join(dict.fromkeys(v.metric.name for v in _read(d))) or "–",
-            max((v.rungs for v in _read(d)), default=0),
+            ", ".join(f"{v.metric.name} ({v.rungs} rungs)" for v in _read(d)) or "–",
             d.continuous.outcome if d.continuous else "–",
             d.thresholded.outcome if d.thresholded else "–",
             d.name,
@@ -79,7 +78,7 @@ def diagnosis_table(title: str, diagnoses: list[Diagnosis]) -> object:
         )
         for d in diagnoses
     ]
-    return table(title, ("run", "task", "metrics", "rungs", "continuous", "thresholded", "diagnosis", "because"), rows)
+    return table(title, ("run", "task", "metrics", "continuous", "thresholded", "diagnosis", "because"), rows)
 
 
 @app.command()
