@@ -128,6 +128,7 @@ def _compared(each: Composition, whole: Verdict, found: Mapping[str, Verdict], j
         foreseen=_foreseen(list(found.values()), times),
         over_most=None if seen is None else seen.over_upper,
         over_independent=None if seen is None else seen.over_independent,
+        allowed=judging.excess,
         detectable=None if seen is None else seen.detectable,
         step=None if each.steps < 2 else steps_of(span, each.steps),
     )

@@ -252,7 +252,9 @@ class Composed(Record):
     over_most: Share | None = None
     """Tail probability of a composite this far above the upper bound, by sampling alone."""
     over_independent: Share | None = None
-    """The same of one this far above independence and what the policy allows beyond it."""
+    """The same of one this far above independence and `allowed`."""
+    allowed: Share = 0.0
+    """What the policy lets dependence add to independence."""
     detectable: float | None = None
     """Smallest excess over the upper bound that would have been seen; None where the noise is unknown."""
     step: Span | None = None

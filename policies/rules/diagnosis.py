@@ -7,7 +7,7 @@ from typing import Literal, Self
 
 from pydantic import model_validator
 
-from checkpoints_db.records import Answer, Case, Diagnosis, DiagnosisName, Finding, Reason, Why
+from checkpoints_db.records import Answer, Case, Composed, Diagnosis, DiagnosisName, Finding, Reason, Why
 from policies.rules.base import doubt, found, sight, spoken
 from policies.rules.breaks import surprise
 from policies.schema import Policy, RuleTerms, Terms, matches
@@ -115,14 +115,20 @@ def _under(diagnosis: Diagnosis, policy: Policy) -> tuple[DiagnosisName, Why]:
     if diagnosis.name == "inconclusive":
         return "inconclusive", "blind" if diagnosis.why == "ok" else diagnosis.why
     if diagnosis.composed is not None and diagnosis.name == "on_trend":
-        least = diagnosis.composed.detectable
-        sees = least is not None and least <= policy.judging.resolve
-        return ("on_trend", "ok") if sees else ("inconclusive", "blind")
+        return ("on_trend", "ok") if _sees(diagnosis.composed, policy) else ("inconclusive", "blind")
     if diagnosis.name in ("on_trend", "metric_artefact"):
         speaker = diagnosis.continuous or diagnosis.thresholded
         why = "blind" if speaker is None else sight(speaker, policy)
         return (diagnosis.name, why) if why == "ok" else ("inconclusive", why)
     return diagnosis.name, diagnosis.why
+
+
+def _sees(made: Composed, policy: Policy) -> bool:
+    """Whether an excess over the parts would have been seen, and none was, by the terms of this policy."""
+    judging = policy.judging
+    if made.detectable is None or made.detectable > judging.resolve or made.allowed > judging.excess:
+        return False
+    return all(tail is None or tail >= judging.tail for tail in (made.over_most, made.over_independent))
 
 
 def _asks(terms: DiagnosisTerms, diagnosis: Diagnosis) -> bool:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
 
 from checkpoints_db import doctor as examination
 from checkpoints_db.catalogue import Catalogue
-from checkpoints_db.records import PLANE, Point, Series
+from checkpoints_db.records import PLANE, Point, Series, Verdict
 from monitor.composition import is_rate, step_at
 from monitor.emergence import emergence
 from monitor.faces.cli import shell
@@ -64,10 +65,25 @@ def show(
         newest = max(judged.values(), key=lambda v: v.distance or 0.0) if judged else None
         used = store.judgements.forecast(newest.forecast) if newest and newest.forecast else sealed
         series = shell.beside(store, series.id, used)
+    steps = _steps(Catalogue.from_toml(settings.at(settings.catalogue)), series)
+    figures = emergence(series)
+    value = {**series.body(), "emergence": figures.body() if figures else None}
+    shell.show(value, _rungs(series, judged, steps), json=json)
+    if figures and not json:
+        shell.say(clean(figures.sentence))
+    if chart is not None:
+        from monitor.faces import charts  # noqa: PLC0415 - the chart library takes a second to import
+
+        observed = next((p for p in series.points if newest and p.result == newest.result), None)
+        drawn = charts.series_chart(series, used.forecast if used else None, newest, observed)
+        shell.draw([drawn], chart, quiet=json)
+
+
+def _rungs(series: Series, judged: Mapping[str, Verdict], steps: int | None) -> object:
+    """One row a rung; `judged`: result -> its verdict."""
     words = {"flop": "FLOP", "effective_compute": "effective compute"}
     plane, names = series.axis == PLANE, series.names()
     axes = ("params", "tokens", "6 * params * tokens") if plane else (words.get(series.axis, series.axis),)
-    steps = _steps(Catalogue.from_toml(settings.at(settings.catalogue)), series)
     rows = [
         (
             names[p.checkpoint],
@@ -83,17 +99,7 @@ def show(
     ]
     columns = ("run", *axes, "value", "stderr", "n", *([f"one of {steps} steps"] if steps else []), "verdict")
     title = f"{series.task} · {series.metric.name} — {series.family} {series.stage} ({series.id})"
-    figures = emergence(series)
-    value = {**series.body(), "emergence": figures.body() if figures else None}
-    shell.show(value, table(title, columns, rows, right=columns[1:-1]), json=json)
-    if figures and not json:
-        shell.say(clean(figures.sentence))
-    if chart is not None:
-        from monitor.faces import charts  # noqa: PLC0415 - the chart library takes a second to import
-
-        observed = next((p for p in series.points if newest and p.result == newest.result), None)
-        drawn = charts.series_chart(series, used.forecast if used else None, newest, observed)
-        shell.draw([drawn], chart, quiet=json)
+    return table(title, columns, rows, right=columns[1:-1])
 
 
 def _steps(catalogue: Catalogue, series: Series) -> int | None:
