@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +17,10 @@ FLAT, RISING = (0.02, 0.02, 0.02, 0.025, 0.02, 0.02, 0.025), (0.1, 0.16, 0.22, 0
 
 
 def called(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, str(SCRIPT), *words], cwd=ROOT, capture_output=True, text=True, check=False)
+    # A script's own folder is on its path, not the one it is called from.
+    here = {**os.environ, "PYTHONPATH": str(ROOT)}
+    call = [sys.executable, str(SCRIPT), *words]
+    return subprocess.run(call, cwd=ROOT, env=here, capture_output=True, text=True, check=False)
 
 
 def test_without_tables_it_says_what_to_give(tmp_path: Path) -> None:
