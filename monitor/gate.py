@@ -27,13 +27,14 @@ from checkpoints_db.records import (
 from checkpoints_db.records.duration import spell_duration
 from checkpoints_db.series import make_series
 from monitor.clock import Clock
+from monitor.composition import compose
 from monitor.diagnosis import diagnose
 from monitor.forecasting import MIN_RUNGS
 from monitor.settings import Settings
 from monitor.verdicts import judge
 from policies.engine import decide
 from policies.loader import find
-from policies.schema import Policy
+from policies.schema import Judging, Policy
 
 PATIENCE = 5.0
 """Seconds that `ask` waits for a writer to finish."""
@@ -65,7 +66,7 @@ def case_of(
         run=run,
         judged=True,
         verdicts=verdicts,
-        diagnoses=tuple(_diagnoses(catalogue, verdicts, ladder)),
+        diagnoses=tuple(_diagnoses(catalogue, verdicts, ladder, policy.judging)),
         missing=missing,
         first_at=min(seen.seen_at for seen in here),
         last_at=max(seen.seen_at for seen in here),
@@ -118,12 +119,15 @@ def _verdict(store: Store, policy: Policy, ladder: dict[str, Series], seen: Seen
     return judge(sealed, result, policy.judging, why_not="too_few", words=words)
 
 
-def _diagnoses(catalogue: Catalogue, verdicts: Sequence[Verdict], ladder: dict[str, Series]) -> Iterable[Diagnosis]:
+def _diagnoses(
+    catalogue: Catalogue, verdicts: Sequence[Verdict], ladder: dict[str, Series], judging: Judging
+) -> Iterable[Diagnosis]:
     questions: dict[str, list[Verdict]] = {}
     for verdict in verdicts:
         questions.setdefault(catalogue.question(verdict.task), []).append(verdict)
     for question, asked in questions.items():
         yield diagnose(question, asked, ladder)
+    yield from compose(catalogue.compositions, questions, judging)
 
 
 def _absent(

@@ -75,6 +75,8 @@ class Judging(Terms):
     """A forecast that would miss a break of this share of the metric's room is `blind`."""
     min_rungs: Annotated[int, Field(ge=3)] = 4
     """A forecast made from fewer rungs is inconclusive."""
+    excess: Annotated[float, Field(ge=0, le=1)] = 0.2
+    """A composite task further above what its parts give when they are independent is an `unexplained_jump`."""
 
 
 class ReleaseTerms(Terms):

@@ -36,6 +36,11 @@ flop = 3e13                  # params, tokens, flop: as the axis asks; or params
 due = 2027-03-01             # optional
 [[together]]
 tasks = ["{task}", "{task}_ll"]         # read together in diagnosis, under the name the first one gives
+
+[[composition]]
+task = "add3"                # succeeds only where each part does: what the parts give bounds it
+parts = ["digit", "carry"]   # optional: tasks (or questions); one that is needed twice stands twice
+steps = 3                    # optional: how often the parts are gone through; alone, the equal steps of the task
 ```
 
 Placeholders of `match`: `{run}` text without "/", `{step}` digits, `{size}` as in 70m or 1.4b (gives params),
@@ -58,7 +63,7 @@ from typing import Any, Self
 from pydantic import ValidationError, model_validator
 
 from checkpoints_db.catalogue.agreement import counts, disagreements, six_nd
-from checkpoints_db.catalogue.entries import Family, Run, Size, Target, Together
+from checkpoints_db.catalogue.entries import Composition, Family, Run, Size, Target, Together
 from checkpoints_db.catalogue.flop import missing, training_flop
 from checkpoints_db.catalogue.pattern import AmbiguousError, captures
 from checkpoints_db.catalogue.placement import Placement
@@ -76,7 +81,7 @@ from checkpoints_db.catalogue.toml_file import entries_of
 from checkpoints_db.errors import SettingsError, Unplaced
 from checkpoints_db.records import Axis, Checkpoint, Reading, Record
 
-__all__ = ["TOLERANCE", "Catalogue", "Family", "Placement", "Run", "Size", "Target", "Together"]
+__all__ = ["TOLERANCE", "Catalogue", "Composition", "Family", "Placement", "Run", "Size", "Target", "Together"]
 
 
 class Catalogue(Record):
@@ -87,6 +92,7 @@ class Catalogue(Record):
     together: tuple[Together, ...] = ()
     targets: tuple[Target, ...] = ()
     """Checkpoints to come, in order of the file."""
+    compositions: tuple[Composition, ...] = ()
 
     @model_validator(mode="after")
     def _agreed(self) -> Self:
@@ -103,7 +109,13 @@ class Catalogue(Record):
         found = entries_of(path)
         for complaint in disagreements(found.families, found.runs):
             raise SettingsError(f"{path}: {complaint}")
-        return cls(families=found.families, runs=found.runs, together=found.together, targets=found.targets)
+        return cls(
+            families=found.families,
+            runs=found.runs,
+            together=found.together,
+            targets=found.targets,
+            compositions=found.compositions,
+        )
 
     def axis(self, family: str) -> Axis | None:
         """The scale axis declared for `family`; None where none is."""

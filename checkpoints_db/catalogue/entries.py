@@ -220,3 +220,36 @@ class Together(Entry):
                 name = matched[1] if brace else ""
                 found.append((len(before) + len(after), self.tasks[0].replace(_TASK, name)))
         return max(found, key=lambda each: each[0], default=None)
+
+
+class Composition(Entry):
+    """A task that only succeeds where each of its parts does, `steps` times over."""
+
+    task: Name
+    parts: Annotated[tuple[Name, ...], Field(strict=False)] = ()
+    """Tasks, or the names of tasks read together; one that is needed twice stands twice."""
+    steps: Annotated[int, Field(ge=1, le=1000)] = 1
+    """How often the parts are gone through; without parts, the number of equal steps of the task."""
+
+    @model_validator(mode="after")
+    def _of_something(self) -> Self:
+        if self.task in self.parts:
+            raise ValueError(f"{self.task!r} cannot be a part of itself")
+        if len(self.parts) < 2 and self.steps < 2:
+            raise ValueError("a composition needs two parts, or parts and steps = 2 or more, or steps alone")
+        return self
+
+    @property
+    def counted(self) -> dict[str, int]:
+        """Each part once, in order, with how often it is done."""
+        return {part: self.parts.count(part) * self.steps for part in self.parts}
+
+    @property
+    def formula(self) -> str:
+        """What it says, in one line.
+
+        >>> Composition(task="add3", parts=("digit", "carry"), steps=3).formula
+        'add3 = digit^3 and carry^3'
+        """
+        made = [part if n == 1 else f"{part}^{n}" for part, n in self.counted.items()]
+        return f"{self.task} = {' and '.join(made) or f'{self.steps} steps'}"

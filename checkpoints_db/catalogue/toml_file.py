@@ -12,11 +12,11 @@ from typing import Any, NamedTuple, NoReturn, TypeVar
 
 from pydantic import ValidationError
 
-from checkpoints_db.catalogue.entries import Entry, Family, Run, Target, Together
+from checkpoints_db.catalogue.entries import Composition, Entry, Family, Run, Target, Together
 from checkpoints_db.catalogue.flop import ARCHITECTURE
 from checkpoints_db.errors import SettingsError
 
-_KINDS = ("family", "run", "together", "target")
+_KINDS = ("family", "run", "together", "target", "composition")
 _SHARED = ("flop_counts", "estimator", "efficiency")
 _RUN_KEYS = (
     "family",
@@ -44,6 +44,7 @@ class Entries(NamedTuple):
     runs: tuple[Run, ...]
     together: tuple[Together, ...]
     targets: tuple[Target, ...] = ()
+    compositions: tuple[Composition, ...] = ()
 
 
 def entries_of(path: Path) -> Entries:
@@ -68,7 +69,12 @@ def entries_of(path: Path) -> Entries:
     for i, target in enumerate(targets):
         if (target.family, target.name) in [(each.family, each.name) for each in targets[:i]]:
             file.refuse(("target", i), "name", f"target {target.name!r} of {target.family!r} is declared twice")
-    return Entries(tuple(families), tuple(runs), tuple(together), tuple(targets))
+    made = [file.entry(Composition, "composition", i, each) for i, each in enumerate(file.tables(body, "composition"))]
+    tasks = [composition.task for composition in made]
+    for i, task in enumerate(tasks):
+        if task in tasks[:i]:
+            file.refuse(("composition", i), "task", f"the composition of {task!r} is declared twice; keep one")
+    return Entries(tuple(families), tuple(runs), tuple(together), tuple(targets), tuple(made))
 
 
 def _text(path: Path) -> str:

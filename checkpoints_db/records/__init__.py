@@ -35,6 +35,7 @@ from checkpoints_db.records.evidence import (
 )
 from checkpoints_db.records.judgement import (
     Atom,
+    Composed,
     Diagnosis,
     DiagnosisName,
     Doubt,
@@ -45,6 +46,7 @@ from checkpoints_db.records.judgement import (
     Outcome,
     Rung,
     Sealed,
+    Span,
     Standing,
     TrackRecord,
     Verdict,
@@ -63,6 +65,7 @@ __all__ = [
     "Axis",
     "Case",
     "Checkpoint",
+    "Composed",
     "Decision",
     "Diagnosis",
     "DiagnosisName",
@@ -91,6 +94,7 @@ __all__ = [
     "Rung",
     "Sealed",
     "Series",
+    "Span",
     "Standing",
     "Tally",
     "Term",

@@ -174,6 +174,7 @@ Why = Literal[
     "smaller",  # the checkpoint is not larger than the rungs the forecast learnt from
     "remarked",  # the result carries a remark (limit, invalidated, ...) and is not comparable with the ladder
     "no_scale",  # the checkpoint has no position on the axis of the series
+    "no_parts",  # a part of a declared composition has no score on this checkpoint that could be read with it
 ]
 
 
@@ -237,6 +238,41 @@ class Linked(Record):
     upper: float
 
 
+class Span(Record):
+    """A share with the ends of its interval."""
+
+    value: Share
+    lower: Share
+    upper: Share
+
+
+class Composed(Record):
+    """A composite task beside the parts that the catalogue declares for it; everything in shares above chance."""
+
+    formula: str
+    observed: Span
+    """The composite, with its sampling interval at the level of the verdicts."""
+    parts: dict[Name, Span] = Field(default_factory=dict)
+    """The parts on the same checkpoint, likewise."""
+    least: Share | None = None
+    """Frechet's lower bound: what the parts give at the least, whatever their dependence."""
+    independent: Share | None = None
+    most: Share | None = None
+    """Frechet's upper bound: that of the weakest part."""
+    foreseen: Span | None = None
+    """The composite of independent parts as their sealed forecasts had it, with the parts' errors taken together."""
+    over_most: Share | None = None
+    """Tail probability of a composite this far above the upper bound, by sampling alone."""
+    over_independent: Share | None = None
+    """The same of one this far above independence and `allowed`."""
+    allowed: Share = 0.0
+    """What the policy lets dependence add to independence."""
+    detectable: float | None = None
+    """Smallest excess over the upper bound that would have been seen; None where the noise is unknown."""
+    step: Span | None = None
+    """Success of one step, where steps are declared and the composite is read as their product."""
+
+
 DiagnosisName = Literal[
     "on_trend",
     "metric_artefact",
@@ -263,5 +299,7 @@ class Diagnosis(Record):
     continuous: Verdict | None
     thresholded: Verdict | None
     linked: Linked | None = None
+    composed: Composed | None = None
+    """Of a question that the parts of a task put to it; nothing of it loosens what the task's own metrics say."""
     sentence: str
     judgement_version: int

@@ -74,6 +74,24 @@ def items_needed(size: float, per_item: float, smallest: Callable[[Array], Array
     return int(np.ceil(fine[min(int(np.searchsorted(-at, -size)), STEPS - 1)] - 1e-9))
 
 
+def attempts_needed(rate: float, sure: float = 0.95) -> int:
+    """Attempts after which a success of probability `rate` each, in (0, 1], has been seen with probability `sure`.
+
+        ceil(log(1 - sure) / log(1 - rate)), about 3 / rate at 95 %
+
+    The other side of the rule of three (Hanley & Lippman-Hand 1983); PassUntil of Hu et al. 2023 goes on until it has
+    one. Raises ValueError for another rate.
+
+    >>> attempts_needed(0.01), attempts_needed(0.5), attempts_needed(1.0)
+    (299, 5, 1)
+    """
+    if not 0 < rate <= 1:
+        raise ValueError(f"a rate of {rate:g}; a probability above 0 is needed")
+    if rate > sure:
+        return 1
+    return int(np.ceil(np.log1p(-sure) / np.log1p(-rate) - 1e-9))
+
+
 class ExtraRung(NamedTuple):
     """A rung that nobody has evaluated yet, and what it would do for the forecast of one target."""
 

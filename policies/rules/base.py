@@ -100,6 +100,7 @@ _DOUBT: dict[Why, tuple[Reason, str]] = {
     "smaller": (Reason.incomparable, "the model were larger than those the forecast learnt from"),
     "remarked": (Reason.incomparable, "the evaluation were repeated whole, under the conditions of the smaller models"),
     "no_scale": (Reason.incomparable, "the catalogue placed the checkpoint on the scale axis of its family"),
+    "no_parts": (Reason.no_data, "every part that the catalogue names had been evaluated on this checkpoint"),
 }
 
 

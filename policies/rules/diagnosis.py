@@ -7,7 +7,7 @@ from typing import Literal, Self
 
 from pydantic import model_validator
 
-from checkpoints_db.records import Answer, Case, Diagnosis, DiagnosisName, Finding, Reason, Why
+from checkpoints_db.records import Answer, Case, Composed, Diagnosis, DiagnosisName, Finding, Reason, Why
 from policies.rules.base import doubt, found, sight, spoken
 from policies.rules.breaks import surprise
 from policies.schema import Policy, RuleTerms, Terms, matches
@@ -114,11 +114,21 @@ def _under(diagnosis: Diagnosis, policy: Policy) -> tuple[DiagnosisName, Why]:
     """The diagnosis as this policy may read it: a harmless one needs a metric that could see, by the policy's terms."""
     if diagnosis.name == "inconclusive":
         return "inconclusive", "blind" if diagnosis.why == "ok" else diagnosis.why
+    if diagnosis.composed is not None and diagnosis.name == "on_trend":
+        return ("on_trend", "ok") if _sees(diagnosis.composed, policy) else ("inconclusive", "blind")
     if diagnosis.name in ("on_trend", "metric_artefact"):
         speaker = diagnosis.continuous or diagnosis.thresholded
         why = "blind" if speaker is None else sight(speaker, policy)
         return (diagnosis.name, why) if why == "ok" else ("inconclusive", why)
     return diagnosis.name, diagnosis.why
+
+
+def _sees(made: Composed, policy: Policy) -> bool:
+    """Whether an excess over the parts would have been seen, and none was, by the terms of this policy."""
+    judging = policy.judging
+    if made.detectable is None or made.detectable > judging.resolve or made.allowed > judging.excess:
+        return False
+    return all(tail is None or tail >= judging.tail for tail in (made.over_most, made.over_independent))
 
 
 def _asks(terms: DiagnosisTerms, diagnosis: Diagnosis) -> bool:
@@ -132,6 +142,10 @@ def magnitude(diagnosis: Diagnosis, name: DiagnosisName) -> float:
     A jump that no tail describes has the magnitude of its distance above the link's band, in widths of that band.
     """
     read = [v for v in (diagnosis.continuous, diagnosis.thresholded) if v is not None]
+    if diagnosis.composed is not None:
+        made = diagnosis.composed
+        doubtful = 1.0 if made.detectable is None else made.detectable
+        return doubtful if name == "inconclusive" else max(surprise(made.over_most), surprise(made.over_independent))
     if name == "inconclusive":
         return max((v.blindness or 0.0 for v in read), default=0.0)
     side = "tail_below" if name == "regression" else "tail_above"
@@ -155,4 +169,8 @@ def _numbers(diagnosis: Diagnosis) -> dict[str, float | None]:
     if diagnosis.linked is not None:
         linked = diagnosis.linked
         numbers |= {"linked": linked.predicted, "linked_lower": linked.lower, "linked_upper": linked.upper}
+    if diagnosis.composed is not None:
+        made = diagnosis.composed
+        numbers |= {"composite": made.observed.value, "parts_least": made.least, "parts_most": made.most}
+        numbers |= {"parts_independent": made.independent, "composite_detectable": made.detectable}
     return numbers

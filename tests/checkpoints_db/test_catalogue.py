@@ -272,6 +272,12 @@ def test_a_table_without_models(tmp_path: Path):
         ('[[together]]\ntasks = ["a"]\n', r":2: \[\[together\]\] tasks"),
         ('[[together]]\ntasks = ["a", "{tsk}"]\n', r"may hold \{task\} once"),
         ('[[together]]\ntasks = ["{task}", "a_ll"]\n', "so each of them needs it"),
+        ('[[composition]]\ntask = "a"\n', r":1: \[\[composition\]\]: .*needs two parts"),
+        ('[[composition]]\ntask = "a"\nparts = ["b"]\n', "needs two parts"),
+        ('[[composition]]\ntask = "a"\nparts = ["b", "a"]\n', "'a' cannot be a part of itself"),
+        ('[[composition]]\ntask = "a"\nstep = 3\n', r":3: \[\[composition\]\] step: unknown key; did you mean 'steps'"),
+        ('[[composition]]\ntask = "a"\nsteps = 2.5\n', r":3: \[\[composition\]\] steps"),
+        (2 * '[[composition]]\ntask = "a"\nsteps = 2\n', r":5: \[\[composition\]\] task: .*'a' is declared twice"),
     ],
 )
 def test_a_bad_catalogue_names_file_line_and_key(text: str, why: str, tmp_path: Path):
@@ -331,3 +337,12 @@ def test_on_two_axes_no_step_is_a_series_of_its_own(tmp_path: Path):
 
 def _plain(model: str) -> Reading:
     return Reading(model=model, task="t", metric=Metric(name="m", kind="continuous"), value=1.0)
+
+
+def test_a_composition_counts_its_parts(tmp_path: Path):
+    text = '[[composition]]\ntask = "add3"\nparts = ["digit", "carry", "digit"]\nsteps = 2\n'
+    (found,) = catalogue(tmp_path, text + '[[composition]]\ntask = "walk"\nsteps = 8\n').compositions[:1]
+    assert found.counted == {"digit": 4, "carry": 2}
+    assert found.formula == "add3 = digit^4 and carry^2"
+    (alone,) = catalogue(tmp_path, '[[composition]]\ntask = "walk"\nsteps = 8\n').compositions
+    assert (alone.counted, alone.formula) == ({}, "walk = 8 steps")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from checkpoints_db.records import Answer, Decision, Linked, Metric, Reason
+from checkpoints_db.records import Answer, Composed, Decision, Linked, Metric, Reason, Span
 from policies import decide
 
 ONE_BREAK: dict[str, Any] = {"kind": "break", "id": "it"}
@@ -295,3 +295,62 @@ def test_contradictions_hold(made: SimpleNamespace, field: str) -> None:
         held = said(made, table, case)
         assert (held.answer, held.reason, len(held.findings)) == (Answer.HOLD, Reason.incomparable, 1)
         assert held.findings[0].rule == ("it" if table["kind"] == "evidence" else "house")
+
+
+def composed(made: SimpleNamespace, name: str = "on_trend", why: str = "ok", **more: Any) -> Any:
+    """What the parts of `shift` say of it."""
+    share = Span(value=0.5, lower=0.4, upper=0.6)
+    beside = Composed(formula="shift = a and b", observed=share, parts={"a": share, "b": share}, **more)
+    seen = made.verdict("shift", made.MATCH)
+    return made.diagnosis(name, beside.formula, continuous=None, thresholded=seen, composed=beside, why=why)
+
+
+@pytest.mark.parametrize(("detectable", "answer"), [(0.35, Answer.GO), (0.3501, Answer.HOLD), (None, Answer.HOLD)])
+def test_a_composition_is_worth_the_excess_it_could_see(
+    made: SimpleNamespace, detectable: float | None, answer: Answer
+) -> None:
+    case = made.case(diagnoses=(made.diagnosis(), composed(made, detectable=detectable)))
+    assert said(made, {"kind": "diagnosis"}, case).answer is answer
+
+
+@pytest.mark.parametrize(
+    ("judging", "more", "answer"),
+    [
+        ({"excess": 0.2}, {"allowed": 0.2}, Answer.GO),
+        ({"excess": 0.1999}, {"allowed": 0.2}, Answer.HOLD),
+        ({"tail": 0.02}, {"over_most": 0.02}, Answer.GO),
+        ({"tail": 0.02}, {"over_most": 0.0199}, Answer.HOLD),
+    ],
+)
+def test_a_composition_read_under_looser_terms_is_blind(
+    made: SimpleNamespace, judging: dict[str, float], more: dict[str, float], answer: Answer
+) -> None:
+    seen = made.verdict("shift", tail_below=0.5, tail_above=0.5)
+    own = made.diagnosis(continuous=seen)
+    case = made.case((seen,), diagnoses=(own, composed(made, detectable=0.1, **more)))
+    assert said(made, {"kind": "diagnosis"}, case, judging=judging).answer is answer
+
+
+def test_an_excess_over_the_parts_pauses_and_weighs_what_its_tail_does(made: SimpleNamespace) -> None:
+    jump = composed(made, "unexplained_jump", detectable=0.1, over_most=0.001, over_independent=0.5)
+    decision = said(made, {"kind": "diagnosis"}, made.case(diagnoses=(made.diagnosis(), jump)))
+    (finding,) = (f for f in decision.findings if f.subject == "shift = a and b")
+    assert decision.answer is Answer.PAUSE
+    assert finding.magnitude == pytest.approx(3.0)
+    assert finding.numbers["composite"] == 0.5
+
+
+@pytest.mark.parametrize("name", ["on_trend", "metric_artefact", "unresolved_jump", "regression", "inconclusive"])
+@pytest.mark.parametrize("answers", [{}, {"unexplained_jump": "warn", "unresolved_jump": "pause"}])
+def test_parts_never_loosen_what_the_task_itself_says(
+    made: SimpleNamespace, name: str, answers: dict[str, str]
+) -> None:
+    table = {"kind": "diagnosis", "answers": answers}
+    own = made.diagnosis(name)
+    alone = said(made, table, made.case(diagnoses=(own,))).answer
+    for beside in (
+        composed(made, detectable=0.1),
+        composed(made, "unexplained_jump", detectable=0.1, over_most=1e-4),
+        composed(made, "inconclusive", "no_parts"),
+    ):
+        assert said(made, table, made.case(diagnoses=(own, beside))).answer.rank >= alone.rank

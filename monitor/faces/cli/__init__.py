@@ -25,6 +25,7 @@ from monitor.faces.cli import (
     init,
     ledger,
     policy,
+    power,
     prior,
     quarantine,
     series,
@@ -46,6 +47,7 @@ app.command("init")(init.init)
 app.command("ingest")(ingest.ingest)
 app.command("serve")(serve.serve)
 app.command("backtest")(backtest.backtest)
+app.command("power")(power.power)
 for noun in (
     daemon,
     catalogue,

@@ -138,19 +138,6 @@ def _explain(forecast: Forecast, said: Sequence[Mapping[str, Any]]) -> None:
             shell.say(f"at {scale(each['x'])}, {told['name']}: {told['sentence']}; to settle it: {told['settles']}")
 
 
-def _place(text: str, forecast: Forecast) -> Place:
-    """The place that `--at` names: one number, or parameters and tokens with a comma between them."""
-    axes = forecast.axis.split(",")
-    try:
-        place = tuple(float(part) for part in text.split(","))
-    except ValueError:
-        place = ()
-    if len(place) != len(axes) or not all(0 < each < math.inf for each in place):
-        example = "7e9,2e12" if len(axes) == 2 else "7e23"
-        raise typer.BadParameter(f"{text!r} is no place on {forecast.axis}; write it as {example}", param_hint="--at")
-    return place
-
-
 def _ahead(forecast: Forecast) -> list[Place]:
     """Places to speak of unasked; on two axes the costliest rung, grown as much in parameters as in tokens."""
     top = _top(forecast)
@@ -212,7 +199,7 @@ def show(
     if sealed is None:
         raise EvidenceError(f"series {series.id}: no forecast is sealed; it has {len(series.points)} rungs")
     forecast = sealed.forecast
-    places = [_place(text, forecast) for text in scales or ()] or _ahead(forecast)
+    places = [shell.place(text, forecast) for text in scales or ()] or _ahead(forecast)
     said = [_said(forecast, place, rules) for place in places]
     axes = ("params", "tokens", "FLOP") if forecast.axis == PLANE else (forecast.axis,)
     rows = [

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
 
 from checkpoints_db import doctor as examination
-from checkpoints_db.records import PLANE
+from checkpoints_db.catalogue import Catalogue
+from checkpoints_db.records import PLANE, Point, Series, Verdict
+from monitor.composition import is_rate, step_at
+from monitor.emergence import emergence
 from monitor.faces.cli import shell
-from monitor.faces.render import number, scale, table
+from monitor.faces.render import clean, interval, number, scale, table
 from monitor.forecasting import MIN_RUNGS
 
 app = typer.Typer(no_args_is_help=True, help="Series: one metric of one task along the sizes of one family.")
@@ -54,13 +58,30 @@ def show(
     json: shell.Json = False,
 ) -> None:
     """The rungs of one series, with a chart of ladder, forecast, band and the newest verdict."""
-    with shell.opened(config) as (_, store):
+    with shell.opened(config) as (settings, store):
         series = shell.find_series(store, name)
         judged = {v.result: v for _, v in store.judgements.verdicts(series.family) if v.series == series.id}
         sealed = store.judgements.sealed(series.id)
         newest = max(judged.values(), key=lambda v: v.distance or 0.0) if judged else None
         used = store.judgements.forecast(newest.forecast) if newest and newest.forecast else sealed
         series = shell.beside(store, series.id, used)
+    steps = _steps(Catalogue.from_toml(settings.at(settings.catalogue)), series)
+    figures = emergence(series)
+    value = {**series.body(), "emergence": figures.body() if figures else None}
+    shell.show(value, _rungs(series, judged, steps), json=json)
+    if figures and not json:
+        shell.say(clean(figures.sentence))
+    if chart is not None:
+        from monitor.faces import charts  # noqa: PLC0415 - the chart library takes a second to import
+
+        observed = next((p for p in series.points if newest and p.result == newest.result), None)
+        sealed_at = used.at if used else None
+        drawn = charts.series_chart(series, used.forecast if used else None, newest, observed, sealed_at=sealed_at)
+        shell.draw([drawn], chart, quiet=json)
+
+
+def _rungs(series: Series, judged: Mapping[str, Verdict], steps: int | None) -> object:
+    """One row a rung; `judged`: result -> its verdict."""
     words = {"flop": "FLOP", "effective_compute": "effective compute"}
     plane, names = series.axis == PLANE, series.names()
     axes = ("params", "tokens", "6 * params * tokens") if plane else (words.get(series.axis, series.axis),)
@@ -72,20 +93,26 @@ def show(
             number(p.value),
             number(p.stderr),
             p.n or "–",
+            *([_step(series, p, steps)] if steps else []),
             judged[p.result].outcome if p.result in judged else "history",
         )
         for p in series.points
     ]
-    columns = ("run", *axes, "value", "stderr", "n", "verdict")
+    columns = ("run", *axes, "value", "stderr", "n", *([f"one of {steps} steps"] if steps else []), "verdict")
     title = f"{series.task} · {series.metric.name} — {series.family} {series.stage} ({series.id})"
-    shell.show(series.body(), table(title, columns, rows, right=columns[1:-1]), json=json)
-    if chart is not None:
-        from monitor.faces import charts  # noqa: PLC0415 - the chart library takes a second to import
+    return table(title, columns, rows, right=columns[1:-1])
 
-        observed = next((p for p in series.points if newest and p.result == newest.result), None)
-        sealed_at = used.at if used else None
-        drawn = charts.series_chart(series, used.forecast if used else None, newest, observed, sealed_at=sealed_at)
-        shell.draw([drawn], chart, quiet=json)
+
+def _steps(catalogue: Catalogue, series: Series) -> int | None:
+    """How many steps the catalogue declares for the task, where its metric is a rate of success."""
+    asks = {series.task, catalogue.question(series.task)}
+    declared = [c.steps for c in catalogue.compositions if c.task in asks and c.steps > 1]
+    return declared[0] if declared and is_rate(series.metric) else None
+
+
+def _step(series: Series, point: Point, steps: int) -> str:
+    span = step_at(series.metric, point, steps)
+    return f"{number(span.value)} {interval(span.lower, span.upper)}"
 
 
 @app.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -14,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from checkpoints_db import Store
 from checkpoints_db.errors import HoldpointError
-from checkpoints_db.records import Sealed, Series
+from checkpoints_db.records import Forecast, Place, Sealed, Series
 from checkpoints_db.records.duration import parse_duration
 from monitor.clock import SystemClock
 from monitor.faces.render import as_json, console
@@ -132,6 +133,19 @@ def find_series(store: Store, name: str) -> Series:
         why = f"is ambiguous: {several}" if chosen else "is unknown; see `holdpoint series list`"
         raise typer.BadParameter(f"series {name!r} {why}")
     return chosen[0]
+
+
+def place(text: str, forecast: Forecast) -> Place:
+    """The place that `--at` names: one number, or parameters and tokens with a comma between them."""
+    axes = forecast.axis.split(",")
+    try:
+        found = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        found = ()
+    if len(found) != len(axes) or not all(0 < each < math.inf for each in found):
+        example = "7e9,2e12" if len(axes) == 2 else "7e23"
+        raise typer.BadParameter(f"{text!r} is no place on {forecast.axis}; write it as {example}", param_hint="--at")
+    return found
 
 
 def log_to_console(*, verbose: bool = False) -> None:

@@ -9,8 +9,9 @@ import typer
 from checkpoints_db import Store
 from checkpoints_db.records import Diagnosis, Verdict
 from monitor import gate
+from monitor.emergence import Emergence, emergence
 from monitor.faces.cli import shell
-from monitor.faces.render import as_json, interval, number, probability, table
+from monitor.faces.render import as_json, clean, interval, number, probability, table
 
 app = typer.Typer(no_args_is_help=True, help="Verdicts and diagnoses: what arrived against what was sealed.")
 
@@ -67,8 +68,9 @@ def diagnosis_table(title: str, diagnoses: list[Diagnosis]) -> object:
     """What the metrics of each task say together."""
     rows = [
         (
-            d.run,
+            f"{d.family}/{d.run}",
             d.question,
+            ", ".join(f"{v.metric.name} ({v.rungs} rungs)" for v in _read(d)) or "–",
             d.continuous.outcome if d.continuous else "–",
             d.thresholded.outcome if d.thresholded else "–",
             d.name,
@@ -76,7 +78,7 @@ def diagnosis_table(title: str, diagnoses: list[Diagnosis]) -> object:
         )
         for d in diagnoses
     ]
-    return table(title, ("run", "task", "continuous", "thresholded", "diagnosis", "because"), rows)
+    return table(title, ("run", "task", "metrics", "continuous", "thresholded", "diagnosis", "because"), rows)
 
 
 @app.command()
@@ -99,14 +101,45 @@ def show(
                 f"nothing was judged about {task!r} on {checkpoint!r}; see `holdpoint verdict list`"
             )
         drawn = [picture(store, d) for d in mine[:1]] if chart is not None else []
+        figures = [f for v in verdicts if (f := _figures(store, v)) is not None]
     if json:
-        as_json({"verdicts": [v.body() for v in verdicts], "diagnoses": [d.body() for d in mine]})
+        told = {"verdicts": [v.body() for v in verdicts], "diagnoses": [d.body() for d in mine]}
+        as_json({**told, "emergence": [f.body() for f in figures]})
     else:
         for verdict in verdicts:
             shell.say(verdict.sentence)
         for diagnosis in mine:
-            shell.say(f"{diagnosis.name}: {diagnosis.sentence}")
+            shell.say(clean(f"{diagnosis.name} ({_grounds(diagnosis)}): {diagnosis.sentence}"))
+            _say_composed(diagnosis)
+        for figure in figures:
+            shell.say(clean(figure.sentence))
     shell.draw(drawn, chart, quiet=json)
+
+
+def _figures(store: Store, verdict: Verdict) -> Emergence | None:
+    """The emergence figures of the ladder up to the checkpoint that was judged."""
+    sealed = store.judgements.forecast(verdict.forecast) if verdict.forecast else None
+    series = shell.beside(store, verdict.series, sealed)
+    here = next((p for p in series.points if p.result == verdict.result), None)
+    return emergence(series, here.x) if here else None
+
+
+def _grounds(diagnosis: Diagnosis) -> str:
+    """What a diagnosis is of: the same task may be another under other metrics, in another family, at other sizes."""
+    read = _read(diagnosis)
+    metrics = " and ".join(dict.fromkeys(v.metric.name for v in read)) or "no metric"
+    rungs = max((v.rungs for v in read), default=0)
+    return f"{metrics} of {diagnosis.family}, {diagnosis.run} after {rungs} rungs"
+
+
+def _say_composed(diagnosis: Diagnosis) -> None:
+    made = diagnosis.composed
+    if made is None:
+        return
+    rows = [("composite", made.observed), *made.parts.items()]
+    rows += [(what, span) for what, span in (("foreseen from its parts", made.foreseen), ("a step", made.step)) if span]
+    cells = [(name, number(span.value), interval(span.lower, span.upper)) for name, span in rows]
+    shell.say(table(made.formula, ("above chance", "share", "interval"), cells, right=("share", "interval")))
 
 
 def _read(diagnosis: Diagnosis) -> list[Verdict]:

@@ -232,3 +232,40 @@ def test_an_internal_error_ends_with_3_and_opens_nothing(paused: Lab) -> None:
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == 3
     assert "internal error" in done.stderr
+
+
+def test_no_diagnosis_stands_without_metric_family_and_sizes(paused: Lab) -> None:
+    """And the figures of the literature stand beside it, never alone."""
+    code, text = run(paused, "verdict", "show", "lab/s6", "sums")
+    words = " ".join(text.split())
+    assert code == 0
+    assert "(nll and acc of lab, s6 after 6 rungs): s6: sums · nll is above its forecast" in words
+    assert "sums · nll (continuous) of lab at 7 sizes, s0 to s6: gain " in words
+    told = answer(paused, "verdict", "show", "lab/s6", "sums")["emergence"]
+    assert {(each["family"], each["metric"], len(each["sizes"])) for each in told} == {
+        ("lab", "nll", 7),
+        ("lab", "acc", 7),
+    }
+    shown = answer(paused, "series", "show", "lab/sums/acc")["emergence"]
+    assert shown["sizes"] == [f"s{i}" for i in range(7)]
+    assert shown == next(each for each in told if each["metric"] == "acc")
+    listed = run(paused, "verdict", "list")[1]
+    assert "lab/s6" in listed
+    assert "nll (6 rungs)" in " ".join(listed.replace("│", " ").split())
+
+
+def test_a_composition_is_shown_with_its_parts(lab: Lab) -> None:
+    catalogue = lab.root / "catalogue.toml"
+    catalogue.write_text(catalogue.read_text() + '[[composition]]\ntask = "sums"\nparts = ["digit"]\nsteps = 3\n')
+    whole, parts = [rung(i) for i in range(7)], [rung(i, task="digit", acc=0.68 + 0.035 * i) for i in range(7)]
+    lab.baseline([row for i in range(6) for row in (*whole[i], *parts[i])])
+    lab.arrive([*whole[6], *parts[6]], "s6.csv")
+    lab.cycle("scan")
+    code, text = run(lab, "verdict", "show", "lab/s6", "sums")
+    words = " ".join(text.split())
+    assert code == 0
+    assert "sums = digit^3" in words
+    assert "its parts give 0.705 when independent" in words
+    assert "foreseen from its parts" in words
+    steps = run(lab, "series", "show", "lab/sums/acc")[1]
+    assert "one of 3 steps" in steps
