@@ -34,7 +34,8 @@ from checkpoints_db.records import Checkpoint, Reading, Result, Sealed, Series, 
 from checkpoints_db.series import make_series
 from monitor.clock import SystemClock
 from monitor.diagnosis import diagnose
-from monitor.forecasting import forecast, sampling_variance
+from monitor.forecasting import forecast
+from monitor.rungs import sampling_variance
 from monitor.science.emergence import figures
 from monitor.verdicts import judge
 from policies.schema import Judging
