@@ -175,3 +175,24 @@ def m005_shared_bytes(db: Database) -> None:
     for column in ("content", "context"):
         db.table("files").add_column(column, str, not_null_default="")
     db.table("files").create_index(["content"])
+
+
+@schema()
+def m006_items(db: Database) -> None:
+    """What each question's likelihood and answer were, log by log."""
+    db.table("items").create(
+        {
+            "id": str,
+            "source": str,
+            "task": str,
+            "conditions": str,
+            "kept": int,
+            "asked": int,
+            "sha256": str,
+            "seq": int,
+            "body": bytes,
+        },
+        pk="id",
+        strict=True,
+    )
+    db.table("items").create_index(["source", "task"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from checkpoints_db import Seen, Store
@@ -16,6 +16,7 @@ from checkpoints_db.records import (
     Checkpoint,
     Decision,
     Diagnosis,
+    Fault,
     GateState,
     Latch,
     Level,
@@ -28,7 +29,9 @@ from checkpoints_db.records.duration import spell_duration
 from checkpoints_db.series import make_series
 from monitor.clock import Clock
 from monitor.diagnosis import diagnose
+from monitor.faults import changed_conditions, faults_of
 from monitor.forecasting import MIN_RUNGS
+from monitor.items import ItemTallies, Past, item_ladders, tallied
 from monitor.settings import Settings
 from monitor.verdicts import judge
 from policies.engine import decide
@@ -60,17 +63,19 @@ def case_of(
     ladder = _ladder(store, latest, catalogue.axis(family))
     verdicts = tuple(_verdict(store, policy, ladder, seen) for seen in here if seen.counts)
     missing, incomparable = _absent(ladder, latest, here)
+    faults, past = _measured(store, latest, here, ladder)
     return Case(
         family=family,
         run=run,
         judged=True,
         verdicts=verdicts,
-        diagnoses=tuple(_diagnoses(catalogue, verdicts, ladder)),
+        diagnoses=tuple(_diagnoses(catalogue, verdicts, past)),
         missing=missing,
         first_at=min(seen.seen_at for seen in here),
         last_at=max(seen.seen_at for seen in here),
         conflicts=tuple(_conflicts(here)),
         incomparable=incomparable,
+        faults=faults,
         latch=latch,
     )
 
@@ -118,7 +123,22 @@ def _verdict(store: Store, policy: Policy, ladder: dict[str, Series], seen: Seen
     return judge(sealed, result, policy.judging, why_not="too_few", words=words)
 
 
-def _diagnoses(catalogue: Catalogue, verdicts: Sequence[Verdict], ladder: dict[str, Series]) -> Iterable[Diagnosis]:
+def _measured(
+    store: Store, checkpoint: Checkpoint, here: Sequence[Seen], ladder: dict[str, Series]
+) -> tuple[tuple[Fault, ...], Past]:
+    """What the items of each task say of its measurement; and the ladder with what was counted of them."""
+    faults = [*changed_conditions(store, checkpoint, here, ladder)]
+    tasks = len({seen.result.task for seen in here})
+    links: dict[str, ItemTallies] = {}
+    for items in item_ladders(store, here, ladder):
+        faults += faults_of(checkpoint, items, tasks)
+        counted = tallied(items)
+        if counted is not None:
+            links[items.task] = counted
+    return tuple(faults), Past(ladder, links)
+
+
+def _diagnoses(catalogue: Catalogue, verdicts: Sequence[Verdict], ladder: Mapping[str, Series]) -> Iterable[Diagnosis]:
     questions: dict[str, list[Verdict]] = {}
     for verdict in verdicts:
         questions.setdefault(catalogue.question(verdict.task), []).append(verdict)

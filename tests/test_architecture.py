@@ -25,6 +25,8 @@ FLOORS: dict[str, float] = {
     "policies": 2,
     "monitor.rungs": 2,
     "monitor.standing": 2.2,
+    "monitor.items": 2.2,
+    "monitor.faults": 2.5,
     "monitor.forecasting": 2.5,
     "monitor.backtesting": 2.5,
     "monitor.verdicts": 2.5,

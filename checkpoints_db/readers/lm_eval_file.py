@@ -54,8 +54,9 @@ class Rows:
             each["filters"] = codes[each["filters"]] if codes.size else each["filters"]
             each["numbers"] = each["numbers"] + np.uint32(lines)
             lines += each["lines"]
-        self.doc_ids, self.filters, self._numbers, self._offsets = (
-            np.concatenate([each.pop(name) for each in taken]) for name in ("doc_ids", "filters", "numbers", "offsets")
+        self.doc_ids, self.filters, self._numbers, self._offsets, self._documents, self._texts = (
+            np.concatenate([each.pop(name) for each in taken])
+            for name in ("doc_ids", "filters", "numbers", "offsets", "documents", "texts")
         )
         self.names = list(named)
         self.unnamed = any(each["unnamed"] for each in taken)
@@ -129,6 +130,11 @@ class Rows:
         number = np.cumsum(self.is_chosen) - 1
         found: Places = number[kept[self.is_chosen[kept]]]
         return found
+
+    def identified(self, kept: Places) -> dict[str, NDArray[Any]]:
+        """Number, identity and text of the documents that `measured` gives, in the same order."""
+        mine = kept[self.is_chosen[kept]]
+        return {"doc_id": self.doc_ids[mine], "document": self._documents[mine], "text": self._texts[mine]}
 
     def place_of(self, measured: int) -> int:
         """Which row of the file the measured row number `measured` is."""
