@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from checkpoints_db import Seen, Store
 from checkpoints_db.catalogue import Catalogue
@@ -31,7 +32,7 @@ from monitor.clock import Clock
 from monitor.diagnosis import diagnose
 from monitor.faults import changed_conditions, faults_of
 from monitor.forecasting import MIN_RUNGS
-from monitor.items import ItemTallies, Past, item_ladders, tallied
+from monitor.items import ItemLadder, ItemTallies, Past, item_ladders, tallied
 from monitor.settings import Settings
 from monitor.verdicts import judge
 from policies.engine import decide
@@ -78,6 +79,27 @@ def case_of(
         faults=faults,
         latch=latch,
     )
+
+
+class Measurement(NamedTuple):
+    """How a checkpoint was measured: its items beside its ladder's, task by task, and what is wrong with it."""
+
+    ladders: tuple[ItemLadder, ...]
+    faults: tuple[Fault, ...]
+
+
+def measured(
+    store: Store, catalogue: Catalogue, family: str, run: str, *, checkpoint: str | None = None
+) -> Measurement:
+    """The items of a run's furthest checkpoint, or of the one named, and the faults found; history too. Reads only."""
+    everything = store.evidence.results(family=family, run=run, checkpoint=checkpoint)
+    if not everything:
+        return Measurement((), ())
+    latest = max((seen.result.checkpoint for seen in everything), key=progress)
+    here = [seen for seen in everything if seen.result.checkpoint.id == latest.id]
+    ladder = _ladder(store, latest, catalogue.axis(family))
+    faults, _ = _measured(store, latest, here, ladder)
+    return Measurement(tuple(item_ladders(store, here, ladder)), faults)
 
 
 def progress(checkpoint: Checkpoint) -> tuple[int, float]:

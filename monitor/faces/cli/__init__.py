@@ -23,6 +23,7 @@ from monitor.faces.cli import (
     gate,
     ingest,
     init,
+    items,
     ledger,
     policy,
     prior,
@@ -46,6 +47,7 @@ app.command("init")(init.init)
 app.command("ingest")(ingest.ingest)
 app.command("serve")(serve.serve)
 app.command("backtest")(backtest.backtest)
+app.command("items")(items.items)
 for noun in (
     daemon,
     catalogue,
