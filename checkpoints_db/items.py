@@ -1,8 +1,8 @@
 """What each question's likelihood and answer were: one compact, frozen record for each task of a per-sample log.
 
 Plain arrays, one entry a document, packed as bytes with a small header: `hpitems1`, the length of the header, the
-header (JSON: number of entries, columns and their types), and the columns one after another, deflated. A column that a
-log cannot give is left out. Documents are known by 64 bits of a hash, never by a place in a file, so that the same
+header (JSON: number of entries, columns), hashes as they are, and the other columns one after another, deflated. A
+column that a log cannot give is left out. Documents are known by 64 bits of a hash, never by a place in a file, so that the same
 question is found again at every rung.
 """
 
@@ -26,6 +26,8 @@ MOST = 200_000
 SEED = 0x9E3779B97F4A7C15
 """Seed of that sample: documents are drawn by the hash of their identity and this number."""
 MAGIC = b"hpitems1"
+_HASHES = ("document", "text")
+"""Columns that no compression makes smaller: they stand first, as they are."""
 UNKNOWN = -1
 """In place of right or wrong, or of a length, that the log does not give."""
 
@@ -75,14 +77,16 @@ class Items:
     @classmethod
     def of(cls, document: ArrayLike, doc_id: ArrayLike, **columns: ArrayLike) -> Items:
         """From columns of equal length; those left out are unknown. Keeps a seeded sample of at most MOST."""
-        given = {"document": document, "doc_id": doc_id, **columns}
-        arrays = {name: np.asarray(values).astype(_TYPES[name]) for name, values in given.items()}
-        n = arrays["document"].size
-        if any(each.shape != (n,) for each in arrays.values()):
+        given = {"document": np.asarray(document), "doc_id": np.asarray(doc_id)}
+        given |= {name: np.asarray(values) for name, values in columns.items()}
+        n = given["document"].size
+        if any(each.shape != (n,) for each in given.values()):
             raise ValueError("the columns of items have one entry a document each")
         if n > MOST:
-            kept = np.sort(np.argpartition(lot_of(arrays["document"]), MOST)[:MOST])
-            arrays = {name: each[kept] for name, each in arrays.items()}
+            lots = lot_of(given["document"].astype(np.uint64, copy=False))
+            kept = np.sort(np.argpartition(lots, MOST)[:MOST])
+            given = {name: each[kept] for name, each in given.items()}
+        arrays = {name: each.astype(_TYPES[name], copy=False) for name, each in given.items()}
         return cls(**_filled(arrays), asked=n)
 
     def __len__(self) -> int:
@@ -98,8 +102,10 @@ class Items:
         columns = {name: getattr(self, name) for name in _TYPES if _tells(self, name)}
         head = {"n": len(self), "asked": self.asked, "columns": list(columns)}
         header = json.dumps(head, separators=(",", ":")).encode()
-        body = zlib.compress(b"".join(each.tobytes() for each in columns.values()), 1)
-        return MAGIC + len(header).to_bytes(4, "little") + header + body
+        deflate = zlib.compressobj(1)
+        hashes = [columns.pop(name).tobytes() for name in _HASHES if name in columns]
+        parts = [deflate.compress(memoryview(np.ascontiguousarray(each)).cast("B")) for each in columns.values()]
+        return b"".join([MAGIC, len(header).to_bytes(4, "little"), header, *hashes, *parts, deflate.flush()])
 
     @classmethod
     def unpacked(cls, data: bytes) -> Items:
@@ -113,11 +119,13 @@ class Items:
             raise ValueError(f"{n} of {asked} items")
         if len(set(names)) != len(names) or not {"document", "doc_id"} <= set(names) <= set(_TYPES):
             raise ValueError(f"columns {names}")
-        types = [np.dtype(_TYPES[name]) for name in names]
-        whole, arrays, place = _inflated(data[12 + size :], n * sum(kind.itemsize for kind in types)), {}, 0
-        for name, kind in zip(names, types, strict=True):
-            arrays[name] = np.frombuffer(whole, kind, n, place)
-            place += n * kind.itemsize
+        types = {name: np.dtype(_TYPES[name]) for name in names}
+        plain = 12 + size + 8 * n * sum(name in types for name in _HASHES)
+        rest = n * sum(kind.itemsize for name, kind in types.items() if name not in _HASHES)
+        whole, arrays, place = data[12 + size : plain] + _inflated(data[plain:], rest), {}, 0
+        for name in sorted(names, key=lambda name: name not in _HASHES):
+            arrays[name] = np.frombuffer(whole, types[name], n, place)
+            place += n * types[name].itemsize
         return cls(**_filled(arrays), asked=asked)
 
 

@@ -65,7 +65,7 @@ def test_what_is_packed_is_unpacked() -> None:
         lambda data: b"hpitems2" + data[8:],
         lambda data: data.replace(b'"n":50', b'"n":51'),
         lambda data: data.replace(b'"doc_id"', b'"doc_ix"'),
-        lambda data: data[: data.index(b"}") + 1] + zlib.compress(b"x" * 10_000_000),
+        lambda data: data[: data.index(b"}") + 1 + 8 * 50] + zlib.compress(b"x" * 10_000_000),
         lambda data: data + b"x",
     ],
 )
