@@ -2,8 +2,8 @@
 
 Plain arrays, one entry a document, packed as bytes with a small header: `hpitems1`, the length of the header, the
 header (JSON: number of entries, columns), hashes as they are, and the other columns one after another, deflated. A
-column that a log cannot give is left out. Documents are known by 64 bits of a hash, never by a place in a file, so that the same
-question is found again at every rung.
+column that a log cannot give is left out. Documents are known by 64 bits of a hash, never by a place in a file, so that
+the same question is found again at every rung.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ class Items:
         header = json.dumps(head, separators=(",", ":")).encode()
         deflate = zlib.compressobj(1)
         hashes = [columns.pop(name).tobytes() for name in _HASHES if name in columns]
-        parts = [deflate.compress(memoryview(np.ascontiguousarray(each)).cast("B")) for each in columns.values()]
+        parts = [deflate.compress(each.tobytes()) for each in columns.values()]
         return b"".join([MAGIC, len(header).to_bytes(4, "little"), header, *hashes, *parts, deflate.flush()])
 
     @classmethod

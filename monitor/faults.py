@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -32,11 +32,12 @@ def changed_conditions(
     """One fault for each task that the ladder was evaluated on under other terms only, naming those that differ."""
     have = {seen.result.series for seen in here}
     mine = {(seen.result.task, seen.result.metric.name): seen.result for seen in here if seen.counts}
+    agreed = {(s.task, s.metric.name) for name, s in ladder.items() if s.points and name in have}
     told: set[str] = set()
-    for name, series in ladder.items():
-        result = mine.get((series.task, series.metric.name))
-        both = any(s.task == series.task and s.metric.name == series.metric.name for i, s in _held(ladder) if i in have)
-        if name in have or not series.points or result is None or both or series.task in told:
+    for series in (s for name, s in ladder.items() if s.points and name not in have):
+        asked = series.task, series.metric.name
+        result = mine.get(asked)
+        if result is None or asked in agreed or series.task in told:
             continue
         other = store.evidence.kept(series.points[-1].result)
         if other is None:
@@ -50,10 +51,6 @@ def changed_conditions(
             f"{_differences(other.result.terms, result.terms)}",
             numbers={"rungs": float(len(series.points))},
         )
-
-
-def _held(ladder: Mapping[str, Series]) -> Iterable[tuple[str, Series]]:
-    return ((name, series) for name, series in ladder.items() if series.points)
 
 
 def _differences(then: Mapping[str, object], now: Mapping[str, object]) -> str:
