@@ -112,8 +112,9 @@ def ladders(folder: Path) -> dict[tuple[str, ...], list[tuple[str, Items]]]:
             continue
         for log in logs:
             items = Items.unpacked(log.data)
-            if np.isnan(items.ll).any() or (items.right < 0).any():
-                continue  # generated answers, or whole texts
+            several = np.isnan(items.log_share).any() and not np.isnan(items.margin).all()
+            if np.isnan(items.ll).any() or (items.right < 0).any() or several:
+                continue  # generated answers, whole texts, or choices of which several are right
             run = path.parent.name
             parts = re.search(r"(seed\d+)?-?(step\d+)", run)
             place = (str(path.parent.parent), log.task, *(part or "" for part in (parts.groups() if parts else ("",))))

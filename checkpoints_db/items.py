@@ -62,7 +62,7 @@ class Items:
     ll: NDArray[np.float32]
     """Log-likelihood of the right answer, nats; NaN where the log has none."""
     log_share: NDArray[np.float32]
-    """Of choices: log of the share of the right ones in the probability of all; NaN elsewhere."""
+    """Of choices: log of the share of the right one in the probability of all; NaN elsewhere, and for several."""
     margin: NDArray[np.float32]
     """Of choices: nats a character by which the right one leads its best rival; NaN elsewhere."""
     right: NDArray[np.int8]

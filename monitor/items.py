@@ -138,7 +138,7 @@ def tallied(ladder: ItemLadder) -> ItemTallies | None:
 
 
 def _counted(items: Items) -> Tally | None:
-    shared = not np.isnan(items.log_share).any()
+    shared = not np.isnan([items.log_share, items.margin]).all()  # a choice, and no answer of its own
     nats = items.log_share if shared else items.ll
     if not len(items) or np.isnan(nats).any() or (items.right < 0).any():
         return None

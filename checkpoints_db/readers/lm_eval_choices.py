@@ -286,7 +286,8 @@ def _items_of(identified: dict[str, NDArray[Any]], table: dict[str, NDArray[Any]
     return Items.of(
         **identified,
         ll=table["log_likelihood"],
-        log_share=table["log_prob_choice"],
+        # Several right ones may have more than half together, and a wrong one be the likeliest all the same.
+        log_share=np.where(table["right"] == 1, table["log_prob_choice"], np.nan),
         margin=table["margin"],
         right=table["hit"],
         right_norm=table["hit_norm"],

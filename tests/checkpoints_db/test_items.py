@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 import zlib
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ from checkpoints_db import Store, items
 from checkpoints_db.errors import LedgerBroken
 from checkpoints_db.items import ItemLog, Items
 from checkpoints_db.readers import Readout, read
+from monitor.items import ItemLadder, tallied
 from monitor.science.link_items import exact_share
 
 AT = datetime(2026, 11, 23, tzinfo=UTC)
@@ -94,6 +96,23 @@ def test_multiple_choice_is_reproduced_to_the_digit() -> None:
     assert found.right_norm.tolist() == [acc_norm(row) for row in rows]
     assert exact_share(found.right) == np.mean([row["acc"] for row in rows])
     assert np.all(found.log_share <= 0)
+
+
+def test_of_several_right_choices_no_share_is_kept(tmp_path: Path) -> None:
+    shutil.copytree(DATA / "lm_eval_0_4_13", tmp_path / "run")
+    path = next((tmp_path / "run").glob("samples_colors_*.jsonl"))
+    rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    likely = [max(range(len(r["filtered_resps"])), key=lambda i, r=r: float(r["filtered_resps"][i][0])) for r in rows]
+    other = (likely[0] + 1) % len(rows[0]["filtered_resps"])
+    rows[0] |= {"target": f"[{likely[0]}, {other}]", "acc": 1}
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    found = items_in(read(path))
+    first = found.doc_id == rows[0]["doc_id"]
+    assert np.isnan(found.log_share[first]).all()
+    assert not np.isnan(found.log_share[~first]).any()
+    assert not np.isnan(found.ll).any()
+    # Without it nothing says which of them was the likeliest, so there is no link either.
+    assert tallied(ItemLadder("colors", found, (("lab/a", found),))) is None
 
 
 def test_every_rung_of_tiny_ladder_is_reproduced_to_the_digit() -> None:
