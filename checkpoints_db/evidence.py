@@ -243,6 +243,10 @@ class Evidence:
             return _seen(row)
         return None
 
+    def sources(self, identities: Sequence[str]) -> dict[str, str]:
+        """Identity of a result -> the file it is from."""
+        return {row["identity"]: row["source"] for row in self._tables.rows_among("results", "identity", identities)}
+
     def results(
         self,
         *,

@@ -189,3 +189,24 @@ def m006_scores(db: Database) -> None:
     )
     db.table("scores").create_index(["family", "run"])
     db.table("scores").create_index(["series"])
+
+
+@schema()
+def m007_items(db: Database) -> None:
+    """What each question's likelihood and answer were, log by log."""
+    db.table("items").create(
+        {
+            "id": str,
+            "source": str,
+            "task": str,
+            "conditions": str,
+            "kept": int,
+            "asked": int,
+            "sha256": str,
+            "seq": int,
+            "body": bytes,
+        },
+        pk="id",
+        strict=True,
+    )
+    db.table("items").create_index(["source", "task"])

@@ -1,6 +1,6 @@
 """The store: what was observed, expected and decided, in one SQLite file.
 
-One writer at a time, one transaction from record to outbox. Tables are grouped by noun: `ledger`, `evidence`,
+One writer at a time, one transaction from record to outbox. Tables are grouped by noun: `ledger`, `evidence`, `items`,
 `judgements`, `actions`, `outbox`.
 """
 
@@ -13,6 +13,7 @@ from pathlib import Path
 from checkpoints_db.actions import Actions
 from checkpoints_db.errors import LeadershipLost
 from checkpoints_db.evidence import Evidence
+from checkpoints_db.item_table import ItemTable
 from checkpoints_db.judgements import Judgements
 from checkpoints_db.ledger import Ledger
 from checkpoints_db.outbox import Outbox
@@ -28,6 +29,7 @@ class Store:
         self.path = tables.path
         self.ledger = Ledger(tables)
         self.evidence = Evidence(tables, self.ledger)
+        self.items = ItemTable(tables, self.ledger)
         self.judgements = Judgements(tables, self.ledger)
         self.actions = Actions(tables, self.ledger)
         self.outbox = Outbox(tables, self.ledger)

@@ -10,6 +10,7 @@ import numpy as np
 
 from checkpoints_db.records import Diagnosis, DiagnosisName, Kind, Linked, Series, Verdict, Why
 from monitor.forecasting import JUDGEMENT_VERSION
+from monitor.items import linked_by_items
 from monitor.rungs import on_floor, sampling_variance
 from monitor.science.link import Band, fitted, item_product, mean_product
 from monitor.standing import FORBIDS
@@ -184,11 +185,15 @@ def _left(t: Verdict) -> bool:
 def linked(c: Verdict, t: Verdict, verdicts: Sequence[Verdict], history: Mapping[str, Series]) -> Linked | None:
     """What the continuous metrics say the thresholded metric `t` should have been; None where no link applies.
 
-    In order: the checkpoint's own mean probability of the right choice or answer; a line fitted on smaller rungs; p**L.
+    In order: its items, by what items as likely did on smaller rungs; the checkpoint's own mean probability of the
+    right choice or answer; a line fitted on smaller rungs; p**L.
     """
     lower, upper = t.metric.lower, t.metric.upper
     if lower is None or upper is None or t.metric.sign < 0:
         return None
+    by_items = linked_by_items(c, t, history)
+    if by_items is not None:
+        return _scaled("items", by_items, lower, upper)
     own = {bare(v.metric.name): v for v in verdicts}
     mean = own.get("prob_choice") or own.get("prob_answer")
     if mean is not None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from checkpoints_db import Seen, Store
 from checkpoints_db.catalogue import Catalogue
@@ -16,6 +17,7 @@ from checkpoints_db.records import (
     Checkpoint,
     Decision,
     Diagnosis,
+    Fault,
     GateState,
     Latch,
     Level,
@@ -29,7 +31,9 @@ from checkpoints_db.series import make_series
 from monitor.clock import Clock
 from monitor.composition import compose
 from monitor.diagnosis import diagnose
+from monitor.faults import changed_conditions, faults_of
 from monitor.forecasting import MIN_RUNGS
+from monitor.items import ItemLadder, ItemTallies, Past, item_ladders, tallied
 from monitor.settings import Settings
 from monitor.verdicts import judge
 from policies.engine import decide
@@ -61,19 +65,42 @@ def case_of(
     ladder = _ladder(store, latest, catalogue.axis(family))
     verdicts = tuple(_verdict(store, policy, ladder, seen) for seen in here if seen.counts)
     missing, incomparable = _absent(ladder, latest, here)
+    faults, past = _measured(store, latest, here, ladder)
     return Case(
         family=family,
         run=run,
         judged=True,
         verdicts=verdicts,
-        diagnoses=tuple(_diagnoses(catalogue, verdicts, ladder, policy.judging)),
+        diagnoses=tuple(_diagnoses(catalogue, verdicts, past, policy.judging)),
         missing=missing,
         first_at=min(seen.seen_at for seen in here),
         last_at=max(seen.seen_at for seen in here),
         conflicts=tuple(_conflicts(here)),
         incomparable=incomparable,
+        faults=faults,
         latch=latch,
     )
+
+
+class Measurement(NamedTuple):
+    """How a checkpoint was measured: its items beside its ladder's, task by task, and what is wrong with it."""
+
+    ladders: tuple[ItemLadder, ...]
+    faults: tuple[Fault, ...]
+
+
+def measured(
+    store: Store, catalogue: Catalogue, family: str, run: str, *, checkpoint: str | None = None
+) -> Measurement:
+    """The items of a run's furthest checkpoint, or of the one named, and the faults found; history too. Reads only."""
+    everything = store.evidence.results(family=family, run=run, checkpoint=checkpoint)
+    if not everything:
+        return Measurement((), ())
+    latest = max((seen.result.checkpoint for seen in everything), key=progress)
+    here = [seen for seen in everything if seen.result.checkpoint.id == latest.id]
+    ladder = _ladder(store, latest, catalogue.axis(family))
+    faults, _ = _measured(store, latest, here, ladder)
+    return Measurement(tuple(item_ladders(store, here, ladder)), faults)
 
 
 def progress(checkpoint: Checkpoint) -> tuple[int, float]:
@@ -119,8 +146,23 @@ def _verdict(store: Store, policy: Policy, ladder: dict[str, Series], seen: Seen
     return judge(sealed, result, policy.judging, why_not="too_few", words=words)
 
 
+def _measured(
+    store: Store, checkpoint: Checkpoint, here: Sequence[Seen], ladder: dict[str, Series]
+) -> tuple[tuple[Fault, ...], Past]:
+    """What the items of each task say of its measurement; and the ladder with what was counted of them."""
+    faults = [*changed_conditions(store, checkpoint, here, ladder)]
+    tasks = len({seen.result.task for seen in here})
+    links: dict[str, ItemTallies] = {}
+    for items in item_ladders(store, here, ladder):
+        faults += faults_of(checkpoint, items, tasks)
+        counted = tallied(items)
+        if counted is not None:
+            links[items.task] = counted
+    return tuple(faults), Past(ladder, links)
+
+
 def _diagnoses(
-    catalogue: Catalogue, verdicts: Sequence[Verdict], ladder: dict[str, Series], judging: Judging
+    catalogue: Catalogue, verdicts: Sequence[Verdict], ladder: Mapping[str, Series], judging: Judging
 ) -> Iterable[Diagnosis]:
     questions: dict[str, list[Verdict]] = {}
     for verdict in verdicts:

@@ -23,6 +23,7 @@ from checkpoints_db.errors import (
     Unplaced,
     UnreadableFile,
 )
+from checkpoints_db.items import ItemLog
 from checkpoints_db.readers import MAX_BYTES, Reader, read
 from checkpoints_db.readers.context import context_of
 from checkpoints_db.records import Answer, Checkpoint, Decision, Forecast, Reading, Record, Result, Series
@@ -64,6 +65,7 @@ class Opened(Record):
     file: File
     results: tuple[Result, ...] = ()
     unplaced: tuple[tuple[Reading, str], ...] = ()
+    items: tuple[ItemLog, ...] = ()
     refused: str = ""
     field: str = ""
     """Where in the file the reason to refuse it lies, where a reader could say."""
@@ -166,7 +168,7 @@ def open_file(rules: Rules, file: File) -> Opened:
         except Unplaced as error:
             unplaced.append((reading, str(error)))
     known = file.model_copy(update={"reader": readout.reader, "notes": readout.notes})
-    return Opened(file=known, results=tuple(results), unplaced=tuple(unplaced))
+    return Opened(file=known, results=tuple(results), unplaced=tuple(unplaced), items=readout.items)
 
 
 def _result(reading: Reading, checkpoint: Checkpoint, source: str) -> Result:
@@ -214,6 +216,7 @@ def _one_group(store: Store, rules: Rules, group: Sequence[Opened]) -> Walked:
             seen_after=file.seen_after,
             at=at,
         )
+        store.items.put(file.sha256, one.items, at)
         store.evidence.put_file(file.model_copy(update={"status": "read", "reason": ""}), at)
         _tell(store, rules, one, recorded, at)
         if not file.baseline:

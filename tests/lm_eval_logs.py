@@ -35,4 +35,4 @@ def outcome(path: Path) -> tuple[Any, ...]:
         out = read(path)
     except EvidenceError as error:
         return type(error).__name__, str(error)
-    return out.readings, out.notes
+    return out.readings, out.notes, out.items

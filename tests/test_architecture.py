@@ -26,6 +26,8 @@ FLOORS: dict[str, float] = {
     "monitor.rungs": 2,
     "monitor.emergence": 2,
     "monitor.standing": 2.2,
+    "monitor.items": 2.2,
+    "monitor.faults": 2.5,
     "monitor.forecasting": 2.5,
     "monitor.backtesting": 2.5,
     "monitor.verdicts": 2.5,

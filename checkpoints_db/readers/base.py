@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+from checkpoints_db.items import ItemLog
 from checkpoints_db.records import Reading, Record
 
 HEAD_BYTES = 64 * 1024
@@ -25,6 +26,8 @@ class Readout(Record):
     readings: tuple[Reading, ...]
     notes: tuple[str, ...] = ()
     """What the log could not give, said instead of made up."""
+    items: tuple[ItemLog, ...] = ()
+    """What each document came to, for each task whose samples the file holds."""
 
 
 @runtime_checkable

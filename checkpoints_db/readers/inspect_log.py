@@ -26,6 +26,7 @@ from checkpoints_db.errors import UnreadableFile
 from checkpoints_db.readers.archive import named
 from checkpoints_db.readers.base import Readout
 from checkpoints_db.readers.inspect_container import ZIP, Container, is_ours, opened
+from checkpoints_db.readers.inspect_items import items_of
 from checkpoints_db.readers.inspect_metrics import (
     LOG_LIKELIHOOD,
     NOT_METRICS,
@@ -65,8 +66,10 @@ class InspectLog:
 
     def read(self, path: Path) -> Readout:
         """Every reading of the log. Raises UnreadableFile and IncompleteResult."""
-        readings, notes = _Reader(opened(path)).all()
-        return Readout(reader=self.name, readings=readings, notes=notes)
+        log = _Reader(opened(path))
+        readings, notes = log.all()
+        items = tuple(items_of(log.log, log.scores())) if readings else ()
+        return Readout(reader=self.name, readings=readings, notes=notes, items=items)
 
 
 class _Reader:
@@ -84,7 +87,7 @@ class _Reader:
         }
 
     def all(self) -> tuple[tuple[Reading, ...], tuple[str, ...]]:
-        scores = self._scores()
+        scores = self.scores()
         readings = [reading for index, score in enumerate(scores) for reading in self._stated(index, score)]
         places: dict[tuple[str, str], Json] = {}
         for score in scores:
@@ -95,7 +98,7 @@ class _Reader:
             self.notes.append(f"no metric: the run ended with status {self.header.body['status']} and has no scores")
         return tuple(readings), tuple(dict.fromkeys(self.notes))
 
-    def _scores(self) -> list[Json]:
+    def scores(self) -> list[Json]:
         """The entries of `results.scores`, of the shape the newest version has."""
         results = self.header.results or {}
         found = results.get("scores")

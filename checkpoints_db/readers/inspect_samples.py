@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from checkpoints_db.errors import UnreadableFile
+from checkpoints_db.items import identity_of
 from checkpoints_db.readers.strict import count_of, number_of, object_of
 from checkpoints_db.records import canonical
 
@@ -35,6 +36,8 @@ class Sample:
 
     id: str
     """Canonical JSON of the id: 1 and "1" are two samples."""
+    identity: int
+    """64 bits of a hash of id and target."""
     epoch: int
     scores: dict[str, Json]
     metadata: Json
@@ -54,6 +57,7 @@ def sample_of(body: Any, path: Path, where: str) -> Sample:
     metadata = body.get("metadata")
     return Sample(
         id=canonical(key),
+        identity=identity_of(key, body.get("target")),
         epoch=count_of(body.get("epoch", 1), path, f"{where}.epoch", least=1),
         scores={name: _thin(score) for name, score in scores.items()},
         metadata=metadata if isinstance(metadata, dict) else {},
@@ -97,7 +101,7 @@ def scored(samples: tuple[Sample, ...], name: str, scorer: str, keep: Callable[[
     for sample in samples:
         if not keep(sample):
             continue
-        value = _value_in(sample.scores, name, scorer)
+        value = value_in(sample.scores, name, scorer)
         if value is None:
             continue
         number = number_from(value)
@@ -110,7 +114,8 @@ def scored(samples: tuple[Sample, ...], name: str, scorer: str, keep: Callable[[
     return found
 
 
-def _value_in(scores: dict[str, Json], name: str, scorer: str) -> Any:
+def value_in(scores: dict[str, Json], name: str, scorer: str) -> Any:
+    """What `scorer` gave under `name`; None where it gave nothing."""
     whole = scores.get(scorer, {}).get("value")
     if isinstance(whole, dict) and name in whole:
         return whole[name]
@@ -190,7 +195,7 @@ def likelihoods(samples: tuple[Sample, ...], scorer: str, path: Path) -> Likelih
         score = sample.scores.get(scorer)
         if score is None or (isinstance(score["value"], float) and not math.isfinite(score["value"])):
             continue
-        pair = _likelihood(score["metadata"], path, f"sample {sample.id[:60]}, {scorer}")
+        pair = likelihood_of(score["metadata"], path, f"sample {sample.id[:60]}, {scorer}")
         if pair is None:
             return None
         if pair[1]:
@@ -201,7 +206,8 @@ def likelihoods(samples: tuple[Sample, ...], scorer: str, path: Path) -> Likelih
     return Likelihoods([each[0] for each in means], [each[1] for each in means])
 
 
-def _likelihood(metadata: Any, path: Path, where: str) -> tuple[float, float] | None:
+def likelihood_of(metadata: Any, path: Path, where: str) -> tuple[float, float] | None:
+    """Log-likelihood of a target and its tokens; None where there is none. Raises UnreadableFile."""
     if not isinstance(metadata, dict) or not {"num_tokens", "sum_log_probs"} <= set(metadata):
         return None
     total = number_of(metadata["sum_log_probs"], path, f"{where}.sum_log_probs")

@@ -54,9 +54,9 @@ class LmEval:
     def read(self, path: Path) -> Readout:
         """Every reading of the file. Raises UnreadableFile and IncompleteResult."""
         if _is_samples(path):
-            readings, notes = lm_eval_samples.readings_of(path)
-        else:
-            readings, notes = _readings_of(Log.open(path))
+            readings, notes, items = lm_eval_samples.readings_of(path)
+            return Readout(reader=self.name, readings=readings, notes=notes, items=items)
+        readings, notes = _readings_of(Log.open(path))
         return Readout(reader=self.name, readings=readings, notes=notes)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from checkpoints_db import samples
 from checkpoints_db.errors import UnreadableFile
+from checkpoints_db.items import UNKNOWN, Items
 from checkpoints_db.readers.likelihood_metrics import METRICS, Found
 from checkpoints_db.readers.lm_eval_columns import Columns, Wrong, likelihood_columns, size_of
 from checkpoints_db.readers.lm_eval_file import Rows
@@ -27,14 +28,17 @@ class Answers:
         self._checked = not self._rolling and not config.get("process_results")
         self._delimiter = str(config.get("target_delimiter", " "))
         self.typed = {"arguments": dict, "filtered_resps": list[str] if self._rolling else list[Pair], "acc": float}
-        self._columns = Columns("log_likelihood", "wrong", "bytes", "characters")
+        self._columns = Columns("log_likelihood", "wrong", "bytes", "characters", "greedy")
+        self.items: Items | None = None
         self._clear()
 
     def _clear(self) -> None:
         self._lls, self._wrong, self._bytes, self._characters = list[float](), list[int](), list[int](), list[int]()
+        self._greedy = list[bool]()
 
-    def _take(self, ll: float, text: str, wrong: int = 0) -> None:
+    def _take(self, ll: float, text: str, greedy: bool, wrong: int = 0) -> None:
         self._lls.append(ll)
+        self._greedy.append(greedy)
         self._wrong.append(wrong)
         self._bytes.append(size_of(text))
         self._characters.append(len(text))
@@ -58,7 +62,7 @@ class Answers:
         odd = self._checked and row.acc is not None and row.acc != float(greedy == "True")
         if odd or asked.arg_0 is None or text is None or not LOWEST <= ll <= ROUNDING:
             return False
-        self._take(min(ll, 0.0), text if self._rolling else text.removeprefix(self._delimiter))
+        self._take(min(ll, 0.0), text if self._rolling else text.removeprefix(self._delimiter), greedy == "True")
         return True
 
     def strict(self, row: Row) -> None:
@@ -66,9 +70,9 @@ class Answers:
         try:
             self._take(*self._answer(row))
         except UnreadableFile:
-            self._take(0.0, "", Wrong.ROW)
+            self._take(0.0, "", greedy=False, wrong=Wrong.ROW)
 
-    def _answer(self, row: Row) -> tuple[float, str]:
+    def _answer(self, row: Row) -> tuple[float, str, bool]:
         requests = requests_of(row, self.path)
         if len(requests) != 1:
             why = f"{len(requests)} requests where there is one"
@@ -76,7 +80,8 @@ class Answers:
         request, acc = requests[0], stated_acc(row, self.path)
         if self._checked and acc is not None and acc != float(request.greedy):
             raise UnreadableFile(str(self.path), row.where, f"acc is {acc:g}, but is_greedy is {request.greedy}")
-        return request.ll, request.context if self._rolling else choice_text(request, self._delimiter)
+        text = request.context if self._rolling else choice_text(request, self._delimiter)
+        return request.ll, text, request.greedy
 
     def passed(self, row: Any) -> None:
         """Likelihoods are the same under every filter."""
@@ -84,6 +89,7 @@ class Answers:
     def settle(self) -> None:
         """Keep the numbers of one block."""
         self._columns.add(log_likelihood=self._lls, wrong=self._wrong, bytes=self._bytes, characters=self._characters)
+        self._columns.add(greedy=np.array(self._greedy, dtype=np.int8))
         self._clear()
 
     def taken(self) -> dict[str, Any]:
@@ -102,5 +108,7 @@ class Answers:
         if (bad := np.flatnonzero(table["wrong"])).size:
             self._answer(rows.again(rows.place_of(mine[bad[0]])))
         lls = table["log_likelihood"]
+        right = np.full(lls.size, UNKNOWN) if self._rolling else table["greedy"]
+        self.items = Items.of(**rows.identified(kept), ll=lls, right=right, length=table["characters"])
         found = [(METRICS["log_likelihood"], samples.mean(lls)), *likelihood_columns(table, rows, mine, notes)]
         return found if self._rolling else [*found, (METRICS["prob_answer"], samples.mean(np.exp(lls)))]

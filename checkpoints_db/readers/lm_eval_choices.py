@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from checkpoints_db import samples
 from checkpoints_db.errors import UnreadableFile
+from checkpoints_db.items import Items
 from checkpoints_db.readers.likelihood_metrics import METRICS, Found
 from checkpoints_db.readers.lm_eval_columns import Columns, Wrong, likelihood_columns, sizes_of
 from checkpoints_db.readers.lm_eval_file import Rows
@@ -33,7 +34,7 @@ from checkpoints_db.readers.lm_eval_stretch import Places
 from checkpoints_db.samples.choices import Counts, Marks
 from checkpoints_db.samples.estimate import Floats
 
-_FLOATS = ("log_likelihood", "prob_choice", "log_prob_choice", "margin", "sure", "hit", "brier", "guess")
+_FLOATS = ("log_likelihood", "prob_choice", "log_prob_choice", "margin", "sure", "hit", "hit_norm", "brier", "guess")
 _WHOLE = ("wrong", "right", "bytes", "characters")
 _UNKNOWN = -1
 """In place of the number of right answers, where the log cannot tell."""
@@ -62,6 +63,7 @@ class Choices:
         self._delimiter = str(config.get("target_delimiter", " "))
         self._columns = Columns(*_FLOATS, *_WHOLE)
         self._no_margin: set[str] = set()
+        self.items: Items | None = None
         self._clear()
 
     def _clear(self) -> None:
@@ -203,6 +205,7 @@ class Choices:
         chosen = samples.best(ll, starts)
         found["sure"][at] = np.minimum(samples.shares(ll, starts)[chosen], 1.0)
         found["hit"][at] = right[chosen]
+        found["hit_norm"][at] = right[samples.best(ll / np.maximum(widths, 1), starts)]
         try:
             found["margin"][at] = samples.margin(ll, starts, right, widths)
         except ValueError as error:
@@ -243,7 +246,9 @@ class Choices:
             notes.append(f"{left} documents have no right answer among their choices and were left out")
         if not answered.any():
             return []
-        return self._estimates(self._columns.at(mine[answered]), rows, mine[answered], notes)
+        table = self._columns.at(mine[answered])
+        self.items = _items_of({name: each[answered] for name, each in rows.identified(kept).items()}, table)
+        return self._estimates(table, rows, mine[answered], notes)
 
     def _contradicted(self, row: Row) -> UnreadableFile:
         document, acc = document_of(row, self.config, self.path), stated_acc(row, self.path)
@@ -275,6 +280,19 @@ class Choices:
         found += likelihood_columns(table, rows, mine, notes)
         found.append((METRICS["brier"], samples.mean(table["brier"])))
         return found
+
+
+def _items_of(identified: dict[str, NDArray[Any]], table: dict[str, NDArray[Any]]) -> Items:
+    return Items.of(
+        **identified,
+        ll=table["log_likelihood"],
+        # Several right ones may have more than half together, and a wrong one be the likeliest all the same.
+        log_share=np.where(table["right"] == 1, table["log_prob_choice"], np.nan),
+        margin=table["margin"],
+        right=table["hit"],
+        right_norm=table["hit_norm"],
+        length=table["characters"],
+    )
 
 
 def document_of(row: Row, config: Json, path: Path) -> Document:

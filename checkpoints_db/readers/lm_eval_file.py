@@ -54,8 +54,9 @@ class Rows:
             each["filters"] = codes[each["filters"]] if codes.size else each["filters"]
             each["numbers"] = each["numbers"] + np.uint32(lines)
             lines += each["lines"]
-        self.doc_ids, self.filters, self._numbers, self._offsets = (
-            np.concatenate([each.pop(name) for each in taken]) for name in ("doc_ids", "filters", "numbers", "offsets")
+        self.doc_ids, self.filters, self._numbers, self._offsets, self._documents, self._texts = (
+            _joined([each.pop(name) for each in taken])
+            for name in ("doc_ids", "filters", "numbers", "offsets", "documents", "texts")
         )
         self.names = list(named)
         self.unnamed = any(each["unnamed"] for each in taken)
@@ -130,6 +131,16 @@ class Rows:
         found: Places = number[kept[self.is_chosen[kept]]]
         return found
 
+    def identified(self, kept: Places) -> dict[str, NDArray[Any]]:
+        """Number, identity and text of the documents that `measured` gives, in the same order.
+
+        Identities are gone afterwards, so that they are not in memory twice.
+        """
+        mine = kept[self.is_chosen[kept]]
+        found = {"doc_id": self.doc_ids[mine], "document": self._documents[mine], "text": self._texts[mine]}
+        self._documents = self._texts = np.empty(0, dtype=np.uint64)
+        return found
+
     def place_of(self, measured: int) -> int:
         """Which row of the file the measured row number `measured` is."""
         return int(np.flatnonzero(self.is_chosen)[measured])
@@ -139,6 +150,10 @@ class Rows:
         """Of every row, whether it was measured."""
         wanted = self.names.index(self.chosen) if self.chosen in self.names else -1
         return np.asarray(self.filters == wanted)
+
+
+def _joined(parts: list[NDArray[Any]]) -> NDArray[Any]:
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)  # one part is not in memory twice
 
 
 def first_of(filters: Iterable[str]) -> str:

@@ -16,6 +16,7 @@ import numpy as np
 
 from checkpoints_db import samples
 from checkpoints_db.errors import UnreadableFile
+from checkpoints_db.items import UNKNOWN, Items
 from checkpoints_db.readers.likelihood_metrics import Found
 from checkpoints_db.readers.lm_eval_columns import Columns, Wrong
 from checkpoints_db.readers.lm_eval_file import Rows
@@ -48,7 +49,8 @@ class Generated:
         self.config, self.path = config, path
         self.several_words, self._words = words, words
         self._fold = _folding(config)
-        self._columns = Columns("wrong", "drawn", "correct", "first")
+        self._columns = Columns("wrong", "drawn", "correct", "first", "length")
+        self.items: Items | None = None
         self._answers, self._said = Columns("characters", "whitespace"), Columns("said")
         self._too_long: dict[str, tuple[int, str]] = {}
         self._questions, self._documents, self._stated = list[Question | None](), list[int](), list[float | None]()
@@ -132,6 +134,7 @@ class Generated:
             drawn=np.array([len(question.answers) for question in whole], dtype=np.int32),
             correct=np.array([sum(right) for right in marks], dtype=np.int32),
             first=np.array([right[0] for right in marks], dtype=float),
+            length=np.array([len(question.targets[0]) for question in whole], dtype=np.int32),
         )
         self._settled += len(whole)
         self._questions, self._documents = [], []
@@ -154,7 +157,10 @@ class Generated:
             self._answers.add(**{by: distances})
         n = len(answers)
         nothing = np.zeros(n, dtype=np.int32)
-        self._columns.add(wrong=nothing.astype(np.int8), drawn=nothing + 1, correct=nothing, first=np.zeros(n))
+        sizes = np.fromiter(map(len, targets), dtype=np.int32, count=n)
+        self._columns.add(
+            wrong=nothing.astype(np.int8), drawn=nothing + 1, correct=nothing, first=np.zeros(n), length=sizes
+        )
         self._settled += n
 
     def _look_for_words(self, targets: list[str]) -> None:
@@ -218,7 +224,10 @@ class Generated:
         table = self._columns.at(mine)
         if (bad := np.flatnonzero(table["wrong"])).size:
             question_of(rows.again(rows.place_of(mine[bad[0]])), self.path)
-        doc_ids = rows.doc_ids[kept[rows.is_chosen[kept]]]
+        chosen = kept[rows.is_chosen[kept]]
+        doc_ids, said = rows.doc_ids[chosen], self._said.of("said")[chosen]
+        right = np.where((said == 0) | (said == 1), said, UNKNOWN)
+        self.items = Items.of(**rows.identified(kept), right=right, length=table["length"])
         found: Found = []
         single = bool(np.all(drawn == 1))
         places = mine if single else _answers_of(drawn, mine)

@@ -22,6 +22,7 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
+from checkpoints_db.items import ItemLog, Items
 from checkpoints_db.readers.likelihood_metrics import Found
 from checkpoints_db.readers.lm_eval_answers import Answers
 from checkpoints_db.readers.lm_eval_choices import Choices
@@ -40,6 +41,7 @@ class Counted:
     def __init__(self, config: Json, path: Path) -> None:
         self.typed = dict[str, type]()
         self._sort = config.get("output_type")
+        self.items: Items | None = None
         del path
 
     def block(self, rows: object, mine: object) -> bool:
@@ -80,8 +82,8 @@ _MEASURES: dict[object, type[Choices | Answers | Generated]] = {
 }
 
 
-def readings_of(path: Path) -> tuple[tuple[Reading, ...], tuple[str, ...]]:
-    """The continuous readings of one samples file, and notes on what it could not give.
+def readings_of(path: Path) -> tuple[tuple[Reading, ...], tuple[str, ...], tuple[ItemLog, ...]]:
+    """The continuous readings of one samples file, notes on what it could not give, and its items.
 
     Raises IncompleteResult when rows or the results file are missing, UnreadableFile naming the row otherwise.
     """
@@ -122,7 +124,11 @@ def readings_of(path: Path) -> tuple[tuple[Reading, ...], tuple[str, ...]]:
         )
         for metric, estimate in rows.measure.found(rows, kept, notes)
     )
-    return readings, tuple(f"{task}: {note}" for note in notes)
+    items = rows.measure.items
+    logs = () if items is None else (ItemLog(task=task, conditions=log.conditions(task), data=items.packed()),)
+    if items is not None and items.sampled:
+        notes.append(f"of {items.asked} documents a seeded sample of {len(items)} is kept item by item")
+    return readings, tuple(f"{task}: {note}" for note in notes), logs
 
 
 def measure_of(config: Json, path: Path, *, words: bool = False) -> Measure:

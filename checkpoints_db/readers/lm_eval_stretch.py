@@ -16,8 +16,10 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from checkpoints_db.items import Items
 from checkpoints_db.readers.json_lines import Block, RawLine, blocks_of, line_of
 from checkpoints_db.readers.likelihood_metrics import Found
+from checkpoints_db.readers.lm_eval_identity import TYPED, identities_of, identity_of_row
 from checkpoints_db.readers.lm_eval_rows import LARGEST_ID, Row, row_of
 from checkpoints_db.readers.lm_eval_shape import Shapes
 
@@ -58,6 +60,10 @@ class Measure(Protocol):
     def join(self, taken: list[dict[str, Any]]) -> None:
         """Put what was kept of the stretches of a file, in their order, together."""
 
+    @property
+    def items(self) -> Items | None:
+        """What each document came to, once `found` was asked; None where the rows do not say."""
+
     def found(self, rows: Any, kept: Places, notes: list[str]) -> Found:
         """The metrics over the rows that count. Raises UnreadableFile naming the first row that is wrong."""
 
@@ -72,6 +78,7 @@ class Stretch:
         """Whether a row does not name its filter (0.4.2)."""
         self.names: dict[str, int] = {}
         self._doc_ids, self._filters, self._numbers, self._offsets = array("q"), array("I"), array("I"), array("q")
+        self._documents, self._texts = array("Q"), array("Q")
         self._lines = 0
 
     def taken(self) -> dict[str, Any]:
@@ -81,6 +88,8 @@ class Stretch:
             "filters": np.frombuffer(self._filters, dtype=np.uint32),
             "numbers": np.frombuffer(self._numbers, dtype=np.uint32),
             "offsets": np.frombuffer(self._offsets, dtype=np.int64),
+            "documents": np.frombuffer(self._documents, dtype=np.uint64),
+            "texts": np.frombuffer(self._texts, dtype=np.uint64),
             "names": list(self.names),
             "unnamed": self.unnamed,
             "lines": self._lines,
@@ -98,7 +107,7 @@ class Stretch:
 
         Raises IncompleteResult and UnreadableFile as `line_of` and `row_of` do, with numbers of lines from `start` on.
         """
-        shapes = Shapes({**self.measure.typed, "doc_id": _ID, "filter": str})
+        shapes = Shapes({"target": Any, **TYPED, **self.measure.typed, "doc_id": _ID, "filter": str})
         settled = 0
         for block in blocks_of(self.path, start, end):
             if not self._at_once(block, shapes):
@@ -127,6 +136,9 @@ class Stretch:
         for name in names:
             self.names.setdefault(name, len(self.names))
         self._doc_ids.extend([row.doc_id for row in rows])
+        documents, texts = identities_of(rows)
+        self._documents.frombytes(documents.tobytes())
+        self._texts.frombytes(texts.tobytes())
         self._filters.extend([self.names[name] for name in filters])
         self._numbers.frombytes(np.arange(block.number, block.number + len(rows), dtype=np.uint32).tobytes())
         self._offsets.frombytes((starts[:-1] + block.offset).astype(np.int64).tobytes())
@@ -150,11 +162,17 @@ class Stretch:
         if chosen != self.chosen:
             self.measure.passed(row)
         self._note(row.doc_id, chosen, line.number, line.offset, named=row.filter is not None)
+        documents, texts = identities_of([row])
+        self._documents.append(int(documents[0]))
+        self._texts.append(int(texts[0]))
         return True
 
     def _strictly(self, row: Row, number: int, offset: int) -> None:
         (self.measure.strict if row.filter == self.chosen else self.measure.passed)(row)
         self._note(row.doc_id, row.filter, number, offset, named="filter" in row.body)
+        document, text = identity_of_row(row)
+        self._documents.append(document)
+        self._texts.append(text)
 
     def _note(self, doc_id: int, chosen: str, number: int, offset: int, *, named: bool) -> None:
         self._doc_ids.append(doc_id)

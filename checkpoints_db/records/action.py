@@ -9,7 +9,7 @@ from pydantic import Field
 
 from checkpoints_db.records.base import Instant, Record
 from checkpoints_db.records.evidence import Name
-from checkpoints_db.records.judgement import Diagnosis, Verdict
+from checkpoints_db.records.judgement import Diagnosis, Fault, Verdict
 
 
 class Answer(StrEnum):
@@ -125,6 +125,8 @@ class Case(Record):
     """Sentences about results that contradict each other."""
     incomparable: tuple[str, ...] = ()
     """Sentences about results whose conditions differ from the ladder's."""
+    faults: tuple[Fault, ...] = ()
+    """What is wrong with how its tasks were measured, and hints of contamination. None of them lifts anything."""
     latch: Latch | None = None
 
     @property

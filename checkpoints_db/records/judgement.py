@@ -232,7 +232,7 @@ class Verdict(Record):
 class Linked(Record):
     """What the continuous metric says the thresholded one should have been."""
 
-    method: Literal["item_product", "mean_product", "fitted"]
+    method: Literal["items", "item_product", "mean_product", "fitted"]
     predicted: float
     lower: float
     upper: float
@@ -271,6 +271,35 @@ class Composed(Record):
     """Smallest excess over the upper bound that would have been seen; None where the noise is unknown."""
     step: Span | None = None
     """Success of one step, where steps are declared and the composite is read as their product."""
+
+
+FaultName = Literal[
+    "changed_conditions",  # the ladder was evaluated under another version, hash or other term of the task
+    "changed_documents",  # the documents asked are not those of the ladder
+    "repeated_documents",  # the same question was asked more than once
+    "likelihood_jumps",  # few items became far likelier, more than ever on this ladder
+    "order_effect",  # the likelihoods moved with the place in the file
+    "unlikely_rise",  # the items that became right were the unlikelier ones
+]
+
+
+class Fault(Record):
+    """Something about how a task was measured on a checkpoint, found in its items or its conditions."""
+
+    family: Name
+    run: Name
+    checkpoint: Name
+    task: Name
+    name: FaultName
+    stance: Literal["incomparable", "hint", "note"]
+    """`incomparable`: the results cannot be compared with the ladder; `hint`: of contamination, the policy decides;
+    `note`: worth knowing."""
+    sentence: str
+    documents: tuple[str, ...] = ()
+    """Numbers of the documents behind it, the strongest first, at most twenty."""
+    numbers: dict[str, float] = Field(default_factory=dict)
+    by_chance: Share | None = None
+    """How often such a finding is made by chance, for one checkpoint; None where chance has no part in it."""
 
 
 DiagnosisName = Literal[

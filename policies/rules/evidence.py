@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime, timedelta
 from typing import Literal
 
-from checkpoints_db.records import Answer, Case, Finding, Reason
+from checkpoints_db.records import Answer, Case, Fault, Finding, Reason
 from checkpoints_db.records.duration import spell_duration
-from policies.rules.base import found, subject_of
+from policies.rules.base import found, spoken, subject_of
 from policies.schema import Duration, Policy, RuleTerms, Several, matches
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
@@ -25,6 +26,8 @@ class EvidenceTerms(RuleTerms):
     """Tasks that must have a result, by name or pattern."""
     max_age: Duration | None = None
     """Longest time since the newest result of the run arrived."""
+    hints: Literal["warn", "hold", "pause"] = "warn"
+    """What is said of hints that items were seen in training, or asked more than once. None of them lifts anything."""
     within: Duration | None = None
     """Time after the first result during which missing ones are called still arriving; the gate holds meanwhile."""
 
@@ -38,7 +41,7 @@ class EvidenceRule:
 
     def look(self, terms: EvidenceTerms, case: Case, policy: Policy, at: datetime) -> tuple[Finding, ...]:
         """One HOLD per missing result, one for contradictions, one for age; one pass for each check that holds."""
-        checks = [_comparable(terms, case)]
+        checks = [_comparable(terms, case), _hints(terms, case)]
         if terms.require == "ladder":
             checks.append(_ladder(terms, case, at))
         if terms.tasks:
@@ -53,7 +56,8 @@ def _passed(terms: EvidenceTerms, sentence: str) -> list[Finding]:
 
 
 def _comparable(terms: EvidenceTerms, case: Case) -> list[Finding]:
-    trouble = [*case.conflicts, *case.incomparable]
+    faults = [fault.sentence for fault in _faults(terms, case, "incomparable")]
+    trouble = [*case.conflicts, *faults, *case.incomparable]
     if not trouble:
         return _passed(terms, f"{case.family}/{case.run}: no results contradict each other or the ladder's conditions")
     more = f" (and {len(trouble) - 1} more)" if len(trouble) > 1 else ""
@@ -63,11 +67,41 @@ def _comparable(terms: EvidenceTerms, case: Case) -> list[Finding]:
             Answer.HOLD,
             Reason.incomparable,
             f"{case.family}/{case.run}: {trouble[0]}{more}",
-            numbers={"conflicts": float(len(case.conflicts)), "incomparable": float(len(case.incomparable))},
+            numbers={
+                "conflicts": float(len(case.conflicts)),
+                "incomparable": float(len(case.incomparable)),
+                "faults": float(len(faults)),
+            },
             magnitude=float(len(trouble)),
             remedy="they were repeated under the conditions of the ladder",
         )
     ]
+
+
+def _faults(terms: EvidenceTerms, case: Case, stance: str) -> list[Fault]:
+    return [f for f in case.faults if f.stance == stance and matches(f.task, terms.select.task)]
+
+
+def _hints(terms: EvidenceTerms, case: Case) -> list[Finding]:
+    return [
+        found(
+            terms,
+            spoken(terms.hints),
+            Reason.broken,
+            fault.sentence,
+            subject=f"{fault.task} · {fault.name}",
+            numbers=fault.numbers,
+            magnitude=_weight(fault),
+            remedy="the items behind it were looked at; `holdpoint verdict show` names them",
+        )
+        for fault in _faults(terms, case, "hint")
+    ]
+
+
+def _weight(fault: Fault) -> float:
+    """-log10 of the chance that a test gave, or the number of documents."""
+    tail = fault.numbers.get("tail")
+    return float(len(fault.documents)) if tail is None else -math.log10(max(tail, 1e-300))
 
 
 def _waiting(terms: EvidenceTerms, case: Case, at: datetime) -> str:

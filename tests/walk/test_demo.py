@@ -41,6 +41,9 @@ def test_two_jumps_are_told_apart(played: tuple[Path, str]) -> None:
     named = {(d["run"], d["question"]): d["name"] for d in said["diagnoses"]}
     assert named["f5", "facts"] == "metric_artefact"
     assert named["m4", "shift"] == "genuine_break"
+    facts = next(d for d in said["diagnoses"] if (d["run"], d["question"]) == ("f5", "facts"))
+    assert facts["linked"]["method"] == "items"  # what each question's likelihood says, by the smaller rungs
+    assert facts["linked"]["lower"] > 0.3
 
 
 def test_on_gpt3_nothing_is_called_predictable_that_could_not_have_been_seen(played: tuple[Path, str]) -> None:

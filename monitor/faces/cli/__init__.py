@@ -23,6 +23,7 @@ from monitor.faces.cli import (
     gate,
     ingest,
     init,
+    items,
     ledger,
     policy,
     power,
@@ -48,6 +49,7 @@ app.command("ingest")(ingest.ingest)
 app.command("serve")(serve.serve)
 app.command("backtest")(backtest.backtest)
 app.command("power")(power.power)
+app.command("items")(items.items)
 for noun in (
     daemon,
     catalogue,

@@ -7,11 +7,13 @@ from typing import Annotated, Any
 import typer
 
 from checkpoints_db import Store
-from checkpoints_db.records import Diagnosis, Verdict
+from checkpoints_db.catalogue import Catalogue
+from checkpoints_db.records import Diagnosis, Fault, Verdict
 from monitor import gate
 from monitor.emergence import Emergence, emergence
 from monitor.faces.cli import shell
 from monitor.faces.render import as_json, clean, interval, number, probability, table
+from monitor.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, help="Verdicts and diagnoses: what arrived against what was sealed.")
 
@@ -90,7 +92,7 @@ def show(
     json: shell.Json = False,
 ) -> None:
     """All verdicts on one task of one run, with a chart of its continuous and thresholded metric side by side."""
-    with shell.opened(config) as (_, store):
+    with shell.opened(config) as (settings, store):
         place = _place(store, checkpoint.partition("@")[0])
         here = [d for _, d in store.judgements.diagnoses(*place)]
         found = [d for d in here if checkpoint in (d.run, f"{d.family}/{d.run}", d.checkpoint)]
@@ -100,11 +102,13 @@ def show(
             raise typer.BadParameter(
                 f"nothing was judged about {task!r} on {checkpoint!r}; see `holdpoint verdict list`"
             )
+        faults = _faults(settings, store, {task, *(v.task for d in mine for v in _read(d))}, mine)
         drawn = [picture(store, d) for d in mine[:1]] if chart is not None else []
         figures = [f for v in verdicts if (f := _figures(store, v)) is not None]
     if json:
         told = {"verdicts": [v.body() for v in verdicts], "diagnoses": [d.body() for d in mine]}
-        as_json({**told, "emergence": [f.body() for f in figures]})
+        extra = {"emergence": [f.body() for f in figures], "faults": [fault.body() for fault in faults]}
+        as_json({**told, **extra})
     else:
         for verdict in verdicts:
             shell.say(verdict.sentence)
@@ -113,6 +117,8 @@ def show(
             _say_composed(diagnosis)
         for figure in figures:
             shell.say(clean(figure.sentence))
+        for fault in faults:
+            shell.say(clean(f"{fault.name}: {fault.sentence}"))
     shell.draw(drawn, chart, quiet=json)
 
 
@@ -140,6 +146,14 @@ def _say_composed(diagnosis: Diagnosis) -> None:
     rows += [(what, span) for what, span in (("foreseen from its parts", made.foreseen), ("a step", made.step)) if span]
     cells = [(name, number(span.value), interval(span.lower, span.upper)) for name, span in rows]
     shell.say(table(made.formula, ("above chance", "share", "interval"), cells, right=("share", "interval")))
+
+
+def _faults(settings: Settings, store: Store, tasks: set[str], mine: list[Diagnosis]) -> list[Fault]:
+    """What is wrong with how the tasks were measured on the checkpoints of these diagnoses."""
+    catalogue = Catalogue.from_toml(settings.at(settings.catalogue))
+    places = dict.fromkeys((d.family, d.run, d.checkpoint) for d in mine)
+    found = (gate.measured(store, catalogue, family, run, checkpoint=name) for family, run, name in places)
+    return [fault for measurement in found for fault in measurement.faults if fault.task in tasks]
 
 
 def _read(diagnosis: Diagnosis) -> list[Verdict]:
