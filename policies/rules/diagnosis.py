@@ -33,6 +33,10 @@ class Answers(Terms):
     """A metric fell below its forecast: sandbagging, a broken evaluation, a training fault."""
     unresolved_jump: Stops = "hold"
     """A jump, and only a thresholded metric to read it by."""
+    inverse_scaling: Stops = "warn"
+    """As forecast, on a ladder that falls with scale: most such tasks turned at a larger size."""
+    dip: Stops = "warn"
+    """Below its forecast, while larger rungs are back on the trend."""
     inconclusive: Stops = "hold"
     """No sealed forecast could judge the task."""
 
@@ -62,6 +66,8 @@ _REMEDY: dict[DiagnosisName, str] = {
     "latent_break": "the continuous metric had stayed inside its forecast; assess the capability before going on",
     "regression": "the metric had not fallen; look for sandbagging, a broken evaluation or a training fault",
     "unresolved_jump": "per-sample logs gave a continuous metric of the task",
+    "inverse_scaling": "the metric did not fall with scale; level rules, not the fall, say whether it is safe",
+    "dip": "the evaluation of this rung were repeated; larger rungs are back on the trend",
     "inconclusive": "",
 }
 
@@ -114,7 +120,7 @@ def _under(diagnosis: Diagnosis, policy: Policy) -> tuple[DiagnosisName, Why]:
     """The diagnosis as this policy may read it: a harmless one needs a metric that could see, by the policy's terms."""
     if diagnosis.name == "inconclusive":
         return "inconclusive", "blind" if diagnosis.why == "ok" else diagnosis.why
-    if diagnosis.name in ("on_trend", "metric_artefact"):
+    if diagnosis.name in ("on_trend", "metric_artefact", "inverse_scaling"):
         speaker = diagnosis.continuous or diagnosis.thresholded
         why = "blind" if speaker is None else sight(speaker, policy)
         return (diagnosis.name, why) if why == "ok" else ("inconclusive", why)
@@ -134,7 +140,7 @@ def magnitude(diagnosis: Diagnosis, name: DiagnosisName) -> float:
     read = [v for v in (diagnosis.continuous, diagnosis.thresholded) if v is not None]
     if name == "inconclusive":
         return max((v.blindness or 0.0 for v in read), default=0.0)
-    side = "tail_below" if name == "regression" else "tail_above"
+    side = "tail_below" if name in ("regression", "dip") else "tail_above"
     largest = max((surprise(getattr(v, side)) for v in read), default=0.0)
     if diagnosis.linked is None or diagnosis.thresholded is None:
         return largest
