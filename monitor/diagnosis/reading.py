@@ -98,9 +98,11 @@ def _read(c: Verdict | None, t: Verdict | None, asked: _Question) -> tuple[_Said
 
 
 def _worth_a_link(c: Verdict, t: Verdict) -> bool:
-    # Where both are as forecast and neither is near its edge, no link could weigh enough to matter.
-    quiet = c.outcome == "expected" and t.outcome == "expected"
-    return not quiet or (t.tail_above is not None and t.tail_above < LOOK)
+    """Whether what the link says can matter: it is dear, and ten thousand tasks have to be read in seconds."""
+    if c.outcome == "expected":
+        # Where both are as forecast and the score is not near its edge, no link could weigh enough.
+        return t.outcome != "expected" or (t.tail_above is not None and t.tail_above < LOOK)
+    return c.outcome == "above" or (c.why in FORBIDS and t.outcome == "above")
 
 
 def _thresholded_only(t: Verdict) -> _Said:
@@ -204,12 +206,16 @@ def _shaped(said: _Said, spoke: Sequence[Verdict], shapes: Sequence[Shape]) -> _
     if first is not None and first.name == "inverse" and said.name == "on_trend":
         words = f"{said.words}; {first.sentence}: falling is no safety, of 11 such tasks 6 turned at a larger size"
         return replace(said, name="inverse_scaling", words=words)
-    told = [s.sentence for s in shapes if s.name in ("u_shaped", "dip", "degenerate", "peaked", "inverse")]
-    if {s.name for s in shapes} == {"rising", "sudden"} and len(shapes) == 2:
-        sudden = next(s for s in shapes if s.name == "sudden")
-        smooth = next(s for s in shapes if s.name == "rising")
-        told.append(f"{sudden.sentence}, while {smooth.sentence}: the suddenness is that of {sudden.metric}")
+    told = [s.sentence for s in shapes if s.name == "degenerate"]
+    told += [_brief(s) for s in shapes if s.name in ("u_shaped", "dip", "peaked", "inverse")]
+    if {s.name for s in shapes} == {"rising", "sudden"}:
+        sudden, smooth = sorted(shapes, key=lambda s: s.name != "sudden")
+        told.append(f"{_brief(sudden)}, {_brief(smooth)}: the suddenness is that of {sudden.metric}")
     return replace(said, words="; ".join([said.words, *told]))
+
+
+def _brief(shape: Shape) -> str:
+    return f"{shape.metric} is {shape.name} over {shape.rungs} rungs"
 
 
 def _dip(said: _Said, spoke: Sequence[Verdict], history: Mapping[str, Series], later: Mapping[str, Series]) -> _Said:

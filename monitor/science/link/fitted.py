@@ -16,7 +16,7 @@ MIN_RUNGS = 4
 """A line and two rungs to contradict it."""
 
 SLOPES = np.geomspace(0.03, 40.0, 14)
-FINE = np.linspace(-3.5, 3.5, 15)
+FINE = np.linspace(-3.5, 3.5, 11)
 """Logits (or nats of p**L) over the whole range of the continuous metric on the ladder, evenly believed in logarithm
 and never negative; and, in standard errors, places about the least-squares slope where the grid is finer."""
 
@@ -30,9 +30,9 @@ SCATTER = np.array([0.03, 0.08, 0.2, 0.4, 0.8])
 SCATTER_WEIGHTS = np.array([0.15, 0.25, 0.3, 0.2, 0.1])
 """How far rungs lie off any such curve, in logits."""
 
-OFFSETS = np.linspace(-5.0, 5.0, 21)
+OFFSETS = np.linspace(-4.5, 4.5, 13)
 _BINS = np.linspace(-16.0, 16.0, 641)
-MOST_ATOMS = 120
+MOST_ATOMS = 80
 """Logits of the share at which its law is kept, before those of no weight are dropped; and the most of them."""
 
 
