@@ -6,9 +6,9 @@ DIR (or HOLDPOINT_TABLES) holds plain tables as `holdpoint backtest` reads them;
 `examples/` and simulated ladders are used, and the rest is named as absent.
 
 Planted artefact: the continuous metric of every rung is as it came, the thresholded one is made from it, p**L with L so
-large that it jumps at the last rung, and counted over its items. Planted break: the continuous metric of the last rung is
-shifted by the size that its own forecast sees with a probability of 90 %, and the thresholded one follows. A break is
-called by genuine_break, latent_break, unexplained_jump, unresolved_jump.
+large that it jumps at the last rung, and counted over its items. Planted break: the continuous metric of the last rung
+is shifted by the size that its own forecast sees with a probability of 90 %, and the thresholded one follows. What is
+called genuine_break, latent_break, unexplained_jump or unresolved_jump is called a break.
 Everything runs through the seal, the verdicts and the diagnosis that the gate uses.
 """
 
@@ -139,7 +139,7 @@ def simulated(rng: np.random.Generator, n: int = 500) -> Ladder:
     k = int(rng.integers(6, 10))
     x = np.geomspace(1e18, 1e18 * 10 ** rng.uniform(3, 5), k + 1)
     per_token = (x / x[0]) ** -rng.uniform(0.15, 0.6) * np.exp(0.03 * rng.standard_normal(k + 1))
-    # As many tokens as leave one to six nats an answer at the last rung: with the larger losses before, the score jumps.
+    # As many tokens as leave .3 to 3 nats an answer at the last rung: with the larger losses before, the score jumps.
     mean = per_token / per_token[-1] * rng.uniform(0.3, 3.0)
     shape = rng.uniform(1.0, 6.0)
     c, se, t = (np.empty(k + 1) for _ in range(3))
@@ -227,7 +227,7 @@ def planted(rng: np.random.Generator, part: Ladder, size: float | None) -> tuple
 
 
 def simulate(rng: np.random.Generator, suites: int) -> dict[str, Count]:
-    """Ladders of which everything is known: artefacts (the score leaves its own forecast, the loss is on trend) and breaks."""
+    """Ladders of which everything is known: artefacts (the score jumps, the loss is on trend) and breaks."""
     found: dict[str, Count] = defaultdict(Count)
     for _ in range(suites):
         ladder = simulated(rng)
@@ -243,7 +243,7 @@ def simulate(rng: np.random.Generator, suites: int) -> dict[str, Count]:
         if broken >= -1e-4:
             continue
         # The same ability at a lower loss: items and mode as they were, so the score follows.
-        c, se, t = evaluated(rng, -broken, 3.0, 1.4, ladder.n)
+        c, _, t = evaluated(rng, -broken, 3.0, 1.4, ladder.n)
         _take(found["true break, 90 % visible"], own.told(min(c, -1e-6), t))
         if ladder.t[-1] <= 0.5:
             _take(found["contaminated: the score rises by .5 alone"], own.told(float(ladder.c[-1]), ladder.t[-1] + 0.5))

@@ -221,7 +221,7 @@ def _brief(shape: Shape) -> str:
 def _dip(said: _Said, spoke: Sequence[Verdict], history: Mapping[str, Series], later: Mapping[str, Series]) -> _Said:
     below = [v for v in spoke if v.outcome == "below"]
     told = [dipped(v, history, later) for v in below]
-    if not below or any(t is None for t in told):
+    if not below or any(t is None for t in told) or any(v.outcome == "above" for v in spoke):
         return said
     return replace(said, name="dip", words=f"{said.words}, and it is one rung: {'; '.join(t for t in told if t)}")
 
