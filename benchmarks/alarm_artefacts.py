@@ -299,18 +299,18 @@ def coverage(ladders: list[Ladder]) -> dict[str, list[float]]:
 
 
 def speed(rng: np.random.Generator, tasks: int) -> float:
-    """Seconds to diagnose `tasks` tasks whose verdicts are there."""
+    """Processor seconds to diagnose `tasks` tasks whose verdicts are there."""
     ready = []
     while len(ready) < 20:
         own = sealed(simulated(rng))
         if own is not None:
             c, t = float(own.ladder.c[-1]), float(own.ladder.t[-1])
             ready.append((own.verdicts(c, t, None), own.history))
-    start = time.perf_counter()
+    start = time.process_time()
     for i in range(tasks):
         verdicts, history = ready[i % len(ready)]
         diagnose("q", verdicts, history)
-    return time.perf_counter() - start
+    return time.process_time() - start
 
 
 def report(found: dict[str, Count]) -> None:
@@ -349,7 +349,7 @@ def main() -> int:
             print(f"{what:46s} {p.size:6d} " + " ".join(f"{v:6.1%}" for v in (*inside, *tails)))
     seconds = speed(rng, chosen.cost) if chosen.cost else None
     if seconds is not None:
-        print(f"\n{chosen.cost} diagnoses in {seconds:.1f} s")
+        print(f"\n{chosen.cost} diagnoses in {seconds:.1f} s of processor time")
     if chosen.json is not None:
         body = {what: {"names": dict(c.names), "pit": c.pit} for what, c in found.items()}
         chosen.json.write_text(

@@ -5,16 +5,22 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from checkpoints_db.records import Linked, Metric, Series, Verdict
 from monitor.diagnosis.speaking import bare
-from monitor.forecasting import RESOLVED, sampling_variance
-from monitor.science.link import LEVELS, Ladder, ShareLaw, choice, fitted, item_product, mean_product, pass_law
+from monitor.forecasting import RESOLVED, on_floor, sampling_variance
+from monitor.science.link import LEVELS, Ladder, ShareLaw, around, choice, fitted, item_product, mean_product, pass_law
 
 VAGUE = 0.5
-"""A fitted link whose 98 % band fills more of the range than this explains anything."""
+"""A fitted link whose 98 % band fills more of the range than this explains anything: another one is asked, and where
+there is none, it neither excuses a score nor accuses it."""
+
+MIN_MOVED = 3
+UNKNOWN_SD = 3.0
+"""Fewer rungs off the floor say nothing of how steeply the score follows: its law is then this wide, in logits."""
 
 MOST_CHOICES = 20
 
@@ -34,11 +40,17 @@ class Question:
         """Items behind the score."""
         return None if self.t.n is None else items(self.t.metric, self.t.observed, self.t.stderr, self.t.n)
 
+    @cached_property
+    def curve(self) -> ShareLaw | None:
+        """The monotone curve through the smaller rungs: asked for twice where it is vague."""
+        return _curve(self)
+
 
 def linked(c: Verdict, t: Verdict, verdicts: Sequence[Verdict], history: Mapping[str, Series]) -> Linked | None:
     """What the continuous metrics say the thresholded metric `t` should have been; None where no link applies.
 
-    CANDIDATES in order: the first that has what it needs answers, with its law over the whole range of the metric.
+    CANDIDATES in order: the first that has what it needs answers, with its law over the whole range of the metric;
+    where none has, a fitted curve does that is `vague`.
     """
     lower, upper = t.metric.lower, t.metric.upper
     if lower is None or upper is None or t.metric.sign < 0:
@@ -48,7 +60,14 @@ def linked(c: Verdict, t: Verdict, verdicts: Sequence[Verdict], history: Mapping
         law = candidate(asked)
         if law is not None:
             return _record(method, law, t, lower, upper)
-    return None
+    return None if asked.curve is None else _record("fitted", asked.curve, t, lower, upper)
+
+
+def vague(link: Linked, t: Verdict) -> bool:
+    """Whether the law of a fitted link is too wide to say what the score should have been."""
+    lower, upper = t.metric.lower, t.metric.upper
+    wide = lower is not None and upper is not None and link.upper - link.lower > VAGUE * (upper - lower)
+    return link.method == "fitted" and wide
 
 
 def _answered(q: Question) -> ShareLaw | None:
@@ -69,7 +88,15 @@ def _passed(q: Question) -> ShareLaw | None:
 
 
 def _fitted(q: Question) -> ShareLaw | None:
-    """A monotone curve through the smaller rungs."""
+    """A monotone curve through the smaller rungs, where they say enough."""
+    law = q.curve
+    if law is None:
+        return None
+    ends = law.quantile([LEVELS[0], LEVELS[-1]])
+    return law if ends[1] - ends[0] <= VAGUE else None
+
+
+def _curve(q: Question) -> ShareLaw | None:
     c, t = q.c, q.t
     lower, upper = t.metric.lower, t.metric.upper
     if c.series not in q.history or t.series not in q.history or lower is None or upper is None:
@@ -78,9 +105,11 @@ def _fitted(q: Question) -> ShareLaw | None:
     # By checkpoint: on two axes, or with every step in one series, a run is several rungs.
     values = {p.checkpoint: c.metric.sign * p.value for p in q.history[c.series].points}
     pairs = [p for p in q.history[t.series].points if p.checkpoint in values]
+    if sum(not on_floor([p], t.metric) for p in pairs) < MIN_MOVED:
+        return around(0.0, UNKNOWN_SD, q.n)
     best = c.metric.upper if c.metric.sign > 0 else c.metric.lower
     chance = 0.0 if t.metric.chance is None else min(max((t.metric.chance - lower) / width, 0.0), 0.95)
-    law = fitted(
+    return fitted(
         Ladder(
             np.array([values[p.checkpoint] for p in pairs]),
             np.array([(p.value - lower) / width for p in pairs]),
@@ -92,10 +121,6 @@ def _fitted(q: Question) -> ShareLaw | None:
         math.sqrt(sampling_variance(c.metric, c.observed, c.stderr, c.n) or 0.0),
         q.n,
     )
-    if law is None:
-        return None
-    ends = law.quantile([LEVELS[0], LEVELS[-1]])
-    return law if ends[1] - ends[0] <= VAGUE else None
 
 
 def _chosen(q: Question) -> ShareLaw | None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from checkpoints_db.records import Diagnosis, DiagnosisName, Linked, Series, Shape, Verdict, Why
 from monitor.diagnosis.evidence import Evidence, needed, weigh
-from monitor.diagnosis.linking import linked
+from monitor.diagnosis.linking import linked, vague
 from monitor.diagnosis.shapes import dipped, shape_of
 from monitor.diagnosis.speaking import primary, said_of
 from monitor.forecasting import JUDGEMENT_VERSION, sampling_variance
@@ -144,7 +144,7 @@ def _explained(c: Verdict, t: Verdict, link: Linked | None, evidence: Evidence, 
     """The likelihood is as forecast, the score is above its own or could not be judged: does the link say why?"""
     if t.why in ("remarked", "smaller", "no_scale"):
         return _Said("inconclusive", t.why, f"{said_of(t)} cannot be compared ({t.why})", link)
-    if link is None:
+    if link is None or (vague(link, t) and t.outcome != "above"):
         return _unlinked(c, t)
     shown = _shown(t, link)
     if _beyond(t, link) or evidence.weight("unexplained_jump") >= LIKELY:
@@ -161,6 +161,9 @@ def _explained(c: Verdict, t: Verdict, link: Linked | None, evidence: Evidence, 
 def _made_by_the_metric(c: Verdict, t: Verdict, link: Linked, history: Mapping[str, Series]) -> _Said:
     # An artefact is what the link foresaw, under a likelihood that would have shown a break that explains it too.
     shown = _shown(t, link)
+    if vague(link, t):
+        words = f"{shown}: the smaller rungs do not say how the score follows; log per-sample likelihoods"
+        return _Said("inconclusive", "blind", f"{words}; {said_of(c)} is as forecast", link)
     if t.median is not None and t.metric.sign * (link.predicted - t.median) < 0.5 * t.metric.sign * (
         t.observed - t.median
     ):

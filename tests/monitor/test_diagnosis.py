@@ -283,3 +283,15 @@ def test_a_jump_that_the_link_did_not_foresee_is_not_excused() -> None:
     found = diagnose("q", [said(LIKELIHOOD, "expected", observed=-1.55), jumped], history)
     assert (found.name, found.why) == ("inconclusive", "blind"), found.sentence
     assert "does not rule it out" in found.sentence
+
+
+@pytest.mark.parametrize(("outcome", "why"), [("above", "ok"), ("inconclusive", "blind"), ("unforeseen", "unsealed")])
+def test_a_curve_through_rungs_at_the_floor_neither_excuses_nor_accuses(outcome: str, why: str) -> None:
+    x = (1e18, 1e19, 1e20, 1e21, 1e22)
+    history = {
+        "log_likelihood_per_byte-series": series(LIKELIHOOD, x, (-2.0, -1.7, -1.4, -1.1, -0.8)),
+        "exact_match-series": series(EXACT, x, (0.0, 0.0, 0.0, 0.0, 0.005), n=200),
+    }
+    for observed in (0.0, 0.5):
+        found = diagnose("q", [said(LIKELIHOOD, "expected"), said(EXACT, outcome, why, observed, median=0.0)], history)
+        assert (found.name, found.why) == ("inconclusive", "blind" if outcome == "above" else why), found.sentence
