@@ -71,7 +71,7 @@ def case_of(
         run=run,
         judged=True,
         verdicts=verdicts,
-        diagnoses=tuple(_diagnoses(catalogue, verdicts, past, policy.judging)),
+        diagnoses=tuple(_diagnoses(catalogue, verdicts, past, _later(store, latest, ladder, verdicts), policy.judging)),
         missing=missing,
         first_at=min(seen.seen_at for seen in here),
         last_at=max(seen.seen_at for seen in here),
@@ -161,14 +161,33 @@ def _measured(
     return tuple(faults), Past(ladder, links)
 
 
+def _later(
+    store: Store, checkpoint: Checkpoint, ladder: dict[str, Series], verdicts: Sequence[Verdict]
+) -> dict[str, Series]:
+    """The rungs beyond `checkpoint` of every series that fell below its forecast: they tell a dip from a regression."""
+    later = {}
+    for name in {v.series for v in verdicts if v.outcome == "below"}:
+        found = store.evidence.results(family=checkpoint.family, stage=checkpoint.stage, series=name)
+        series = make_series([seen.result for seen in found if seen.counts], ladder[name].axis)
+        x = checkpoint.scale(series.axis)
+        if x is not None:
+            beyond = tuple(p for p in series.points if p.x > x * (1 + 1e-9) and p.run != checkpoint.run)
+            later[name] = series.model_copy(update={"points": beyond})
+    return later
+
+
 def _diagnoses(
-    catalogue: Catalogue, verdicts: Sequence[Verdict], ladder: Mapping[str, Series], judging: Judging
+    catalogue: Catalogue,
+    verdicts: Sequence[Verdict],
+    ladder: Mapping[str, Series],
+    later: Mapping[str, Series],
+    judging: Judging,
 ) -> Iterable[Diagnosis]:
     questions: dict[str, list[Verdict]] = {}
     for verdict in verdicts:
         questions.setdefault(catalogue.question(verdict.task), []).append(verdict)
     for question, asked in questions.items():
-        yield diagnose(question, asked, ladder)
+        yield diagnose(question, asked, ladder, later)
     yield from compose(catalogue.compositions, questions, judging)
 
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from checkpoints_db import Seen, Store
 from checkpoints_db.items import Items
 from checkpoints_db.records import Series, Verdict
-from monitor.science.link import Band
+from monitor.science.link import ShareLaw, banded
 from monitor.science.link_items import Tally, predicted, tally
 
 RUNGS = 12
@@ -67,7 +67,7 @@ class Past(dict[str, Series]):
         self.tallies = tallies
 
 
-def linked_by_items(c: Verdict, t: Verdict, history: Mapping[str, Series]) -> Band | None:
+def linked_by_items(c: Verdict, t: Verdict, history: Mapping[str, Series]) -> ShareLaw | None:
     """What the items under the continuous `c` say the thresholded `t` should be; None where they cannot say.
 
     The share of right answers, in 0..1 of the range of `t`. They can where RUNGS_NEEDED smaller rungs have items and a
@@ -85,8 +85,8 @@ def linked_by_items(c: Verdict, t: Verdict, history: Mapping[str, Series]) -> Ba
     if len(rungs) < RUNGS_NEEDED or not link.own.n.all():
         return None
     found = predicted([each for each, _ in rungs], link.own, np.array([[value] for _, value in rungs]))
-    band = Band(*(float(each[0]) for each in found))
-    return None if band.upper - band.lower > WIDEST else band
+    share, low, high = (float(each[0]) for each in found)
+    return None if high - low > WIDEST else banded(share, low, high)
 
 
 def item_ladders(store: Store, here: Sequence[Seen], ladder: Mapping[str, Series]) -> Iterator[ItemLadder]:

@@ -169,6 +169,7 @@ Why = Literal[
     "trend_unstable",  # inside the interval, but the forecast of the last rung missed it
     "forms_disagree",  # inside an interval that is mostly the disagreement of the forms
     "too_far",  # inside the interval, farther beyond the ladder than one step can be trusted
+    "degenerate",  # every rung and the result have the very same value: the score measures nothing
     "too_few",  # not enough rungs for any forecast
     "unsealed",  # no forecast of this series was sealed before the result arrived
     "smaller",  # the checkpoint is not larger than the rungs the forecast learnt from
@@ -232,10 +233,31 @@ class Verdict(Record):
 class Linked(Record):
     """What the continuous metric says the thresholded one should have been."""
 
-    method: Literal["items", "item_product", "mean_product", "fitted"]
+    method: Literal["items", "item_product", "mean_product", "choice", "pass_at_k", "fitted"]
     predicted: float
+    """Median of its law."""
     lower: float
     upper: float
+    """Ends of its 98 % band, counting of items included."""
+    law: tuple[tuple[Share, float], ...] = ()
+    """(level, quantile) of the law of the result, in units of the metric."""
+    tail_above: Share | None = None
+    """Probability, under the link, of a score at least this much in the direction of capability."""
+    tail_below: Share | None = None
+
+
+ShapeName = Literal["rising", "sudden", "flat", "inverse", "u_shaped", "peaked", "dip", "unsteady", "degenerate"]
+
+
+class Shape(Record):
+    """How one metric of a task runs over all its rungs, this one included, in the direction of capability."""
+
+    task: Name
+    metric: Name
+    name: ShapeName
+    rungs: int
+    sentence: str
+    """The evidence: which rungs, how far, in how many standard errors."""
 
 
 class Span(Record):
@@ -310,6 +332,8 @@ DiagnosisName = Literal[
     "latent_break",
     "regression",
     "unresolved_jump",
+    "inverse_scaling",
+    "dip",
     "inconclusive",
 ]
 
@@ -330,5 +354,11 @@ class Diagnosis(Record):
     linked: Linked | None = None
     composed: Composed | None = None
     """Of a question that the parts of a task put to it; nothing of it loosens what the task's own metrics say."""
+    weights: tuple[tuple[DiagnosisName, Share], ...] = ()
+    """Posterior weight of every reading that has a hundredth or more, heaviest first; empty where no law spoke."""
+    surprises: tuple[tuple[Literal["continuous", "thresholded", "linked"], float], ...] = ()
+    """How far each metric is above its own forecast, and the score above what the link says, in standard deviations."""
+    shapes: tuple[Shape, ...] = ()
+    """Of the continuous and of the thresholded metric, over the smaller rungs and this one."""
     sentence: str
     judgement_version: int

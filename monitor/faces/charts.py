@@ -52,6 +52,7 @@ MEANING: dict[Why, str] = {
     "blind": "a break the policy cares about would have gone unseen",
     "plateau": "too few rungs have left their floor, so a take-off cannot be foreseen",
     "saturated": "the ladder has reached the best possible value, so a gain cannot be seen",
+    "degenerate": "the very same value at every rung: the score measures nothing",
     "trend_unstable": "the forecast of the last rung missed it",
     "forms_disagree": "the forms disagree about this scale",
     "too_far": "too far beyond the ladder for one step",

@@ -26,6 +26,8 @@ COLOURS = {
     "unforeseen": "dark_orange",
     "on_trend": "green",
     "metric_artefact": "yellow",
+    "inverse_scaling": "yellow",
+    "dip": "yellow",
     "genuine_break": "bold red",
     "latent_break": "bold red",
     "unexplained_jump": "bold red",

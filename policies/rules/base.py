@@ -92,6 +92,10 @@ _DOUBT: dict[Why, tuple[Reason, str]] = {
         "a smaller model had left the floor, or per-sample logs gave a continuous metric of the task",
     ),
     "saturated": (Reason.blind, "the task were harder, or per-sample logs gave a continuous metric of it"),
+    "degenerate": (
+        Reason.blind,
+        "the score told models apart: look at how it is scored, or log per-sample likelihoods",
+    ),
     "trend_unstable": (Reason.blind, "the last rung were evaluated again, or one more rung beside it"),
     "forms_disagree": (Reason.forms_disagree, "a rung between the last one and this model had been evaluated"),
     "too_far": (Reason.blind, "a rung between the last one and this model had been evaluated"),

@@ -33,6 +33,10 @@ class Answers(Terms):
     """A metric fell below its forecast: sandbagging, a broken evaluation, a training fault."""
     unresolved_jump: Stops = "hold"
     """A jump, and only a thresholded metric to read it by."""
+    inverse_scaling: Stops = "warn"
+    """As forecast, on a ladder that falls with scale: most such tasks turned at a larger size."""
+    dip: Stops = "warn"
+    """Below its forecast, while larger rungs are back on the trend."""
     inconclusive: Stops = "hold"
     """No sealed forecast could judge the task."""
 
@@ -62,6 +66,8 @@ _REMEDY: dict[DiagnosisName, str] = {
     "latent_break": "the continuous metric had stayed inside its forecast; assess the capability before going on",
     "regression": "the metric had not fallen; look for sandbagging, a broken evaluation or a training fault",
     "unresolved_jump": "per-sample logs gave a continuous metric of the task",
+    "inverse_scaling": "the metric did not fall with scale; level rules, not the fall, say whether it is safe",
+    "dip": "the evaluation of this rung were repeated; larger rungs are back on the trend",
     "inconclusive": "",
 }
 
@@ -116,7 +122,7 @@ def _under(diagnosis: Diagnosis, policy: Policy) -> tuple[DiagnosisName, Why]:
         return "inconclusive", "blind" if diagnosis.why == "ok" else diagnosis.why
     if diagnosis.composed is not None and diagnosis.name == "on_trend":
         return ("on_trend", "ok") if _sees(diagnosis.composed, policy) else ("inconclusive", "blind")
-    if diagnosis.name in ("on_trend", "metric_artefact"):
+    if diagnosis.name in ("on_trend", "metric_artefact", "inverse_scaling"):
         speaker = diagnosis.continuous or diagnosis.thresholded
         why = "blind" if speaker is None else sight(speaker, policy)
         return (diagnosis.name, why) if why == "ok" else ("inconclusive", why)
@@ -148,7 +154,7 @@ def magnitude(diagnosis: Diagnosis, name: DiagnosisName) -> float:
         return doubtful if name == "inconclusive" else max(surprise(made.over_most), surprise(made.over_independent))
     if name == "inconclusive":
         return max((v.blindness or 0.0 for v in read), default=0.0)
-    side = "tail_below" if name == "regression" else "tail_above"
+    side = "tail_below" if name in ("regression", "dip") else "tail_above"
     largest = max((surprise(getattr(v, side)) for v in read), default=0.0)
     if diagnosis.linked is None or diagnosis.thresholded is None:
         return largest

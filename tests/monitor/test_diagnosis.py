@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -219,3 +220,78 @@ def test_a_refused_likelihood_neither_excuses_a_jump_nor_silences_it(why: str) -
     assert name(doubtful, mean, said(EXACT, "above", observed=0.9)) == "inconclusive"
     assert name(doubtful, said(EXACT, "expected")) == "inconclusive"
     assert name(said(LIKELIHOOD, "inconclusive", "blind"), said(EXACT, "above", observed=0.9)) == "inconclusive"
+
+
+OUTCOMES = ("expected", "above", "below", "inconclusive", "unforeseen")
+WHYS = {"inconclusive": "blind", "unforeseen": "unsealed"}
+
+
+@pytest.mark.parametrize(("c", "t"), list(itertools.product(OUTCOMES, OUTCOMES)))
+def test_no_weight_makes_a_quiet_task_of_a_result_above_its_forecast(c: str, t: str) -> None:
+    x = (1e18, 1e19, 1e20, 1e21, 1e22)
+    likelihood, score = (-2.0, -1.7, -1.4, -1.1, -0.8), (0.1, 0.18, 0.3, 0.45, 0.62)
+    history = {
+        "log_likelihood_per_byte-series": series(LIKELIHOOD, x, likelihood),
+        "exact_match-series": series(EXACT, x, score, n=1000),
+    }
+    later = {
+        "log_likelihood_per_byte-series": series(LIKELIHOOD, (1e24, 1e25), (-0.2, -0.1)),
+        "exact_match-series": series(EXACT, (1e24, 1e25), (0.9, 0.95), n=1000),
+    }
+    for seen, tail in itertools.product((0.3, 0.77, 0.99), (1e-6, 0.008, 0.5, 0.999)):
+        numbers: dict[str, Any] = {"tail_above": tail, "tail_below": 1 - tail, "detectable": 0.2, "blindness": 0.3}
+        given = [
+            said(LIKELIHOOD, c, WHYS.get(c, "ok"), -0.5, median=-0.55, lower=-0.8, upper=-0.35, **numbers),
+            said(EXACT, t, WHYS.get(t, "ok"), seen, median=0.7, lower=0.5, upper=0.9, **numbers),
+        ]
+        found = diagnose("q", given, history, later)
+        assert sum(weight for _, weight in found.weights) == pytest.approx(1.0, abs=0.08)
+        if "above" in (c, t):
+            assert found.name not in ("on_trend", "inverse_scaling", "dip"), found.sentence
+        if c not in ("expected", "above"):
+            assert found.name not in ("on_trend", "metric_artefact", "inverse_scaling"), found.sentence
+        if found.name == "metric_artefact":
+            assert c == "expected"
+            assert found.linked is not None
+            assert found.linked.tail_above is not None
+            assert found.linked.tail_above >= 0.01
+
+
+def test_an_artefact_needs_a_likelihood_that_would_have_shown_the_break() -> None:
+    """The same jump, foreseen by the link, under a likelihood that could and one that could not see its cause."""
+    x = (1e18, 1e19, 1e20, 1e21, 1e22)
+    likelihood, score = (-2.0, -1.7, -1.4, -1.1, -0.8), (0.1, 0.18, 0.3, 0.45, 0.62)
+    history = {
+        "log_likelihood_per_byte-series": series(LIKELIHOOD, x, likelihood),
+        "exact_match-series": series(EXACT, x, score, n=1000),
+    }
+    jumped = said(EXACT, "above", observed=0.77, n=1000, median=0.62, detectable=0.1)
+    for least, expected in ((0.29, "metric_artefact"), (0.31, "inconclusive")):
+        found = diagnose("q", [said(LIKELIHOOD, "expected", detectable=least), jumped], history)
+        assert found.name == expected, found.sentence  # from -0.8 to -0.5: 0.3
+        assert "a break of log_likelihood_per_byte by 0.3, from -0.8" in found.sentence
+
+
+def test_a_jump_that_the_link_did_not_foresee_is_not_excused() -> None:
+    x = (1e18, 1e19, 1e20, 1e21, 1e22)
+    likelihood, score = (-2.0, -1.9, -1.8, -1.7, -1.6), (0.1, 0.11, 0.12, 0.13, 0.14)
+    history = {
+        "log_likelihood_per_byte-series": series(LIKELIHOOD, x, likelihood),
+        "exact_match-series": series(EXACT, x, score, n=50),
+    }
+    jumped = said(EXACT, "above", observed=0.27, n=50, median=0.1, detectable=0.1)
+    found = diagnose("q", [said(LIKELIHOOD, "expected", observed=-1.55), jumped], history)
+    assert (found.name, found.why) == ("inconclusive", "blind"), found.sentence
+    assert "does not rule it out" in found.sentence
+
+
+@pytest.mark.parametrize(("outcome", "why"), [("above", "ok"), ("inconclusive", "blind"), ("unforeseen", "unsealed")])
+def test_a_curve_through_rungs_at_the_floor_neither_excuses_nor_accuses(outcome: str, why: str) -> None:
+    x = (1e18, 1e19, 1e20, 1e21, 1e22)
+    history = {
+        "log_likelihood_per_byte-series": series(LIKELIHOOD, x, (-2.0, -1.7, -1.4, -1.1, -0.8)),
+        "exact_match-series": series(EXACT, x, (0.0, 0.0, 0.0, 0.0, 0.005), n=200),
+    }
+    for observed in (0.0, 0.5):
+        found = diagnose("q", [said(LIKELIHOOD, "expected"), said(EXACT, outcome, why, observed, median=0.0)], history)
+        assert (found.name, found.why) == ("inconclusive", "blind" if outcome == "above" else why), found.sentence

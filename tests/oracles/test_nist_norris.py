@@ -10,7 +10,7 @@ import pytest
 from monitor.science.dictionary import Category, full
 from monitor.science.discrepancy import Noise
 from monitor.science.fit import LEVEL, group, moments, posterior
-from monitor.science.link import least_squares
+from monitor.science.link.line import least_squares
 from monitor.science.view import View
 
 DATA = """

@@ -67,6 +67,7 @@ def test_break_selects(made: SimpleNamespace) -> None:
         ("blind", Reason.blind),
         ("plateau", Reason.blind),
         ("saturated", Reason.blind),
+        ("degenerate", Reason.blind),
         ("trend_unstable", Reason.blind),
         ("forms_disagree", Reason.forms_disagree),
         ("too_far", Reason.blind),
@@ -120,6 +121,8 @@ def test_too_few_rungs_under_a_tightened_policy(made: SimpleNamespace, rungs: in
         ("latent_break", Answer.PAUSE),
         ("regression", Answer.HOLD),
         ("unresolved_jump", Answer.HOLD),
+        ("inverse_scaling", Answer.WARN),
+        ("dip", Answer.WARN),
         ("inconclusive", Answer.HOLD),
     ],
 )
