@@ -19,6 +19,7 @@ from checkpoints_db.records import (
     GateState,
     Latch,
     Level,
+    Look,
     Missing,
     Reason,
     Series,
@@ -31,6 +32,7 @@ from monitor.diagnosis import diagnose
 from monitor.forecasting import MIN_RUNGS
 from monitor.settings import Settings
 from monitor.verdicts import judge
+from policies.budget import surprises
 from policies.engine import decide
 from policies.loader import find
 from policies.schema import Policy
@@ -72,7 +74,42 @@ def case_of(
         conflicts=tuple(_conflicts(here)),
         incomparable=incomparable,
         latch=latch,
+        questions=_questions(catalogue, verdicts),
+        looks=_looks(store, catalogue, policy, latest) if policy.budget.per == "run" else (),
     )
+
+
+def _questions(catalogue: Catalogue, verdicts: Iterable[Verdict]) -> dict[str, str]:
+    return {v.task: asked for v in verdicts if (asked := catalogue.question(v.task)) != v.task}
+
+
+def _looks(store: Store, catalogue: Catalogue, policy: Policy, latest: Checkpoint) -> tuple[Look, ...]:
+    """What the earlier checkpoints of a run showed, as it was concluded then."""
+    results = [
+        seen.result for seen in store.evidence.results(family=latest.family, run=latest.run) if not seen.baseline
+    ]
+    ids = {result.checkpoint.id: progress(result.checkpoint) for result in results}
+    earlier = sorted((at, name) for name, at in ids.items() if at < progress(latest))
+    verdicts: dict[str, list[Verdict]] = {}
+    for _, verdict in store.judgements.verdicts(latest.family, latest.run):
+        verdicts.setdefault(verdict.checkpoint, []).append(verdict)
+    diagnoses: dict[str, list[Diagnosis]] = {}
+    for _, diagnosis in store.judgements.diagnoses(latest.family, latest.run):
+        diagnoses.setdefault(diagnosis.checkpoint, []).append(diagnosis)
+    looks = []
+    for _, name in earlier:
+        own = verdicts.get(name, [])
+        then = Case(
+            family=latest.family,
+            run=latest.run,
+            judged=True,
+            verdicts=tuple(own),
+            diagnoses=tuple(diagnoses.get(name, ())),
+            questions=_questions(catalogue, own),
+        )
+        if own:
+            looks.append(Look(checkpoint=name, surprises=surprises(policy, then)))
+    return tuple(looks)
 
 
 def progress(checkpoint: Checkpoint) -> tuple[int, float]:

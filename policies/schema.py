@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, SerializeAsAny, model_validator
 
-from checkpoints_db.records import Kind, Level, Record, Verdict
+from checkpoints_db.records import BudgetMethod, Kind, Level, Record, Verdict
 from checkpoints_db.records.duration import parse_duration, spell_duration
 
 LONGEST = timedelta(days=3660)
@@ -75,6 +75,23 @@ class Judging(Terms):
     """A forecast that would miss a break of this share of the metric's room is `blind`."""
     min_rungs: Annotated[int, Field(ge=3)] = 4
     """A forecast made from fewer rungs is inconclusive."""
+
+
+class BudgetTerms(Terms):
+    """How often a suite on trend may be paused for nothing; what its size explains warns and does not pause."""
+
+    method: BudgetMethod = "none"
+    """How tests share it: `holm`, `by` (Benjamini-Yekutieli), `e_average`, `e_process` (adds up a run); `none`: not."""
+    share: Annotated[float, Field(gt=0, le=0.5)] = 0.05
+    """Probability of any false pause over a break, however many metrics there are."""
+    per: Literal["checkpoint", "run"] = "checkpoint"
+    """What `share` is for; a run spends 1/2 of it on its first checkpoint, then 1/6, 1/12, ..."""
+
+    @model_validator(mode="after")
+    def _looks(self) -> Self:
+        if self.method == "e_process" and self.per != "run":
+            raise ValueError('budget.method = "e_process" adds up the checkpoints of a run; write per = "run"')
+        return self
 
 
 class ReleaseTerms(Terms):
@@ -168,6 +185,8 @@ class Preamble(Terms):
     """What the policy is for."""
     judging: Judging = Judging()
     """How results are compared with forecasts."""
+    budget: BudgetTerms = BudgetTerms()
+    """How many false pauses the size of a suite may cost."""
     release: ReleaseTerms = ReleaseTerms()
     """Who may reopen a gate."""
     waivers: WaiverTerms = WaiverTerms()

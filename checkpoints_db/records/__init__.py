@@ -18,6 +18,7 @@ from checkpoints_db.records.action import (
     Waiver,
 )
 from checkpoints_db.records.base import Instant, Record, canonical, digest_of
+from checkpoints_db.records.budget import Budget, BudgetMethod, Look
 from checkpoints_db.records.evidence import (
     PLANE,
     Axis,
@@ -60,6 +61,8 @@ __all__ = [
     "Approval",
     "Atom",
     "Axis",
+    "Budget",
+    "BudgetMethod",
     "Case",
     "Checkpoint",
     "Decision",
@@ -77,6 +80,7 @@ __all__ = [
     "Level",
     "Link",
     "Linked",
+    "Look",
     "Message",
     "Metric",
     "Missing",

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from checkpoints_db.records.base import Instant, Record
+from checkpoints_db.records.budget import Budget, Look
 from checkpoints_db.records.evidence import Name
 from checkpoints_db.records.judgement import Diagnosis, Verdict
 
@@ -125,6 +126,10 @@ class Case(Record):
     """Sentences about results that contradict each other."""
     incomparable: tuple[str, ...] = ()
     """Sentences about results whose conditions differ from the ladder's."""
+    questions: dict[str, str] = Field(default_factory=dict)
+    """Task to the question it asks, where the catalogue reads several tasks together."""
+    looks: tuple[Look, ...] = ()
+    """Earlier checkpoints of the run, oldest first; told where the policy's budget is of the run."""
     latch: Latch | None = None
 
     @property
@@ -183,6 +188,8 @@ class Decision(Record):
     """Every finding that is not a plain pass, worst first; waived and released ones stay visible."""
     passed: int
     """Number of tests that passed."""
+    budget: Budget | None = None
+    """What the size of the suite costs in false alarms; None where no policy was asked."""
     waived: int = 0
     approvals: tuple[str, ...] = ()
     """Names of those whose valid approvals count for this evidence and policy."""
