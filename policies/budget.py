@@ -10,7 +10,7 @@ counts with the link's own tail. Doubt is no test and is never taken back; hard 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from checkpoints_db.records import (
@@ -26,7 +26,7 @@ from checkpoints_db.records import (
     Reason,
     Verdict,
 )
-from policies.evalues import SMALLEST, added_up, averaged, calibrated, weight
+from policies.evalues import SMALLEST, added_up, averaged, calibrated, harmonic_limit, weight
 from policies.rules.base import subject_of
 from policies.schema import BudgetTerms, Policy, RuleTerms, matches
 
@@ -69,6 +69,30 @@ def by(p: Sequence[float], share: float, tests: int) -> list[bool]:
     return [each <= limit for each in p]
 
 
+def harmonic(p: Sequence[float], share: float, tests: int) -> list[bool]:
+    """The same by the mean of 1 / p (Wilson 2019): nothing stands unless the suite as a whole left its trend.
+
+    While the mean of all tests that are left passes its limit the smallest p-value stands and leaves; several
+    moderate ones together may stand where none would alone.
+
+    >>> harmonic([0.004, 0.004, 0.004], 0.05, 10), harmonic([0.004], 0.05, 10)
+    ([True, True, True], [False])
+    """
+    order = sorted(range(len(p)), key=lambda i: p[i])
+    weight_of = [1 / max(p[i], SMALLEST) for i in order]
+    behind = [0.0] * (len(order) + 1)
+    for k in range(len(order) - 1, -1, -1):
+        behind[k] = behind[k + 1] + weight_of[k]
+    limit = -1.0
+    for k, i in enumerate(order):
+        left = tests - k
+        # What is still to come has a p-value of at most 1.
+        if (behind[k] + tests - len(p)) / left < harmonic_limit(left, share):
+            break
+        limit = p[i]
+    return [each <= limit for each in p]
+
+
 def by_evidence(e: Sequence[float], share: float, tests: int) -> list[bool]:
     """Which e-values stand: averages over any group of dependent tests (`evalues.averaged`).
 
@@ -77,6 +101,9 @@ def by_evidence(e: Sequence[float], share: float, tests: int) -> list[bool]:
     """
     filled = [*e, *([0.0] * (tests - len(e)))]
     return [each * share >= 1 for each in averaged(filled)[: len(e)]]
+
+
+BY_P: dict[str, Callable[[Sequence[float], float, int], list[bool]]] = {"harmonic": harmonic, "holm": holm, "by": by}
 
 
 @dataclass(frozen=True)
@@ -153,8 +180,8 @@ def _standing(
 ) -> list[bool]:
     if terms.method == "none":
         return [True] * len(p)
-    if terms.method in ("holm", "by"):
-        return (holm if terms.method == "holm" else by)(list(p.values()), share, tests)
+    if terms.method in BY_P:
+        return BY_P[terms.method](list(p.values()), share, tests)
     evidence = {question: calibrated(each) for question, each in p.items()}
     if terms.method == "e_process":
         past = {q: [calibrated(at.surprises[q]) if q in at.surprises else 0.0 for at in looks] for q in p}
@@ -197,6 +224,8 @@ def _limit(method: BudgetMethod, share: float, tests: int) -> float | None:
     """The p-value at which a single test stands beside others that show nothing; None without a budget."""
     if method == "none":
         return None
+    if method == "harmonic":
+        return _short(min(1.0, 1 / (tests * harmonic_limit(tests, share) - tests + 1)))
     if method == "holm":
         return _short(share / tests)
     if method == "by":

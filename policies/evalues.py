@@ -1,7 +1,8 @@
-"""E-values: evidence that may be averaged over tests that depend on each other, and added up over looks."""
+"""Evidence that may be averaged over tests that depend on each other: e-values, added up over looks, and 1 / p."""
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -62,3 +63,42 @@ def averaged(evidence: Sequence[float]) -> list[float]:
             below, count, at = below + evidence[order[at]], count + 1, at + 1
         adjusted[i] = (below + e) / (count + 1)
     return adjusted
+
+
+TAIL = (
+    (0.5, 0.57563),
+    (0.2, 3.38429),
+    (0.1, 7.12868),
+    (0.05, 14.0048),
+    (0.02, 33.7322),
+    (0.01, 66.0205),
+    (0.001, 640.459),
+)
+"""(share, the value that a standard Landau law exceeds with it); beyond the last 2 / (pi share)."""
+
+ROOM = 1.4
+"""The limit of the mean of 1 / p is for independent tests; times this it serves dependent ones. At a share of 5 % and
+exact laws of correlation 0, .1, .3, .6, .9 there are alarms in 3.3, 3.5, 3.8, 3.9, 3.0 % of suites of 10 tests, 3.4, 3.9,
+4.5, 3.8, 3.1 % of 100 and 3.2, 4.8, 4.8, 3.9, 2.7 % of 1000; Holm's are 4.8 to 1.6, 4.8 to 0.5 and 4.9 to 0.05 %."""
+
+
+def harmonic_limit(tests: int, share: float) -> float:
+    """What the mean of 1 / p of `tests` tests on trend exceeds with a probability of about `share`, at most.
+
+    ROOM * (log tests + 0.874 + pi / 2 * Landau quantile): 1 / p has a Pareto law of index 1, and its mean the stable
+    law of index 1 (the harmonic mean p-value, Wilson 2019, eq. 4).
+
+    >>> [round(harmonic_limit(n, 0.05), 1) for n in (1, 10, 1000)]
+    [32.0, 35.2, 41.7]
+    """
+    return ROOM * (math.log(tests) + 0.874 + 0.5 * math.pi * _landau(share))
+
+
+def _landau(share: float) -> float:
+    if share <= TAIL[-1][0]:
+        return 2 / (math.pi * share)
+    for (high, left), (low, right) in itertools.pairwise(TAIL):
+        if share >= low:
+            way = math.log(min(share, high) / high) / math.log(low / high)
+            return left * math.exp(way * math.log(right / left))
+    return TAIL[-1][1]

@@ -81,7 +81,7 @@ class BudgetTerms(Terms):
     """How often a suite on trend may be paused for nothing; what its size explains warns and does not pause."""
 
     method: BudgetMethod = "none"
-    """How tests share it: `holm`, `by` (Benjamini-Yekutieli), `e_average`, `e_process` (adds up a run); `none`: not."""
+    """How tests share it: `harmonic` (mean of 1 / p), `holm`, `by` (Benjamini-Yekutieli), `e_average`, `e_process`."""
     share: Annotated[float, Field(gt=0, le=0.5)] = 0.05
     """Probability of any false pause over a break, however many metrics there are."""
     per: Literal["checkpoint", "run"] = "checkpoint"

@@ -10,7 +10,7 @@ from checkpoints_db.records.base import Record
 from checkpoints_db.records.evidence import Name
 from checkpoints_db.records.judgement import Share
 
-BudgetMethod = Literal["none", "holm", "by", "e_average", "e_process"]
+BudgetMethod = Literal["none", "harmonic", "holm", "by", "e_average", "e_process"]
 
 
 class Look(Record):
