@@ -148,7 +148,7 @@ def forecast(series: Series, prior: Prior | None = None) -> Forecast:
         target_variance=noise,
         calibration=calibration(history),
         plateau=_before_take_off(points, series.metric),
-        track=_track(history),
+        track=_track(history, falls=seen[0].falls),
         data_digest=data_digest(series),
         code_version=CODE_VERSION,
         judgement_version=JUDGEMENT_VERSION,
@@ -390,7 +390,7 @@ def _room(metric: Metric, y: Array, noise: float) -> float:
     return max(min(float(gap.max()), NEAR * float(gap[-1])), least)
 
 
-def _track(record: Record) -> TrackRecord:
+def _track(record: Record, *, falls: bool) -> TrackRecord:
     if not record.pit.size:
         return TrackRecord(forecasts=0)
     return TrackRecord(
@@ -398,4 +398,6 @@ def _track(record: Record) -> TrackRecord:
         inside_80=inside(record.pit, 0.8),
         inside_95=inside(record.pit, 0.95),
         skill=skill(record.miss, record.miss_persistence),
+        # Six digits: the last ones depend on the machine, and digests must not.
+        places=tuple(round(float(1 - p if falls else p), 6) for p in record.pit),
     )

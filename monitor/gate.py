@@ -29,6 +29,7 @@ from checkpoints_db.records.duration import spell_duration
 from checkpoints_db.series import make_series
 from monitor.clock import Clock
 from monitor.diagnosis import diagnose
+from monitor.drifting import drifts
 from monitor.forecasting import MIN_RUNGS
 from monitor.settings import Settings
 from monitor.verdicts import judge
@@ -60,14 +61,18 @@ def case_of(
     latest = newest(news)
     here = [seen for seen in news if seen.result.checkpoint.id == latest.id]
     ladder = _ladder(store, latest, catalogue.axis(family))
-    verdicts = tuple(_verdict(store, policy, ladder, seen) for seen in here if seen.counts)
+    judged = [_verdict(store, policy, ladder, seen) for seen in here if seen.counts]
+    verdicts = tuple(verdict for verdict, _ in judged)
+    diagnoses = tuple(_diagnoses(catalogue, verdicts, ladder))
+    rules = [rule for rule in policy.rules if rule.select.applies(family, run)]
     missing, incomparable = _absent(ladder, latest, here)
     return Case(
         family=family,
         run=run,
         judged=True,
         verdicts=verdicts,
-        diagnoses=tuple(_diagnoses(catalogue, verdicts, ladder)),
+        diagnoses=diagnoses,
+        drifts=drifts(rules, diagnoses, {verdict.series: places for verdict, places in judged}),
         missing=missing,
         first_at=min(seen.seen_at for seen in here),
         last_at=max(seen.seen_at for seen in here),
@@ -139,20 +144,22 @@ def _ladder(store: Store, checkpoint: Checkpoint, axis: Axis | None) -> dict[str
     return ladder
 
 
-def _verdict(store: Store, policy: Policy, ladder: dict[str, Series], seen: Seen) -> Verdict:
+def _verdict(store: Store, policy: Policy, ladder: dict[str, Series], seen: Seen) -> tuple[Verdict, tuple[float, ...]]:
+    """The verdict on a result, and where past results lay under forecasts of its series."""
     result = seen.result
     sealed = store.judgements.sealed(result.series, up_to=seen.seen_after)
+    places = () if sealed is None else sealed.forecast.track.places
     own = ladder.get(result.series)
     rungs = set(own.names().values()) if own else set()
     if len(rungs) >= MIN_RUNGS:
-        return judge(sealed, result, policy.judging)
+        return judge(sealed, result, policy.judging), places
     stage = result.checkpoint.stage
     what = "checkpoints" if own and own.axis == PLANE else "runs"
     words = f"{len(rungs)} smaller {what} were evaluated on it{' at ' + stage if stage else ''}"
     words += f", a forecast needs {MIN_RUNGS}"
     if stage:
         words += ' (`compare_at = "any"` in the catalogue compares across steps)'
-    return judge(sealed, result, policy.judging, why_not="too_few", words=words)
+    return judge(sealed, result, policy.judging, why_not="too_few", words=words), places
 
 
 def _diagnoses(catalogue: Catalogue, verdicts: Sequence[Verdict], ladder: dict[str, Series]) -> Iterable[Diagnosis]:

@@ -78,7 +78,7 @@ TAIL = (
 
 ROOM = 1.4
 """The limit of the mean of 1 / p is for independent tests; times this it serves dependent ones. At a share of 5 % and
-exact laws of correlation 0, .1, .3, .6, .9 there are alarms in 3.3, 3.5, 3.8, 3.9, 3.0 % of suites of 10 tests, 3.4, 3.9,
+exact laws of correlation 0, .1, .3, .6, .9 alarms come in 3.3, 3.5, 3.8, 3.9, 3.0 % of suites of 10 tests, 3.4, 3.9,
 4.5, 3.8, 3.1 % of 100 and 3.2, 4.8, 4.8, 3.9, 2.7 % of 1000; Holm's are 4.8 to 1.6, 4.8 to 0.5 and 4.9 to 0.05 %."""
 
 

@@ -30,6 +30,7 @@ FLOORS: dict[str, float] = {
     "monitor.verdicts": 2.5,
     "monitor.diagnosis": 2.5,
     "monitor.settling": 2.7,
+    "monitor.drifting": 2.7,
     "monitor.alerts": 3,
     "monitor.gate": 3,
     "monitor.lease": 3,

@@ -94,7 +94,8 @@ def _walked(trial: Trial) -> Iterator[tuple[str, int, Asked]]:
             made: Forecast = forecast(series)
         except ForecastError:
             continue
-        yield r.run or r.model, len(below), Asked(Sealed(forecast=made, at=AT, seq=1), _result(trial, r), series)
+        sealed = Sealed(forecast=made, at=AT, seq=1)
+        yield _checkpoint(trial, r).id, len(below), Asked(sealed, _result(trial, r), series)
 
 
 def _series(trial: Trial, axis: Axis, below: list[Point]) -> Series:

@@ -19,6 +19,7 @@ from checkpoints_db.records.action import (
 )
 from checkpoints_db.records.base import Instant, Record, canonical, digest_of
 from checkpoints_db.records.budget import Budget, BudgetMethod, Look
+from checkpoints_db.records.drift import Drift
 from checkpoints_db.records.evidence import (
     PLANE,
     Axis,
@@ -70,6 +71,7 @@ __all__ = [
     "DiagnosisName",
     "Direction",
     "Doubt",
+    "Drift",
     "Finding",
     "Forecast",
     "GateState",

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from checkpoints_db.records.base import Instant, Record
 from checkpoints_db.records.budget import Budget, Look
+from checkpoints_db.records.drift import Drift
 from checkpoints_db.records.evidence import Name
 from checkpoints_db.records.judgement import Diagnosis, Verdict
 
@@ -116,6 +117,8 @@ class Case(Record):
     """Whether any result of the run arrived as news (rather than as baseline history)."""
     verdicts: tuple[Verdict, ...] = ()
     diagnoses: tuple[Diagnosis, ...] = ()
+    drifts: tuple[Drift, ...] = ()
+    """One for each `drift` rule of the policy that has enough questions to speak of."""
     missing: tuple[Missing, ...] = ()
     """What smaller rungs were evaluated on and this run was not."""
     first_at: Instant | None = None

@@ -68,6 +68,8 @@ class TrackRecord(Record):
     inside_95: Share | None = None
     skill: float | None = None
     """1 - mean absolute error / that of persistence; above 0 is better than repeating the last value."""
+    places: tuple[Share, ...] = ()
+    """Probability, under each of them, of a result at most as capable as the one that came; the last rung's is last."""
 
 
 class Doubt(Record):
