@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from checkpoints_db.records import Answer, Decision, Linked, Metric, Reason
+from checkpoints_db.records import Answer, Decision, Drift, Linked, Metric, Reason
 from policies import decide
 
 ONE_BREAK: dict[str, Any] = {"kind": "break", "id": "it"}
@@ -295,3 +295,34 @@ def test_contradictions_hold(made: SimpleNamespace, field: str) -> None:
         held = said(made, table, case)
         assert (held.answer, held.reason, len(held.findings)) == (Answer.HOLD, Reason.incomparable, 1)
         assert held.findings[0].rule == ("it" if table["kind"] == "evidence" else "house")
+
+
+@pytest.mark.parametrize(("tail", "answer"), [(0.00999, Answer.WARN), (0.01, Answer.GO)])
+def test_drift_fires_below_its_tail(made: SimpleNamespace, tail: float, answer: Answer) -> None:
+    drift = Drift(
+        family="tiny",
+        run="m4",
+        checkpoint="tiny/m4",
+        domain="it",
+        tasks=40,
+        mean=0.6,
+        effective=9.0,
+        rungs=5,
+        tail_above=tail,
+        tail_below=1 - tail,
+        sentence="forty questions lie above their forecasts",
+        judgement_version=1,
+    )
+    case = made.case(drifts=(drift,))
+    both = made.policy({"kind": "diagnosis", "id": "read"}, {"kind": "drift", "id": "it"})
+    decision = decide(both, case, (), (), made.T0)
+    assert decision.answer is answer
+    if answer is Answer.WARN:
+        assert "at least 0.01" in decision.findings[0].would_pass_if
+    other = decide(made.policy({"kind": "diagnosis"}, {"kind": "drift", "id": "x"}), case, (), (), made.T0)
+    assert other.answer is Answer.GO
+    down = {"kind": "drift", "id": "it", "side": "below", "answer": "pause"}
+    assert said(made, down, case).answer is Answer.GO
+    fallen = case.model_copy(update={"drifts": (drift.model_copy(update={"tail_above": 0.99, "tail_below": 1e-3}),)})
+    assert said(made, down, fallen).answer is Answer.PAUSE
+    assert said(made, {**down, "side": "either"}, fallen).answer is Answer.PAUSE
