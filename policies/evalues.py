@@ -77,9 +77,11 @@ TAIL = (
 """(share, the value that a standard Landau law exceeds with it); beyond the last 2 / (pi share)."""
 
 ROOM = 1.3
-"""The limit of the mean of 1 / p is for independent tests; times this it serves dependent ones. At a share of 5 % and
-exact laws of correlation 0, .1, .3, .6, .9 alarms come in 3.6, 3.8, 4.0, 3.9, 3.3 % of suites of 10 tests, 3.8, 4.0, 5.1,
-4.1, 2.9 % of 100 and 3.6, 5.1, 5.4, 4.0, 2.6 % of 1000; Holm's are 4.8 to 1.6, 4.8 to 0.5 and 4.9 to 0.05 %."""
+"""The limit of the mean of 1 / p is for independent tests; times this it serves dependent ones.
+
+At a share of 5 %, exact laws of correlation 0, .1, .3, .6, .9 alarm in 3.6, 3.8, 4.0, 3.9, 3.3 % of suites of 10 tests,
+3.8, 4.0, 5.1, 4.1, 2.9 % of 100, 3.6, 5.1, 5.4, 4.0, 2.6 % of 1000; Holm's are 4.8 to 1.6, 4.8 to 0.5, 4.9 to 0.05 %.
+"""
 
 
 def harmonic_limit(tests: int, share: float) -> float:
