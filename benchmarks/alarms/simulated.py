@@ -16,6 +16,7 @@ from monitor.science.transforms import binomial_variance
 from monitor.science.view import Ladder, view
 
 Array = npt.NDArray[np.float64]
+Indices = npt.NDArray[np.intp]
 
 STEP = float(np.log(4.0))
 """Nats of FLOP between neighbouring rungs."""
@@ -67,13 +68,27 @@ def made(rng: np.random.Generator, suites: int, tasks: int, rungs: int, rho: flo
     return Made(np.concatenate([loss, score], axis=1), size)
 
 
-def tails(suite: Made, seen: int) -> Array:
+def planted(suite: Made, tasks: Indices, rung: int, size: float) -> Made:
+    """The suite with `tasks` moved at `rung` by `size` standard deviations of a result toward capability."""
+    value = suite.value.copy()
+    loss, score = tasks[tasks < suite.losses], tasks[tasks >= suite.losses]
+    value[:, loss, rung] *= np.exp(-size * suite.scatter[:, loss])
+    value[:, score, rung] = np.clip(
+        np.round((value[:, score, rung] + size * suite.scatter[:, score]) * ITEMS) / ITEMS, 0, 1
+    )
+    return Made(value, suite.scatter)
+
+
+def tails(suite: Made, seen: int, tasks: Indices | None = None) -> Array:
     """P(a result at least as capable) of rung `seen` under the laws from the rungs before it, (suites, tasks)."""
-    S, m, _ = suite.value.shape
-    half = suite.losses
-    out = np.empty((S, m))
-    out[:, :half] = _tails(suite.value[:, :half].reshape(S * half, -1), seen, score=False).reshape(S, half)
-    out[:, half:] = _tails(suite.value[:, half:].reshape(S * (m - half), -1), seen, score=True).reshape(S, m - half)
+    chosen = np.arange(suite.value.shape[1]) if tasks is None else tasks
+    out = np.empty((suite.value.shape[0], chosen.size))
+    for score in (False, True):
+        at = np.flatnonzero((chosen >= suite.losses) == score)
+        if at.size:
+            own = suite.value[:, chosen[at]]
+            found = _tails(own.reshape(-1, own.shape[-1]), seen, score=score)
+            out[:, at] = found.reshape(-1, at.size)
     return out
 
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from scipy.special import ndtr
 
 from alarms import methods, real
-from alarms.simulated import Made, made, tails
+from alarms.simulated import Made, made, planted, tails
 from checkpoints_db.records import Answer
 from monitor.science.drift import strongest
 from policies import decide, shelf
@@ -77,13 +77,14 @@ def power(rng: np.random.Generator, effort: Effort) -> Table:
     for seen in SEEN:
         calm = made(rng, effort.suites, TASKS, seen + 1, RHO)
         limits = {name: methods.limit(stat) for name, stat in _stats(calm, tails(calm, seen), seen).items()}
+        fresh = made(rng, effort.suites, TASKS, seen + 1, RHO)
+        before = tails(fresh, seen)
         for size in SIZES:
             for k in AFFECTED:
-                lift = np.zeros((effort.suites, TASKS, seen + 1))
-                lift[:, _spread(k), seen] = size
-                moved = made(rng, effort.suites, TASKS, seen + 1, RHO, lift)
-                stats = _stats(moved, tails(moved, seen), seen)
-                found = {name: float((stat > limits[name]).mean()) for name, stat in stats.items()}
+                tasks = _spread(k)
+                moved, p = planted(fresh, tasks, seen, size), before.copy()
+                p[:, tasks] = tails(moved, seen, tasks)
+                found = {name: float((stat > limits[name]).mean()) for name, stat in _stats(moved, p, seen).items()}
                 out.append({"rungs": seen, "size": size, "affected": k, **found})
     return out
 
