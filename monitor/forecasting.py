@@ -146,7 +146,7 @@ def forecast(series: Series, prior: Prior | None = None) -> Forecast:
         target_variance=noise,
         calibration=calibration(history),
         plateau=_before_take_off(points, series.metric),
-        track=_track(history),
+        track=_track(history, mirrored=_mirror(series.metric) is not None),
         data_digest=data_digest(series),
         code_version=CODE_VERSION,
         judgement_version=JUDGEMENT_VERSION,
@@ -348,7 +348,7 @@ def _room(metric: Metric, y: Array, noise: float) -> float:
     return max(min(float(gap.max()), NEAR * float(gap[-1])), least)
 
 
-def _track(record: Record) -> TrackRecord:
+def _track(record: Record, *, mirrored: bool) -> TrackRecord:
     if not record.pit.size:
         return TrackRecord(forecasts=0)
     return TrackRecord(
@@ -358,5 +358,5 @@ def _track(record: Record) -> TrackRecord:
         skill=skill(record.miss, record.miss_persistence),
         # Nine digits: the last ones depend on the machine, and digests must not.
         crps=float(f"{record.crps.mean():.9g}"),
-        pit=tuple(float(f"{p:.9g}") for p in record.pit.clip(0.0, 1.0)),
+        pit=tuple(float(f"{1 - p if mirrored else p:.9g}") for p in record.pit.clip(0.0, 1.0)),
     )

@@ -31,9 +31,11 @@ from checkpoints_db.series import make_series
 from monitor.clock import Clock
 from monitor.composition import compose
 from monitor.diagnosis import diagnose
+from monitor.drifting import drifts
 from monitor.faults import changed_conditions, faults_of
 from monitor.forecasting import MIN_RUNGS
 from monitor.items import ItemLadder, ItemTallies, Past, item_ladders, tallied
+from monitor.looks import looks, progress, questions
 from monitor.settings import Settings
 from monitor.verdicts import judge
 from policies.engine import decide
@@ -63,15 +65,20 @@ def case_of(
     latest = newest(news)
     here = [seen for seen in news if seen.result.checkpoint.id == latest.id]
     ladder = _ladder(store, latest, catalogue.axis(family))
-    verdicts = tuple(_verdict(store, policy, ladder, seen) for seen in here if seen.counts)
-    missing, incomparable = _absent(ladder, latest, here)
+    judged = [_verdict(store, policy, ladder, seen) for seen in here if seen.counts]
+    verdicts = tuple(verdict for verdict, _ in judged)
     faults, past = _measured(store, latest, here, ladder)
+    later = _later(store, latest, ladder, verdicts)
+    diagnoses = tuple(_diagnoses(catalogue, verdicts, past, later, policy.judging))
+    rules = [rule for rule in policy.rules if rule.select.applies(family, run)]
+    missing, incomparable = _absent(ladder, latest, here)
     return Case(
         family=family,
         run=run,
         judged=True,
         verdicts=verdicts,
-        diagnoses=tuple(_diagnoses(catalogue, verdicts, past, _later(store, latest, ladder, verdicts), policy.judging)),
+        diagnoses=diagnoses,
+        drifts=drifts(rules, diagnoses, {verdict.series: places for verdict, places in judged}),
         missing=missing,
         first_at=min(seen.seen_at for seen in here),
         last_at=max(seen.seen_at for seen in here),
@@ -79,6 +86,8 @@ def case_of(
         incomparable=incomparable,
         faults=faults,
         latch=latch,
+        questions=questions(catalogue, verdicts),
+        looks=looks(store, catalogue, policy, latest) if policy.budget.per == "run" else (),
     )
 
 
@@ -103,11 +112,6 @@ def measured(
     return Measurement(tuple(item_ladders(store, here, ladder)), faults)
 
 
-def progress(checkpoint: Checkpoint) -> tuple[int, float]:
-    """How far its run had come: what checkpoints of one run are ordered by."""
-    return checkpoint.step or 0, checkpoint.tokens or 0.0
-
-
 def newest(results: Iterable[Seen]) -> Checkpoint:
     """The furthest checkpoint that has news. Raises ValueError where none has."""
     return max((seen.result.checkpoint for seen in results if not seen.baseline), key=progress)
@@ -130,20 +134,22 @@ def _ladder(store: Store, checkpoint: Checkpoint, axis: Axis | None) -> dict[str
     return ladder
 
 
-def _verdict(store: Store, policy: Policy, ladder: dict[str, Series], seen: Seen) -> Verdict:
+def _verdict(store: Store, policy: Policy, ladder: dict[str, Series], seen: Seen) -> tuple[Verdict, tuple[float, ...]]:
+    """The verdict on a result, and where past results lay under forecasts of its series."""
     result = seen.result
     sealed = store.judgements.sealed(result.series, up_to=seen.seen_after)
+    places = () if sealed is None else sealed.forecast.places()
     own = ladder.get(result.series)
     rungs = set(own.names().values()) if own else set()
     if len(rungs) >= MIN_RUNGS:
-        return judge(sealed, result, policy.judging)
+        return judge(sealed, result, policy.judging), places
     stage = result.checkpoint.stage
     what = "checkpoints" if own and own.axis == PLANE else "runs"
     words = f"{len(rungs)} smaller {what} were evaluated on it{' at ' + stage if stage else ''}"
     words += f", a forecast needs {MIN_RUNGS}"
     if stage:
         words += ' (`compare_at = "any"` in the catalogue compares across steps)'
-    return judge(sealed, result, policy.judging, why_not="too_few", words=words)
+    return judge(sealed, result, policy.judging, why_not="too_few", words=words), places
 
 
 def _measured(

@@ -31,6 +31,7 @@ from checkpoints_db.series import make_series
 from monitor import alerts, gate
 from monitor.clock import Clock
 from monitor.forecasting import CODE_VERSION, JUDGEMENT_VERSION, data_digest, forecast
+from monitor.looks import progress
 from monitor.prior import Prior, shipped
 from monitor.settings import Settings
 from policies.schema import Policy
@@ -295,7 +296,7 @@ def _settle(store: Store, rules: Rules, news: Iterable[Checkpoint]) -> tuple[Dec
     decisions = []
     for (family, run), touched in sorted(runs.items()):
         newest = gate.newest(store.evidence.results(family=family, run=run))
-        for checkpoint in sorted(touched.values(), key=gate.progress):
+        for checkpoint in sorted(touched.values(), key=progress):
             if checkpoint.id != newest.id:
                 _settle_earlier(store, rules, checkpoint)
         decisions.append(settle(store, rules, family, run))

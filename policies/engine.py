@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from checkpoints_db.records import Answer, Approval, Case, Decision, Finding, Level, Reason, Waiver
 from policies import house, releases
+from policies.budget import account
 from policies.rules import rule_of
 from policies.schema import Policy, RuleTerms
 from policies.waivers import applied
@@ -51,6 +52,7 @@ def decide(
         sentence=sentence,
         findings=findings,
         passed=passed,
+        budget=account(policy, case).record,
         waived=sum(bool(f.waived_by) for f in findings),
         approvals=names or releases.names_at(policy, votes, at),
         released=bool(names),
@@ -74,7 +76,8 @@ def examine(
 def _findings(policy: Policy, case: Case, waivers: Sequence[Waiver], at: datetime) -> tuple[Finding, ...]:
     looks = [_look(terms, case, policy, at) for terms in policy.rules if terms.select.applies(case.family, case.run)]
     binding = {terms.id for terms in policy.binding}
-    said = [finding for look in looks for finding in look.findings]
+    spent = account(policy, case)
+    said = [spent.spend(finding) for look in looks for finding in look.findings]
     said += house.unread(policy, case, [look for look in looks if look.terms.id in binding])
     said += house.absent(case)
     if case.latch is not None:

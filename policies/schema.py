@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, SerializeAsAny, model_validator
 
-from checkpoints_db.records import Kind, Level, Record, Verdict
+from checkpoints_db.records import BudgetMethod, Kind, Level, Record, Verdict
 from checkpoints_db.records.duration import parse_duration, spell_duration
 
 LONGEST = timedelta(days=3660)
@@ -77,6 +77,23 @@ class Judging(Terms):
     """A forecast made from fewer rungs is inconclusive."""
     excess: Annotated[float, Field(ge=0, le=1)] = 0.2
     """A composite task further above what its parts give when they are independent is an `unexplained_jump`."""
+
+
+class BudgetTerms(Terms):
+    """How often a suite on trend may be paused for nothing; what its size explains warns and does not pause."""
+
+    method: BudgetMethod = "none"
+    """How tests share it: `harmonic` (mean of 1 / p), `holm`, `by` (Benjamini-Yekutieli), `e_average`, `e_process`."""
+    share: Annotated[float, Field(gt=0, le=0.5)] = 0.05
+    """Probability of any false pause over a break, however many metrics there are."""
+    per: Literal["checkpoint", "run"] = "checkpoint"
+    """What `share` is for; a run spends 1/2 of it on its first checkpoint, then 1/6, 1/12, ..."""
+
+    @model_validator(mode="after")
+    def _looks(self) -> Self:
+        if self.method == "e_process" and self.per != "run":
+            raise ValueError('budget.method = "e_process" adds up the checkpoints of a run; write per = "run"')
+        return self
 
 
 class ReleaseTerms(Terms):
@@ -170,6 +187,8 @@ class Preamble(Terms):
     """What the policy is for."""
     judging: Judging = Judging()
     """How results are compared with forecasts."""
+    budget: BudgetTerms = BudgetTerms()
+    """How many false pauses the size of a suite may cost."""
     release: ReleaseTerms = ReleaseTerms()
     """Who may reopen a gate."""
     waivers: WaiverTerms = WaiverTerms()

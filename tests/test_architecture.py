@@ -34,6 +34,8 @@ FLOORS: dict[str, float] = {
     "monitor.diagnosis": 2.5,
     "monitor.track": 2.5,
     "monitor.composition": 2.7,
+    "monitor.drifting": 2.7,
+    "monitor.looks": 2.7,
     "monitor.settling": 2.7,  # asks forecasting and verdicts, as planning does
     "monitor.planning": 2.75,
     "monitor.alerts": 3,

@@ -18,6 +18,8 @@ from checkpoints_db.records.action import (
     Waiver,
 )
 from checkpoints_db.records.base import Instant, Record, canonical, digest_of
+from checkpoints_db.records.budget import Budget, BudgetMethod, Look
+from checkpoints_db.records.drift import Drift
 from checkpoints_db.records.evidence import (
     PLANE,
     Axis,
@@ -67,6 +69,8 @@ __all__ = [
     "Approval",
     "Atom",
     "Axis",
+    "Budget",
+    "BudgetMethod",
     "Case",
     "Checkpoint",
     "Composed",
@@ -75,6 +79,7 @@ __all__ = [
     "DiagnosisName",
     "Direction",
     "Doubt",
+    "Drift",
     "Fault",
     "FaultName",
     "Finding",
@@ -87,6 +92,7 @@ __all__ = [
     "Level",
     "Link",
     "Linked",
+    "Look",
     "Message",
     "Metric",
     "Missing",

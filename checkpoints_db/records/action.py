@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from checkpoints_db.records.base import Instant, Record
+from checkpoints_db.records.budget import Budget, Look
+from checkpoints_db.records.drift import Drift
 from checkpoints_db.records.evidence import Name
 from checkpoints_db.records.judgement import Diagnosis, Fault, Verdict
 
@@ -115,6 +117,8 @@ class Case(Record):
     """Whether any result of the run arrived as news (rather than as baseline history)."""
     verdicts: tuple[Verdict, ...] = ()
     diagnoses: tuple[Diagnosis, ...] = ()
+    drifts: tuple[Drift, ...] = ()
+    """One for each `drift` rule of the policy that has enough questions to speak of."""
     missing: tuple[Missing, ...] = ()
     """What smaller rungs were evaluated on and this run was not."""
     first_at: Instant | None = None
@@ -127,6 +131,10 @@ class Case(Record):
     """Sentences about results whose conditions differ from the ladder's."""
     faults: tuple[Fault, ...] = ()
     """What is wrong with how its tasks were measured, and hints of contamination. None of them lifts anything."""
+    questions: dict[str, str] = Field(default_factory=dict)
+    """Task to the question it asks, where the catalogue reads several tasks together."""
+    looks: tuple[Look, ...] = ()
+    """Earlier checkpoints of the run, oldest first; told where the policy's budget is of the run."""
     latch: Latch | None = None
 
     @property
@@ -185,6 +193,8 @@ class Decision(Record):
     """Every finding that is not a plain pass, worst first; waived and released ones stay visible."""
     passed: int
     """Number of tests that passed."""
+    budget: Budget | None = None
+    """What the size of the suite costs in false alarms; None where no policy was asked."""
     waived: int = 0
     approvals: tuple[str, ...] = ()
     """Names of those whose valid approvals count for this evidence and policy."""

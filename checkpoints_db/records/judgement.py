@@ -145,6 +145,10 @@ class Forecast(Record):
     code_version: str
     judgement_version: int
 
+    def places(self) -> tuple[float, ...]:
+        """Probability, under each forecast of its own history, of a result at most as capable as the one that came."""
+        return tuple(p if self.metric.sign > 0 else 1 - p for p in self.track.pit)
+
     def beyond(self, place: Place) -> bool:
         """Whether no rung it learnt from is as large on every axis: of other places a forecast says nothing."""
         return not any(all(r >= p * (1 - 1e-9) for r, p in zip(rung.scale, place, strict=True)) for rung in self.ladder)

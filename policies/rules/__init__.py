@@ -9,11 +9,12 @@ from checkpoints_db.registry import Registry
 from policies.rules.base import Rule
 from policies.rules.breaks import BreakRule
 from policies.rules.diagnosis import DiagnosisRule
+from policies.rules.drift import DriftRule
 from policies.rules.evidence import EvidenceRule
 from policies.rules.level import LevelRule
 
 RULES: Registry[Rule[Any]] = Registry(
-    "rule", (BreakRule(), DiagnosisRule(), LevelRule(), EvidenceRule()), lambda rule: rule.kind
+    "rule", (BreakRule(), DiagnosisRule(), LevelRule(), EvidenceRule(), DriftRule()), lambda rule: rule.kind
 )
 
 

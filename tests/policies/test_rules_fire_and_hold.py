@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from checkpoints_db.records import Answer, Composed, Decision, Linked, Metric, Reason, Span
+from checkpoints_db.records import Answer, Composed, Decision, Drift, Linked, Metric, Reason, Span
 from policies import decide
 
 ONE_BREAK: dict[str, Any] = {"kind": "break", "id": "it"}
@@ -357,3 +357,34 @@ def test_parts_never_loosen_what_the_task_itself_says(
         composed(made, "inconclusive", "no_parts"),
     ):
         assert said(made, table, made.case(diagnoses=(own, beside))).answer.rank >= alone.rank
+
+
+@pytest.mark.parametrize(("tail", "answer"), [(0.00999, Answer.WARN), (0.01, Answer.GO)])
+def test_drift_fires_below_its_tail(made: SimpleNamespace, tail: float, answer: Answer) -> None:
+    drift = Drift(
+        family="tiny",
+        run="m4",
+        checkpoint="tiny/m4",
+        domain="it",
+        tasks=40,
+        mean=0.6,
+        effective=9.0,
+        rungs=5,
+        tail_above=tail,
+        tail_below=1 - tail,
+        sentence="forty questions lie above their forecasts",
+        judgement_version=1,
+    )
+    case = made.case(drifts=(drift,))
+    both = made.policy({"kind": "diagnosis", "id": "read"}, {"kind": "drift", "id": "it"})
+    decision = decide(both, case, (), (), made.T0)
+    assert decision.answer is answer
+    if answer is Answer.WARN:
+        assert "at least 0.01" in decision.findings[0].would_pass_if
+    other = decide(made.policy({"kind": "diagnosis"}, {"kind": "drift", "id": "x"}), case, (), (), made.T0)
+    assert other.answer is Answer.GO
+    down = {"kind": "drift", "id": "it", "side": "below", "answer": "pause"}
+    assert said(made, down, case).answer is Answer.GO
+    fallen = case.model_copy(update={"drifts": (drift.model_copy(update={"tail_above": 0.99, "tail_below": 1e-3}),)})
+    assert said(made, down, fallen).answer is Answer.PAUSE
+    assert said(made, {**down, "side": "either"}, fallen).answer is Answer.PAUSE

@@ -85,6 +85,8 @@ def show_decision(state: GateState, decision: Decision) -> None:
     ]
     columns = ("rule", "level", "answer", "reason", "subject", "set aside", "finding", "it would pass if")
     shell.say(table(f"Findings ({decision.passed} tests passed, {decision.waived} waived)", columns, rows))
+    if decision.budget is not None:
+        shell.say(decision.budget.sentence)
     shell.say(f"policy {decision.policy_name} {decision.policy[:12]}; evidence {decision.evidence[:12]}")
     if decision.needed:
         names = ", ".join(decision.approvals) or "none"

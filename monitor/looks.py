@@ -1,0 +1,50 @@
+"""The checkpoints of one run, as a budget for the whole run sees them: each a look at its suite."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from checkpoints_db import Store
+from checkpoints_db.catalogue import Catalogue
+from checkpoints_db.records import Case, Checkpoint, Diagnosis, Look, Verdict
+from policies.budget import surprises
+from policies.schema import Policy
+
+
+def progress(checkpoint: Checkpoint) -> tuple[int, float]:
+    """How far its run had come: what checkpoints of one run are ordered by."""
+    return checkpoint.step or 0, checkpoint.tokens or 0.0
+
+
+def questions(catalogue: Catalogue, verdicts: Iterable[Verdict]) -> dict[str, str]:
+    """Task to the question it asks, where the catalogue reads several tasks together."""
+    return {v.task: asked for v in verdicts if (asked := catalogue.question(v.task)) != v.task}
+
+
+def looks(store: Store, catalogue: Catalogue, policy: Policy, latest: Checkpoint) -> tuple[Look, ...]:
+    """What the earlier checkpoints of a run showed, as it was concluded then."""
+    results = [
+        seen.result for seen in store.evidence.results(family=latest.family, run=latest.run) if not seen.baseline
+    ]
+    ids = {result.checkpoint.id: progress(result.checkpoint) for result in results}
+    earlier = sorted((at, name) for name, at in ids.items() if at < progress(latest))
+    verdicts: dict[str, list[Verdict]] = {}
+    for _, verdict in store.judgements.verdicts(latest.family, latest.run):
+        verdicts.setdefault(verdict.checkpoint, []).append(verdict)
+    diagnoses: dict[str, list[Diagnosis]] = {}
+    for _, diagnosis in store.judgements.diagnoses(latest.family, latest.run):
+        diagnoses.setdefault(diagnosis.checkpoint, []).append(diagnosis)
+    found = []
+    for _, name in earlier:
+        own = verdicts.get(name, [])
+        then = Case(
+            family=latest.family,
+            run=latest.run,
+            judged=True,
+            verdicts=tuple(own),
+            diagnoses=tuple(diagnoses.get(name, ())),
+            questions=questions(catalogue, own),
+        )
+        if own:
+            found.append(Look(checkpoint=name, surprises=surprises(policy, then)))
+    return tuple(found)
