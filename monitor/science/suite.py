@@ -53,9 +53,16 @@ def ask(question: Question) -> tuple[View, Targets] | None:
 
 
 def taught(
-    views: Sequence[View], prior: Prior, strength: float, progress: Callable[[int, int], None] | None = None
+    views: Sequence[View],
+    prior: Prior,
+    strength: float,
+    progress: Callable[[int, int], None] | None = None,
+    tempers: Sequence[float] = (1.0,),
 ) -> dict[Category, Dictionary]:
-    """A dictionary for every category among `views`: the prior, moved by what the suite's own history says."""
+    """A dictionary for every category among `views`: the prior, moved by what the suite's own history says.
+
+    `tempers`: multiples of the prior's own that are tried; the one that forecasts left-out rungs best stays.
+    """
     by_category: dict[Category, list[View]] = defaultdict(list)
     for v in views:
         by_category[v.category].append(v)
@@ -69,7 +76,7 @@ def taught(
             if progress is not None:
                 progress(before + i, total)
 
-        learnt = learn(teachers(own), start, strength, (start.temper,), told)
+        learnt = learn(teachers(own), start, strength, [start.temper * t for t in tempers], told)
         out[category] = replace(learnt, widening=widening(teachers(own), learnt))
         done += min(len(own), MOST_TAUGHT)
     return out

@@ -28,6 +28,9 @@ app = typer.Typer(no_args_is_help=True, help="The prior: what forecasts believe 
 FEW = 10
 """Ladders below which what moved in a category may be chance."""
 
+TEMPERS = (0.5, 1.0, 2.0)
+"""Multiples of the temper in force that are tried on the lab's own history."""
+
 PARTS = ("shape", "slope", "noise", "arrival")
 
 
@@ -56,7 +59,7 @@ def learn(
         seen, ladders = _ladders(store, rules.catalogue)
     before = rules.prior
     with shell.progress() as tell:
-        taught = suite.taught(seen, before.dictionaries, strength, lambda done, of: tell("ladders", done, of))
+        taught = suite.taught(seen, before.dictionaries, strength, lambda done, of: tell("ladders", done, of), TEMPERS)
         moved = [_moved(seen, before.of(c), d) for c, d in sorted(taught.items())]
     made_of = f"{ladders} ladders of a lab, held by strength {strength:g} to the prior {before.digest[:12]}"
     text = prior.dump({**before.dictionaries, **taught}, made_of)

@@ -83,6 +83,21 @@ def test_every_category_learns_for_itself() -> None:
         assert d.shape_weights != prior[category].shape_weights
 
 
+def test_the_temper_that_forecasts_best_stays() -> None:
+    """Of ladders that one shape fits exactly the evidence is to be believed; of the others of the prior, less so."""
+    rng = np.random.default_rng(3)
+    x = np.exp(np.arange(9.0))
+    straight = [
+        view(Ladder(x[:, None], x, 0.2 + a * np.arange(9.0) + 0.003 * rng.standard_normal(9), np.full(9, np.nan), 0, 1))
+        for a in rng.uniform(0.02, 0.08, 12)
+    ]
+    category = straight[0].category
+    cautious = {category: replace(full(category), temper=0.05)}
+    found = taught(straight, cautious, 3.0, None, (1.0, 20.0))[category]
+    assert found.temper == 1.0
+    assert taught(straight, cautious, 3.0)[category].temper == 0.05
+
+
 def test_more_ladders_than_teach_say_the_same_again() -> None:
     v = view(question().ladder)
     told: list[int] = []
