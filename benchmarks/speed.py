@@ -35,7 +35,7 @@ from scipy.special import stdtr
 
 from monitor import prior
 from monitor.science.dictionary import Dictionary, full
-from monitor.science.fit import Group, evidence, group, heaviest, log_prior, moments, posterior
+from monitor.science.fit import Group, drawn, evidence, group, log_prior, moments, posterior
 from monitor.science.law import DOF, quantiles, tame
 from monitor.science.learn import learn
 from monitor.science.predict import Mixtures, Targets, mixtures
@@ -72,7 +72,7 @@ def ladders(rng: np.random.Generator, n: int, noisy: bool = False) -> list[Ladde
 
 
 def shipped(rng: np.random.Generator) -> Dictionary:
-    """A dictionary learnt from made-up ladders that keeps the heaviest entries of each part."""
+    """A dictionary learnt from made-up ladders that keeps the drawn entries of each part."""
     views = [view(each) for each in ladders(rng, 8)]
     learnt = learn(views, full(views[0].category), tempers=(0.5,))
     changes: dict[str, object] = {}
@@ -182,14 +182,14 @@ def stages(views: list[View], dictionary: Dictionary) -> list[Stage]:
     g: Group = group(some, dictionary)
     p = posterior(g, targets.u)
     weights = log_prior(dictionary) + dictionary.temper * evidence(p, better)
-    h, k, t, _ = heaviest(weights, ATOMS)
+    h, k, t, _ = drawn(weights, ATOMS)
     mixed = mixtures(g, better, targets, ATOMS)
     law = (mixed.weight, mixed.mean, mixed.scale)
     bodies: dict[str, Callable[[], object]] = {
         "group": lambda: group(some, dictionary),
         "sums over rungs": lambda: posterior(g, targets.u),
         "evidence": lambda: evidence(p, better),
-        "heaviest atoms": lambda: heaviest(weights, ATOMS),
+        "atoms drawn": lambda: drawn(weights, ATOMS),
         "moments": lambda: moments(p, h, k, t, better),
         "tame": lambda: tame(*law),
         "all of a law": lambda: mixtures(g, better, targets, ATOMS),

@@ -341,7 +341,10 @@ def drawn(log_weights: Array, most: int) -> tuple[Indices, Indices, Indices, Arr
     w = np.exp(flat - flat.max(axis=1, keepdims=True))
     reached = np.cumsum(w, axis=1)
     reached /= reached[:, -1:]
-    steps = (np.arange(most) + 0.5) / most
-    chosen = np.stack([np.searchsorted(row, steps) for row in reached])
+    # How many of the steps (j + 1/2) / most each atom has reached; what it has more than the one before are its draws.
+    reached *= most
+    reached += 0.5
+    draws = np.diff(np.floor(reached, out=reached), axis=1, prepend=0.0).astype(np.intp)
+    chosen = np.repeat(np.tile(np.arange(flat.shape[1]), B), draws.ravel()).reshape(B, most)
     h, k, t = np.unravel_index(chosen, (H, K, T))
     return h, k, t, np.full((B, most), 1 / most)
