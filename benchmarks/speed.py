@@ -72,7 +72,7 @@ def ladders(rng: np.random.Generator, n: int, noisy: bool = False) -> list[Ladde
 
 
 def shipped(rng: np.random.Generator) -> Dictionary:
-    """A dictionary learnt from made-up ladders that keeps the drawn entries of each part."""
+    """A dictionary learnt from made-up ladders that keeps the heaviest entries of each part."""
     views = [view(each) for each in ladders(rng, 8)]
     learnt = learn(views, full(views[0].category), tempers=(0.5,))
     changes: dict[str, object] = {}
