@@ -264,9 +264,14 @@ def _question(case: Case, task: str) -> str:
 
 
 def _over_link(d: Diagnosis) -> float | None:
-    """Tail of a score above the band of its link, read as a normal law; None unless the diagnosis rests on it."""
+    """Tail of a score above what its link says; None unless the diagnosis rests on it.
+
+    A link without a law is read as a normal one about its band.
+    """
     if d.name != "unexplained_jump" or d.linked is None or d.thresholded is None:
         return None
+    if d.linked.tail_above is not None:
+        return d.linked.tail_above
     off = SD * (d.thresholded.observed - d.linked.predicted) / max(d.linked.upper - d.linked.predicted, 1e-12)
     return 0.5 * math.erfc(off / math.sqrt(2))
 

@@ -127,6 +127,14 @@ def test_a_jump_far_over_its_link_is_no_noise_of_the_suite(
     assert said(made, suite(made, [0.001, *[0.5] * 99], "unexplained_jump", **more), HOLM).answer is answer
 
 
+@pytest.mark.parametrize(("tail", "answer"), [(0.009, Answer.WARN), (1e-6, Answer.PAUSE)])
+def test_a_link_with_a_law_is_taken_at_its_word(made: SimpleNamespace, tail: float, answer: Answer) -> None:
+    score = made.verdict("t0", made.MATCH, "above", observed=0.55, tail_above=0.009, tail_below=0.991)
+    linked = Linked(method="items", predicted=0.4, lower=0.28, upper=0.52, tail_above=tail, tail_below=1 - tail)
+    more = {"continuous": made.verdict("t0"), "thresholded": score, "linked": linked}
+    assert said(made, suite(made, [0.001, *[0.5] * 99], "unexplained_jump", **more), HOLM).answer is answer
+
+
 def test_doubt_pays_for_nothing_and_still_holds(made: SimpleNamespace) -> None:
     """Doubtful results are no tests, and a HOLD beside an explained break stays a HOLD."""
     blind = [made.verdict(f"b{n}", outcome="inconclusive") for n in range(50)]
