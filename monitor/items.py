@@ -86,7 +86,7 @@ def linked_by_items(c: Verdict, t: Verdict, history: Mapping[str, Series]) -> Sh
         return None
     found = predicted([each for each, _ in rungs], link.own, np.array([[value] for _, value in rungs]))
     share, low, high = (float(each[0]) for each in found)
-    return None if high - low > WIDEST else banded(share, low, high)
+    return None if high - low > WIDEST else banded(share, low, high, float(link.own.n[0]))
 
 
 def item_ladders(store: Store, here: Sequence[Seen], ladder: Mapping[str, Series]) -> Iterator[ItemLadder]:

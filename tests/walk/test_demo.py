@@ -41,6 +41,8 @@ def test_two_jumps_are_told_apart(played: tuple[Path, str]) -> None:
     named = {(d["run"], d["question"]): d["name"] for d in said["diagnoses"]}
     assert named["f5", "facts"] == "metric_artefact"
     assert named["m4", "shift"] == "genuine_break"
+    shift = next(d for d in said["diagnoses"] if (d["run"], d["question"]) == ("m4", "shift"))
+    assert shift["weights"][0][0] == "genuine_break"  # all right, as its items say: the link is no surprise
     facts = next(d for d in said["diagnoses"] if (d["run"], d["question"]) == ("f5", "facts"))
     assert facts["linked"]["method"] == "items"  # what each question's likelihood says, by the smaller rungs
     assert facts["linked"]["lower"] > 0.3

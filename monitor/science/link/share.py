@@ -33,6 +33,8 @@ class ShareLaw:
     share: Array
     weight: Array
     n: float | None
+    grain: float = 0.0
+    """Half a step of the score, where the atoms hold the counting already: what is as near as that is the same."""
 
     def cdf(self, y: npt.ArrayLike) -> Array:
         """P(Y <= y), shape of `y`: the mean over atoms of I_{1-p}(n - k, k + 1), k = n y (Abramowitz & Stegun 26.5.24).
@@ -42,7 +44,7 @@ class ShareLaw:
         """
         at = np.asarray(y, dtype=float)
         if self.n is None:
-            return np.asarray(self._smooth(at), dtype=float)
+            return np.asarray(self._smooth(at + self.grain), dtype=float)
         k = (at * self.n)[..., None]
         p = np.clip(self.share, 1e-12, 1 - 1e-12)
         inside = betainc(np.maximum(self.n - k, 1e-9), np.maximum(k + 1, 1e-9), 1 - p) @ self.weight
@@ -52,7 +54,7 @@ class ShareLaw:
         """P(Y >= y), shape of `y`."""
         at = np.asarray(y, dtype=float)
         if self.n is None:
-            return np.asarray(1 - self._smooth(at), dtype=float)
+            return np.asarray(1 - self._smooth(at - self.grain), dtype=float)
         k = (at * self.n)[..., None]
         p = np.clip(self.share, 1e-12, 1 - 1e-12)
         inside = betainc(np.maximum(k, 1e-9), np.maximum(self.n - k + 1, 1e-9), p) @ self.weight
@@ -81,7 +83,7 @@ class ShareLaw:
     def _middle(self, y: Array) -> Array:
         """(P(Y < y) + P(Y <= y)) / 2, close enough for quantiles: counts that are half-way, with one beta integral."""
         if self.n is None:
-            return self.cdf(y)
+            return np.asarray(self._smooth(y), dtype=float)
         k, p = (y * self.n)[..., None], np.clip(self.share, 1e-12, 1 - 1e-12)
         return np.asarray(betainc(self.n - k + 0.5, k + 0.5, 1 - p) @ self.weight, dtype=float)
 
@@ -102,15 +104,20 @@ def around(logit_mean: float, logit_sd: float, n: float | None) -> ShareLaw:
     return ShareLaw(expit(logit_mean + offset), _NODE_WEIGHTS, n)
 
 
-def banded(share: float, lower: float, upper: float) -> ShareLaw:
-    """The law with median `share` whose 98 % band is [lower, upper], counting included: normal in logits on each side.
+def banded(share: float, lower: float, upper: float, n: float | None = None) -> ShareLaw:
+    """The law with median `share` whose 98 % band is [lower, upper], with the counting of `n` items in it.
+
+    Normal in logits on each side.
 
     >>> banded(0.5, 0.4, 0.7).quantile([0.01, 0.5, 0.99]).round(2)
     array([0.4, 0.5, 0.7])
+    >>> round(float(banded(1.0, 0.99, 1.0, 200).sf(1.0)), 2)  # all of 200 right, where all were expected
+    0.78
     """
-    low, middle, high = (float(logit(min(max(each, NEAREST), 1 - NEAREST))) for each in (lower, share, upper))
+    least = NEAREST if n is None else 0.25 / n
+    low, middle, high = (float(logit(min(max(each, least), 1 - least))) for each in (lower, share, upper))
     side = np.where(_NODES < 0, middle - low, high - middle) / float(_END)
-    return ShareLaw(expit(middle + side * _NODES), _NODE_WEIGHTS, None)
+    return ShareLaw(expit(middle + side * _NODES), _NODE_WEIGHTS, None, 0.0 if n is None else 0.5 / n)
 
 
 NEAREST = 1e-6

@@ -11,6 +11,7 @@ from monitor.science.link import (
     Ladder,
     ShareLaw,
     around,
+    banded,
     choice,
     expected_product,
     fitted,
@@ -192,3 +193,21 @@ def test_the_fitted_law_is_calibrated_on_curves_it_does_not_know() -> None:
     got = np.array(pit)
     assert 0.75 <= np.mean(np.abs(got - 0.5) < 0.4) <= 0.98  # 80 %, leaning to width
     assert np.mean(got > 0.99) <= 0.02  # a false unexplained jump: 1 % and what 300 draws scatter
+
+
+@pytest.mark.parametrize(
+    ("share", "lower", "upper"), [(1.0, 0.99, 1.0), (0.999992, 0.9989, 0.999992), (0.0, 0.0, 0.01)]
+)
+def test_a_score_on_the_bound_that_its_link_foresaw_is_no_surprise(share: float, lower: float, upper: float) -> None:
+    law = banded(share, lower, upper, 200)
+    assert float(law.sf(round(share))) > 0.5
+    assert float(law.cdf(round(share))) > 0.5
+    half = abs(round(share) - 0.5)
+    assert min(float(law.sf(half)), float(law.cdf(half))) < 1e-6
+
+
+def test_a_band_is_the_band_of_its_law() -> None:
+    law = banded(0.5, 0.4, 0.7, 200)
+    np.testing.assert_allclose(law.quantile([0.01, 0.5, 0.99]), [0.4, 0.5, 0.7], atol=2e-3)
+    assert float(law.sf(0.7)) == pytest.approx(0.01, abs=0.005)
+    assert float(law.cdf(0.4)) == pytest.approx(0.01, abs=0.005)
