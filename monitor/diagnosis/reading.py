@@ -26,6 +26,8 @@ cannot weigh enough."""
 LIKELY = 0.5
 """Posterior weight from which on a reading is given its name where two verdicts alone would not."""
 
+BROKE: frozenset[DiagnosisName] = frozenset({"genuine_break", "latent_break", "unexplained_jump", "unresolved_jump"})
+
 _Question = tuple[Sequence[Verdict], Mapping[str, Series]]
 
 
@@ -211,7 +213,9 @@ def _shaped(said: _Said, spoke: Sequence[Verdict], shapes: Sequence[Shape]) -> _
         words = f"{said.words}; {first.sentence}: falling is no safety, of 11 such tasks 6 turned at a larger size"
         return replace(said, name="inverse_scaling", words=words)
     told = [s.sentence for s in shapes if s.name == "degenerate"]
-    told += [_brief(s) for s in shapes if s.name in ("u_shaped", "dip", "peaked", "inverse")]
+    # Where this rung broke, it alone would make the turn.
+    turned = () if said.name in BROKE else ("u_shaped", "dip", "peaked", "inverse")
+    told += [_brief(s) for s in shapes if s.name in turned]
     if {s.name for s in shapes} == {"rising", "sudden"}:
         sudden, smooth = sorted(shapes, key=lambda s: s.name != "sudden")
         told.append(f"{_brief(sudden)}, {_brief(smooth)}: the suddenness is that of {sudden.metric}")
