@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from checkpoints_db.records import Answer, Approval, Case, Decision, Finding, Level, Reason, Waiver
 from policies import house, releases
-from policies.budget import account
+from policies.budget import Account, account
 from policies.rules import rule_of
 from policies.schema import Policy, RuleTerms
 from policies.waivers import applied
@@ -35,10 +35,11 @@ def decide(
     The same function serves the daemon, the command line, replay and every other face. It reads no clock and no store
     and never raises for any case: a rule that raises is a finding that holds, with reason `fault`.
     """
-    found, evidence = _findings(policy, case, waivers, at), case.evidence
+    spent, evidence = account(policy, case), case.evidence
+    found = _findings(policy, case, waivers, at, spent)
     open_ = [f for f in found if f.effect.rank >= Answer.HOLD.rank]
     votes = releases.bound(policy, case, evidence, approvals, at)
-    after, names = _released(policy, case, waivers, votes if open_ else (), found)
+    after, names = _released(policy, case, waivers, votes if open_ else (), found, spent)
     after = sorted(_without_echo(after), key=_badness)
     answer = Answer.worst([f.effect for f in after])
     findings = tuple(f for f in after if f.answer is not Answer.GO)
@@ -52,7 +53,7 @@ def decide(
         sentence=sentence,
         findings=findings,
         passed=passed,
-        budget=account(policy, case).record,
+        budget=spent.record,
         waived=sum(bool(f.waived_by) for f in findings),
         approvals=names or releases.names_at(policy, votes, at),
         released=bool(names),
@@ -70,13 +71,16 @@ def examine(
 ) -> Examination:
     """What every rule and the house say of a case, waivers applied and nothing released: what `explain` shows."""
     votes = releases.bound(policy, case, case.evidence, approvals, at)
-    return Examination(_findings(policy, case, waivers, at), releases.names_at(policy, votes, at))
+    return Examination(
+        _findings(policy, case, waivers, at, account(policy, case)), releases.names_at(policy, votes, at)
+    )
 
 
-def _findings(policy: Policy, case: Case, waivers: Sequence[Waiver], at: datetime) -> tuple[Finding, ...]:
+def _findings(
+    policy: Policy, case: Case, waivers: Sequence[Waiver], at: datetime, spent: Account
+) -> tuple[Finding, ...]:
     looks = [_look(terms, case, policy, at) for terms in policy.rules if terms.select.applies(case.family, case.run)]
     binding = {terms.id for terms in policy.binding}
-    spent = account(policy, case)
     said = [spent.spend(finding) for look in looks for finding in look.findings]
     said += house.unread(policy, case, [look for look in looks if look.terms.id in binding])
     said += house.absent(case)
@@ -89,7 +93,12 @@ def _findings(policy: Policy, case: Case, waivers: Sequence[Waiver], at: datetim
 
 
 def _released(
-    policy: Policy, case: Case, waivers: Sequence[Waiver], votes: Sequence[Approval], findings: Sequence[Finding]
+    policy: Policy,
+    case: Case,
+    waivers: Sequence[Waiver],
+    votes: Sequence[Approval],
+    findings: Sequence[Finding],
+    spent: Account,
 ) -> tuple[list[Finding], tuple[str, ...]]:
     """The findings, those marked that a quorum saw when they approved, and the names of those who released any.
 
@@ -98,7 +107,7 @@ def _released(
     """
     seen: dict[str, dict[Key, Answer]] = {}
     if releases.suffice(policy, [vote.by for vote in votes]):
-        seen = {vote.id: _open_at(policy, case, waivers, vote.at) for vote in votes}
+        seen = {vote.id: _open_at(policy, case, waivers, vote.at, spent) for vote in votes}
     after, names = [], dict[str, None]()
     for finding in findings:
         knew = [v for v in votes if seen.get(v.id, {}).get(_key(finding), Answer.GO).rank >= finding.answer.rank]
@@ -108,10 +117,10 @@ def _released(
     return after, tuple(names)
 
 
-def _open_at(policy: Policy, case: Case, waivers: Sequence[Waiver], at: datetime) -> dict[Key, Answer]:
+def _open_at(policy: Policy, case: Case, waivers: Sequence[Waiver], at: datetime, spent: Account) -> dict[Key, Answer]:
     then = case if case.latch is None or case.latch.at <= at else case.model_copy(update={"latch": None})
     worst: dict[Key, Answer] = {}
-    for finding in _findings(policy, then, waivers, at):
+    for finding in _findings(policy, then, waivers, at, spent):
         if releases.reaches(finding):
             worst[_key(finding)] = Answer.worst([finding.answer, worst.get(_key(finding), Answer.GO)])
     return worst

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from checkpoints_db.catalogue.flop import Convention
+from checkpoints_db.catalogue.flop import Architecture, Convention
 from checkpoints_db.catalogue.pattern import placeholders
 from checkpoints_db.records import PLANE, Axis, Record
 from checkpoints_db.records.evidence import Name, Positive
@@ -23,20 +23,8 @@ class Entry(Record):
     model_config = ConfigDict(strict=True)
 
 
-class Built(Entry):
-    """How a model is built; only some conventions of counting FLOP ask for it."""
-
-    layers: Positive | None = None
-    width: Positive | None = None
-    """Of the residual stream, d_model."""
-    context: Positive | None = None
-    """Tokens of one training sequence."""
-    vocabulary: Positive | None = None
-    feedforward: Positive | None = None
-    """Width inside the feed-forward block; four times the width where it is left out."""
-    attention: Positive | None = None
-    """Heads times size of a head; the width where it is left out."""
-    heads: Positive | None = None
+class Built(Entry, Architecture):
+    """An entry that may say how its model is built."""
 
 
 class Size(Built):

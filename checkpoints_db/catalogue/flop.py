@@ -16,19 +16,10 @@ Convention = Literal["6nd", "kaplan", "chinchilla", "palm", "megatron"]
 
 CONVENTIONS: tuple[Convention, ...] = get_args(Convention)
 
-ARCHITECTURE = ("layers", "width", "context", "vocabulary", "feedforward", "attention", "heads")
-"""Facts that only some conventions ask for; a run, a size or a row of a table may state them."""
 
+class Architecture(Record):
+    """How a model is built; only some conventions ask for it. A run, a size or a row of a table may state it."""
 
-class Facts(Record):
-    """What is known of a model and its training; None where nothing is."""
-
-    params: Positive | None = None
-    """Parameters as the ladder counts them."""
-    non_embedding: Positive | None = None
-    """Parameters without embeddings."""
-    tokens: Positive | None = None
-    """Training tokens."""
     layers: Positive | None = None
     width: Positive | None = None
     """Of the residual stream, d_model."""
@@ -41,6 +32,20 @@ class Facts(Record):
     """Heads times size of a head; None: the width."""
     heads: Positive | None = None
     """Heads of attention, for the FLOP of its softmax; None: as many as are 128 wide."""
+
+
+ARCHITECTURE = tuple(Architecture.model_fields)
+
+
+class Facts(Architecture):
+    """What is known of a model and its training; None where nothing is."""
+
+    params: Positive | None = None
+    """Parameters as the ladder counts them."""
+    non_embedding: Positive | None = None
+    """Parameters without embeddings."""
+    tokens: Positive | None = None
+    """Training tokens."""
 
 
 class _Counted(NamedTuple):

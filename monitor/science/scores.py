@@ -33,12 +33,18 @@ _CUTS = np.array([0.02, 0.15, 0.5, 0.85, 0.98])
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(6)
 
 
-def crps(law: Law, y: float, levels: int = 199) -> float:
+def crps_levels(levels: int = 199) -> Array:
+    """Levels of the quantiles that `crps` integrates between, shape (7,)."""
+    return np.array([0.5 / levels, 1 - 0.5 / levels, *_CUTS])
+
+
+def crps(law: Law, y: float, levels: int = 199, known: Array | None = None) -> float:
     """Continuous ranked probability score, in units of the metric; lower is better.
 
     The integral of (F(x) - [x >= y])^2 over x (Gneiting & Raftery 2007, eq. 20), by Gauss-Legendre between quantiles of
     F and `y`. What lies beyond the quantiles 0.5 / levels and 1 - 0.5 / levels is moved onto them: the logarithm of a
-    loss has a Student-t law, and its score without that would be infinite.
+    loss has a Student-t law, and its score without that would be infinite. `known`: the quantiles at `crps_levels`,
+    where they were asked for with others.
 
     >>> from scipy.stats import norm
     >>> class Normal:
@@ -46,8 +52,7 @@ def crps(law: Law, y: float, levels: int = 199) -> float:
     >>> round(crps(Normal, 0.0), 4)  # (sqrt(2) - 1) / sqrt(pi) = 0.2337
     0.2337
     """
-    ends = np.array([0.5, levels - 0.5]) / levels
-    q = law.quantile(np.concatenate([ends, _CUTS]))
+    q = law.quantile(crps_levels(levels)) if known is None else known
     low, high = float(q[0]), float(q[1])
     cuts = np.unique(np.clip(np.append(q, y), low, high))
     half = 0.5 * np.diff(cuts)

@@ -2,35 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
+from asking import answer, run, runner
 from lab import Lab, rung, write_table
 from typer.main import get_command
-from typer.testing import CliRunner
 
-from checkpoints_db.errors import HoldpointError
 from monitor.clock import SystemClock
 from monitor.faces.cli import app
-
-runner = CliRunner()
-
-
-def run(lab: Lab, *words: str) -> tuple[int, str]:
-    done = runner.invoke(app, [*words, "--config", str(lab.config)])
-    if done.exception and not isinstance(done.exception, SystemExit | HoldpointError):
-        raise done.exception
-    return (1, str(done.exception)) if isinstance(done.exception, HoldpointError) else (done.exit_code, done.output)
-
-
-def answer(lab: Lab, *words: str, code: int = 0) -> Any:
-    got, text = run(lab, *words, "--json")
-    assert got == code, text
-    return json.loads(text)
 
 
 @pytest.fixture

@@ -2,36 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import planes
 import pytest
+from asking import answer, run
 from lab import Lab, rung
-from typer.testing import CliRunner
 
-from checkpoints_db.errors import HoldpointError
 from monitor.faces.charts import specification, write
-from monitor.faces.cli import app
 from monitor.faces.plan_chart import plan_chart
 from monitor.planning import Prospect
 
 TARGET = '[[target]]\nfamily = "lab"\nname = "s7"\nflop = 1.6e22\ndue = 2027-03-01\n'
-runner = CliRunner()
-
-
-def run(lab: Lab, *words: str) -> tuple[int, str]:
-    done = runner.invoke(app, [*words, "--config", str(lab.config)])
-    if done.exception and not isinstance(done.exception, SystemExit | HoldpointError):
-        raise done.exception
-    return (1, str(done.exception)) if isinstance(done.exception, HoldpointError) else (done.exit_code, done.output)
-
-
-def answer(lab: Lab, *words: str, code: int = 0) -> Any:
-    got, text = run(lab, *words, "--json")
-    assert got == code, text
-    return json.loads(text)
 
 
 @pytest.fixture
