@@ -70,15 +70,18 @@ def case_of(
     faults, past = _measured(store, latest, here, ladder)
     later = _later(store, latest, ladder, verdicts)
     diagnoses = tuple(_diagnoses(catalogue, verdicts, past, later, policy.judging))
-    rules = [rule for rule in policy.rules if rule.select.applies(family, run)]
+    stages = tuple(store.actions.stages(family, run))
+    spoken = tuple(entry.stage for entry in stages[-1:])
+    rules = [part for rule in policy.rules if rule.select.applies(family, run, spoken) for part in rule.parts]
     missing, incomparable = _absent(ladder, latest, here)
+    tasks = {v.task for v in verdicts} | {m.task for m in missing} | {d.question for d in diagnoses}
     return Case(
         family=family,
         run=run,
         judged=True,
         verdicts=verdicts,
         diagnoses=diagnoses,
-        drifts=drifts(rules, diagnoses, {verdict.series: places for verdict, places in judged}),
+        drifts=drifts(rules, diagnoses, {v.series: places for v, places in judged}, catalogue.domains_of),
         missing=missing,
         first_at=min(seen.seen_at for seen in here),
         last_at=max(seen.seen_at for seen in here),
@@ -88,6 +91,13 @@ def case_of(
         latch=latch,
         questions=questions(catalogue, verdicts),
         looks=looks(store, catalogue, policy, latest) if policy.budget.per == "run" else (),
+        domains={task: tags for task in sorted(tasks) if (tags := catalogue.domains_of(task))},
+        compute=catalogue.compute(latest),
+        run_since=store.evidence.first_seen(family, run),
+        family_since=store.evidence.first_seen(family),
+        assessments=tuple(store.actions.assessments(family)),
+        attestations=tuple(store.actions.attestations(family, run)),
+        stages=stages,
     )
 
 
@@ -310,8 +320,8 @@ def find_run(store: Store, name: str) -> tuple[str, str] | None:
     return chosen[0] if len(chosen) == 1 else None
 
 
-def ask(settings: Settings, name: str, clock: Clock) -> GateState:
-    """What a training job asks: may this run go on? Decided now, from the store, by the same function as ever.
+def ask(settings: Settings, name: str, clock: Clock, stage: str = "") -> GateState:
+    """What a training job asks: may this run go on, or enter `stage`? Decided now, by the same function as ever.
 
     Never raises over evidence, policy or store: whatever is missing or wrong is HOLD, with the reason in words.
     """
@@ -321,13 +331,13 @@ def ask(settings: Settings, name: str, clock: Clock) -> GateState:
         catalogue = Catalogue.from_toml(settings.at(settings.catalogue))
         # The write lock is taken, though nothing is written: while somebody else holds it, a decision may be under way.
         with Store.open(settings.at(settings.store), wait=PATIENCE) as store, store.transaction():
-            return _answer(store, catalogue, policy, settings, name, at)
+            return _answer(store, catalogue, policy, settings, name, at, stage)
     except HoldpointError as error:
         return hold("", name, Reason.fault, str(error), at)
 
 
 def _answer(
-    store: Store, catalogue: Catalogue, policy: Policy, settings: Settings, name: str, at: datetime
+    store: Store, catalogue: Catalogue, policy: Policy, settings: Settings, name: str, at: datetime, stage: str
 ) -> GateState:
     place = find_run(store, name)
     if place is None:
@@ -343,7 +353,7 @@ def _answer(
     silent = _silence(store, settings, at)
     if silent:
         return hold(family, run, *silent, at)
-    case = case_of(store, catalogue, policy, family, run)
+    case = case_of(store, catalogue, policy, family, run).model_copy(update={"entering": stage.strip()})
     waivers, approvals = store.actions.waivers(family, run), store.actions.approvals(family, run)
     return state_of(decide(policy, case, waivers, approvals, at))
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import timedelta
 from fnmatch import fnmatchcase
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, SerializeAsAny, model_validator
 
-from checkpoints_db.records import BudgetMethod, Kind, Level, Record, Verdict
+from checkpoints_db.records import STAGES, BudgetMethod, Case, Kind, Level, Record, Verdict
 from checkpoints_db.records.duration import parse_duration, spell_duration
 
 LONGEST = timedelta(days=3660)
@@ -170,15 +170,25 @@ class Select(Terms):
     """Metrics, by name."""
     kind: Kind | None = None
     """Only `continuous` or only `thresholded` metrics."""
+    domain: Globs = ("*",)
+    """Domain tags of tasks, as `[domains]` of the catalogue gives them."""
+    stage: Globs = ("*",)
+    """Stages that a run is in or asks to enter; a run of which nobody recorded a stage counts as in each."""
 
-    def applies(self, family: str, run: str) -> bool:
-        """Whether runs of this name are looked at."""
-        return matches(family, self.family) and matches(run, self.run)
+    def applies(self, family: str, run: str, stages: Collection[str]) -> bool:
+        """Whether a run of this name, of which these stages are spoken, is looked at."""
+        staged = not stages or any(matches(stage, self.stage) for stage in stages)
+        return staged and matches(family, self.family) and matches(run, self.run)
 
-    def takes(self, task: str, metric: str, kind: Kind | None) -> bool:
+    def asks(self, task: str, domains: Collection[str]) -> bool:
+        """Whether a task with these domain tags is looked at."""
+        tagged = self.domain == ("*",) or any(matches(domain, self.domain) for domain in domains)
+        return tagged and matches(task, self.task)
+
+    def takes(self, task: str, metric: str, kind: Kind | None, domains: Collection[str]) -> bool:
         """Whether this metric of this task is looked at; a metric of unknown kind counts as the kind asked for."""
         right_kind = self.kind is None or kind is None or kind == self.kind
-        return right_kind and matches(task, self.task) and matches(metric, self.metric)
+        return right_kind and self.asks(task, domains) and matches(metric, self.metric)
 
 
 class RuleTerms(Terms):
@@ -195,13 +205,32 @@ class RuleTerms(Terms):
     cite: str = ""
     """Where the rule or its numbers come from."""
 
-    def takes(self, task: str, metric: str, kind: Kind | None) -> bool:
-        """Whether the rule looks at this metric of this task (in the runs it applies to)."""
-        return self.select.takes(task, metric, kind)
+    @property
+    def parts(self) -> tuple[RuleTerms, ...]:
+        """The rules that this one is made of: itself, or those inside it."""
+        return (self,)
 
-    def takes_verdict(self, verdict: Verdict) -> bool:
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """Stages and patterns of stages that the rule speaks of."""
+        return self.select.stage
+
+    @property
+    def refers_to(self) -> tuple[str, ...]:
+        """Ids of other rules whose findings this one reads."""
+        return ()
+
+    def applies(self, case: Case) -> bool:
+        """Whether the rule looks at the run of this case."""
+        return self.select.applies(case.family, case.run, case.concerned)
+
+    def takes(self, task: str, metric: str, kind: Kind | None, domains: Collection[str]) -> bool:
+        """Whether the rule looks at this metric of a task with these domain tags (in the runs it applies to)."""
+        return self.select.takes(task, metric, kind, domains)
+
+    def takes_verdict(self, verdict: Verdict, case: Case) -> bool:
         """Whether the rule looks at the metric of this verdict."""
-        return self.takes(verdict.task, verdict.metric.name, verdict.metric.kind)
+        return self.takes(verdict.task, verdict.metric.name, verdict.metric.kind, case.domains_of(verdict.task))
 
 
 RESERVED = ("latch", "house")
@@ -255,15 +284,31 @@ class Policy(Preamble):
         if not self.rules:
             raise ValueError("a policy needs at least one [[rules]] table; a gate without rules would never close")
         ids = [rule.id for rule in self.rules]
+        ids += [part.id for rule in self.rules for part in rule.parts if part is not rule]
         for name in ids:
             if ids.count(name) > 1:
                 raise ValueError(f"two rules have the id {name!r}; give each its own")
             if name in RESERVED:
                 raise ValueError(f"the rule id {name!r} is taken by the house; choose another")
+        for rule in (*self.rules, *self.parts):
+            for name in rule.refers_to:
+                if name == rule.id or name not in [other.id for other in self.rules]:
+                    raise ValueError(f"rule {rule.id!r} reads rule {name!r}, which is no other [[rules]] table; add it")
         for role in self.release.require_roles:
             if role not in self.roles:
                 raise ValueError(f"release.require_roles asks for {role!r}, which [roles] does not name; add it there")
         return self
+
+    @property
+    def parts(self) -> tuple[RuleTerms, ...]:
+        """Every rule, those inside other rules too."""
+        return tuple(part for rule in self.rules for part in rule.parts)
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """Stages that a run may ask to enter: those everybody has, and those that a rule names in full."""
+        named = [stage for part in (*self.rules, *self.parts) for stage in part.stages]
+        return tuple(dict.fromkeys((*STAGES, *(stage for stage in named if not set(stage) & set("*?[")))))
 
     def owners_of(self, family: str, run: str) -> tuple[str, ...]:
         """Names of the owners of a run, in the order of the file."""

@@ -17,6 +17,17 @@ from checkpoints_db.records.action import (
     Reason,
     Waiver,
 )
+from checkpoints_db.records.assessment import (
+    EVERY,
+    STAGES,
+    Assessment,
+    Attestation,
+    Compute,
+    ComputeAxis,
+    Paper,
+    StageEntry,
+    Withdrawal,
+)
 from checkpoints_db.records.base import Instant, Record, canonical, digest_of
 from checkpoints_db.records.budget import Budget, BudgetMethod, Look
 from checkpoints_db.records.drift import Drift
@@ -58,22 +69,30 @@ from checkpoints_db.records.judgement import (
     Verdict,
     Why,
 )
+from checkpoints_db.records.reach import Asked, Knot, Rate, Reach, Skilled
 from checkpoints_db.records.track import Tally
 
 __all__ = [
+    "EVERY",
     "PLANE",
+    "STAGES",
     "Acknowledgement",
     "Alert",
     "AlertState",
     "Answer",
     "Approval",
+    "Asked",
+    "Assessment",
     "Atom",
+    "Attestation",
     "Axis",
     "Budget",
     "BudgetMethod",
     "Case",
     "Checkpoint",
     "Composed",
+    "Compute",
+    "ComputeAxis",
     "Decision",
     "Diagnosis",
     "DiagnosisName",
@@ -87,6 +106,7 @@ __all__ = [
     "GateState",
     "Instant",
     "Kind",
+    "Knot",
     "Latch",
     "Lens",
     "Level",
@@ -97,8 +117,11 @@ __all__ = [
     "Metric",
     "Missing",
     "Outcome",
+    "Paper",
     "Place",
     "Point",
+    "Rate",
+    "Reach",
     "Reading",
     "Reason",
     "Record",
@@ -108,7 +131,9 @@ __all__ = [
     "Series",
     "Shape",
     "ShapeName",
+    "Skilled",
     "Span",
+    "StageEntry",
     "Standing",
     "Tally",
     "Term",
@@ -116,6 +141,7 @@ __all__ = [
     "Verdict",
     "Waiver",
     "Why",
+    "Withdrawal",
     "canonical",
     "cost_of",
     "digest_of",

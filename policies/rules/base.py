@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Protocol, TypeVar
 
-from checkpoints_db.records import Answer, Case, Finding, Reason, Verdict, Why
+from checkpoints_db.records import Answer, Case, Finding, Missing, Reason, Verdict, Why
 from policies.schema import Policy, RuleTerms
 
 T_contra = TypeVar("T_contra", bound=RuleTerms, contravariant=True)
@@ -40,6 +40,14 @@ def subject_of(task: str, metric: str) -> str:
     'arc_easy · acc,none'
     """
     return f"{task} · {metric}"
+
+
+def takes_missing(terms: RuleTerms, missing: Missing, case: Case) -> bool:
+    """Whether the rule would look at what is missing; its kind of metric is not known and counts as the one asked for.
+
+    Takes the records that the policy and the case have; raises nothing.
+    """
+    return terms.takes(missing.task, missing.metric, None, case.domains_of(missing.task))
 
 
 def spoken(answer: str) -> Answer:
