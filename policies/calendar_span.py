@@ -91,6 +91,25 @@ def due(start: datetime, span: CalendarSpan, zone: str = "UTC") -> datetime:
         return datetime.max.replace(tzinfo=UTC)
 
 
+def before(end: datetime, span: CalendarSpan) -> datetime:
+    """The moment, in UTC, from which `span` runs until `end`: months are counted back on the calendar of UTC.
+
+    Where the earlier month is too short for the day, it is that month's last day. Raises ValueError for an `end`
+    without zone, OverflowError for one before the calendar begins.
+
+    >>> before(datetime(2027, 2, 28, 12, tzinfo=UTC), calendar_span("6mo")).isoformat()
+    '2026-08-28T12:00:00+00:00'
+    """
+    if end.tzinfo is None:
+        raise ValueError(f"{end.isoformat()} needs its zone; write it as 2026-11-23T09:00:00Z")
+    end = end.astimezone(UTC)
+    if not span.months:
+        return end - span.length
+    month = end.year * 12 + end.month - 1 - span.months
+    year, month = month // 12, month % 12 + 1
+    return end.replace(year=year, month=month, day=min(end.day, days_in(year, month)))
+
+
 def days_in(year: int, month: int) -> int:
     """Number of days of a month of the Gregorian calendar.
 

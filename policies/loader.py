@@ -15,6 +15,7 @@ from policies.files import SHELF, in_memory, nearest, read_file, shelf_names
 from policies.include import Gathered, RuleTable, gather
 from policies.lines import Excerpt, Place
 from policies.mistakes import Mistake, mistakes_of
+from policies.policy_tests import PolicyTest
 from policies.rules import RULES, rule_of
 from policies.schema import RESERVED, Policy, Preamble, RuleTerms
 
@@ -27,6 +28,8 @@ class LoadedPolicy:
 
     policy: Policy
     gathered: Gathered
+    tests: tuple[PolicyTest, ...] = ()
+    """The `[[test]]` tables of the file itself; those of included files are about those files."""
 
     def rule_lines(self, rule: str) -> tuple[str, Excerpt] | None:
         """The file of a rule and the lines it stands on; None for a rule that is none of the policy's."""
@@ -89,10 +92,11 @@ def _build(gathered: Gathered) -> LoadedPolicy:
     mistakes: list[Mistake] = []
     rules = _rules(gathered.rules, mistakes)
     preamble = _read(Preamble, gathered.body, (), mistakes)
+    tests = _tests(gathered, mistakes)
     if preamble is not None and not mistakes:
         try:
             fields = {name: getattr(preamble, name) for name in Preamble.model_fields}
-            return LoadedPolicy(Policy.model_validate({**fields, "rules": rules}), gathered)
+            return LoadedPolicy(Policy.model_validate({**fields, "rules": rules}), gathered, tests)
         except ValidationError as error:
             mistakes += mistakes_of(error, Policy, (), {})
     raise _refused(gathered, mistakes)
@@ -108,6 +112,29 @@ def _refused(gathered: Gathered, mistakes: list[Mistake]) -> BadPolicy:
     more = [f"{'' if at == path else f'{at}: '}line {number or '?'}: {said}" for at, number, said in placed[1:]]
     also = "".join(f"\n  also {text}" for text in more[:5]) + (f"\n  and {len(more) - 5} more" if len(more) > 5 else "")
     return BadPolicy(path, why + also, line)
+
+
+def _tests(gathered: Gathered, mistakes: list[Mistake]) -> tuple[PolicyTest, ...]:
+    tables = gathered.files[0].body.get("test", [])
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        mistakes.append(Mistake(("test",), "test is a list of tables; write [[test]] with two brackets above each"))
+        return ()
+    rules = [*(rule.id for rule in gathered.rules), *RESERVED]
+    tests: dict[str, PolicyTest] = {}
+    for index, table in enumerate(tables):
+        place: Place = ("test", index)
+        test = _read(PolicyTest, table, place, mistakes)
+        if test is None:
+            continue
+        if test.name in tests:
+            mistakes.append(Mistake((*place, "name"), f"two tests have the name {test.name!r}; give each its own"))
+        if test.expect.rule is not None and test.expect.rule not in rules:
+            near = nearest(test.expect.rule, rules)
+            hint = f"did you mean {near!r}?" if near else f"its rules are: {', '.join(rules)}"
+            why = f"expect.rule: the policy has no rule {test.expect.rule!r}; {hint}"
+            mistakes.append(Mistake((*place, "expect", "rule"), why))
+        tests[test.name] = test
+    return tuple(tests.values())
 
 
 def _rules(tables: tuple[RuleTable, ...], mistakes: list[Mistake]) -> tuple[RuleTerms, ...]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
+from policies.file_terms import FileTerms
 from policies.files import nearest
 from policies.lines import Place
-from policies.schema import FileTerms, Preamble
+from policies.schema import Preamble, RuleTerms
 
 
 class Mistake(NamedTuple):
@@ -50,10 +51,21 @@ def keys_of(model: type[BaseModel], place: Place) -> list[str]:
     ['max']
     """
     for part in place:
-        field = model.model_fields.get(str(part))
-        inner = field.annotation if field is not None else None
-        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+        if isinstance(part, int):
+            continue
+        field = model.model_fields.get(part)
+        inner = None if field is None else _table_of(field.annotation)
+        if inner is None:
             return []
         model = inner
     known = list(model.model_fields)
-    return [*known, "rules", *FileTerms.model_fields] if model is Preamble else known
+    if model is Preamble:
+        return [*known, "rules", *FileTerms.model_fields]
+    return [*known, "replaces"] if issubclass(model, RuleTerms) else known
+
+
+def _table_of(annotation: object) -> type[BaseModel] | None:
+    """The record behind a table, or behind each table of a list."""
+    if get_origin(annotation) is tuple:
+        annotation = get_args(annotation)[0]
+    return annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None

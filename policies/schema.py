@@ -266,13 +266,6 @@ class Preamble(Terms):
     """Receivers of alerts, by the names they have in the settings."""
 
 
-class FileTerms(Terms):
-    """What a policy file says beside its terms: the digest of the policy does not change with it."""
-
-    include: Several = ()
-    """Files that this one builds on: paths relative to it, below the folder of the policy, or names from the shelf."""
-
-
 class Policy(Preamble):
     """A versioned set of rules, thresholds, roles and routes; known by its digest."""
 
