@@ -5,11 +5,21 @@ from __future__ import annotations
 from datetime import datetime
 
 from checkpoints_db.ledger import Ledger
-from checkpoints_db.records import Acknowledgement, Alert, Approval, GateState, Instant, Latch, Record, Waiver
+from checkpoints_db.records import (
+    Acknowledgement,
+    Alert,
+    Approval,
+    ChangeApproval,
+    GateState,
+    Instant,
+    Latch,
+    Record,
+    Waiver,
+)
 from checkpoints_db.records.base import stamp
 from checkpoints_db.tables import Tables
 
-Review = Acknowledgement | Waiver | Approval
+Review = Acknowledgement | Waiver | Approval | ChangeApproval
 
 
 class AlertEvent(Record):
@@ -144,6 +154,11 @@ class Actions:
     def approvals(self, family: str | None = None, run: str | None = None) -> list[Approval]:
         """Every approval and veto ever given, oldest first."""
         return [Approval.model_validate_json(body) for body in self._reviews("approval", family, run)]
+
+    def change_approvals(self, change: str | None = None) -> list[ChangeApproval]:
+        """Every vote on a change of policy, oldest first; on one change, where it is named."""
+        found = [ChangeApproval.model_validate_json(body) for body in self._reviews("changeapproval", None, None)]
+        return [a for a in found if change in (None, a.change)]
 
     def acknowledgements(self, alert: str | None = None) -> list[Acknowledgement]:
         """Every acknowledgement, oldest first."""

@@ -4,7 +4,7 @@ HoldpointError
 +- EvidenceError     UnknownFormat · UnreadableFile · ConflictingResult · IncompleteResult · Incomparable · Unplaced ·
 |                    Unreachable
 +- ForecastError     TooFewPoints · FitFailed · SealedTooLate
-+- PolicyError       BadPolicy · UnknownName · BadWaiver · BadRelease
++- PolicyError       BadPolicy · UnknownName · BadWaiver · BadRelease · BadAdoption
 +- StoreError        NoStore · StoreUnreadable · SchemaTooNew · LedgerBroken · LeadershipLost
 +- DeliveryError     .permanent
 +- SettingsError
@@ -153,6 +153,10 @@ class BadWaiver(PolicyError):
 
 class BadRelease(PolicyError):
     """A release that is refused: nameless, reasonless, by the owner, or of something that is not closed."""
+
+
+class BadAdoption(PolicyError):
+    """A vote on a change of policy that is refused: nameless, reasonless, by an owner or author, or of no change."""
 
 
 class StoreError(HoldpointError):

@@ -58,9 +58,11 @@ from checkpoints_db.records.judgement import (
     Verdict,
     Why,
 )
+from checkpoints_db.records.policy import COMES, ChangeApproval, PolicyEntry, PolicyEvent, PolicyName
 from checkpoints_db.records.track import Tally
 
 __all__ = [
+    "COMES",
     "PLANE",
     "Acknowledgement",
     "Alert",
@@ -72,6 +74,7 @@ __all__ = [
     "Budget",
     "BudgetMethod",
     "Case",
+    "ChangeApproval",
     "Checkpoint",
     "Composed",
     "Decision",
@@ -99,6 +102,9 @@ __all__ = [
     "Outcome",
     "Place",
     "Point",
+    "PolicyEntry",
+    "PolicyEvent",
+    "PolicyName",
     "Reading",
     "Reason",
     "Record",
