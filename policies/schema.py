@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import timedelta
 from fnmatch import fnmatchcase
@@ -14,6 +15,7 @@ from checkpoints_db.records.duration import parse_duration, spell_duration
 
 LONGEST = timedelta(days=3660)
 """No term of a policy is longer than ten years."""
+LARGEST_MULTIPLE = 1e12
 
 
 def duration(text: Any) -> timedelta:
@@ -35,6 +37,34 @@ def duration(text: Any) -> timedelta:
     return length
 
 
+def multiple(text: Any) -> float:
+    """The factor that `text` spells: a number with an `x` behind it, more than nothing and at most a million million.
+
+    Raises ValueError for a bare number, which could be read as an amount.
+
+    >>> multiple("4x"), multiple("1.5x")
+    (4.0, 1.5)
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)\s*[x×]", text.strip()) if isinstance(text, str) else None
+    if match is None:
+        bare = str(text).strip()
+        meant = f'"{bare}x"' if re.fullmatch(r"\d+(\.\d+)?", bare) else '"4x"'
+        raise ValueError(f"{text!r} is no multiple; write a number and an x: {meant}")
+    factor = float(match[1])
+    if not 0 < factor <= LARGEST_MULTIPLE:
+        raise ValueError(f"{text!r} is outside what a policy may ask for: more than 0x, at most 1e12x")
+    return factor
+
+
+def spell_multiple(factor: float) -> str:
+    """The shortest spelling that reads back as the same number.
+
+    >>> spell_multiple(4.0), spell_multiple(1.5)
+    ('4x', '1.5x')
+    """
+    return f"{repr(float(factor)).removesuffix('.0')}x"
+
+
 def _several(value: Any) -> Any:
     if isinstance(value, str):
         return (value,)
@@ -44,6 +74,10 @@ def _several(value: Any) -> Any:
 Duration = Annotated[
     timedelta, BeforeValidator(duration, json_schema_input_type=str), PlainSerializer(spell_duration, return_type=str)
 ]
+Multiple = Annotated[
+    float, BeforeValidator(multiple, json_schema_input_type=str), PlainSerializer(spell_multiple, return_type=str)
+]
+"""A factor, as a key of a policy: `"4x"`."""
 Text = Annotated[str, Field(min_length=1, max_length=500)]
 Several = Annotated[tuple[Text, ...], BeforeValidator(_several)]
 """One name or a list of names."""
