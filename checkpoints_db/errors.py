@@ -7,6 +7,7 @@ HoldpointError
 +- PolicyError       BadPolicy · UnknownName · BadWaiver · BadRelease · BadAdoption
 +- StoreError        NoStore · StoreUnreadable · SchemaTooNew · LedgerBroken · LeadershipLost
 +- DeliveryError     .permanent
++- SigningError      BadKey · BadLease
 +- SettingsError
 
 A class is a fact: it builds its own message from ids, and the message says what, where, and what to do next. Errors
@@ -206,6 +207,21 @@ class DeliveryError(HoldpointError):
     def __init__(self, receiver: str, why: str, *, permanent: bool) -> None:
         self.permanent = permanent
         super().__init__(f"receiver {receiver}: {why}")
+
+
+class SigningError(HoldpointError):
+    """A key or something signed that cannot be trusted."""
+
+
+class BadKey(SigningError):
+    """A key file that is missing, unsafe, or no key."""
+
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(f"key {path}: {why}")
+
+
+class BadLease(SigningError):
+    """A lease that is not issued, or not believed."""
 
 
 class SettingsError(HoldpointError):
