@@ -13,6 +13,7 @@ from checkpoints_db.records import (
     Approval,
     Assessment,
     Attestation,
+    ChangeApproval,
     GateState,
     Instant,
     Latch,
@@ -25,7 +26,7 @@ from checkpoints_db.records import (
 from checkpoints_db.records.base import stamp
 from checkpoints_db.tables import Tables
 
-Review = Acknowledgement | Waiver | Approval | Assessment | Attestation | StageEntry | Withdrawal
+Review = Acknowledgement | Waiver | Approval | Assessment | Attestation | StageEntry | Withdrawal | ChangeApproval
 P = TypeVar("P", bound=Paper)
 
 
@@ -162,6 +163,11 @@ class Actions:
     def approvals(self, family: str | None = None, run: str | None = None) -> list[Approval]:
         """Every approval and veto ever given, oldest first."""
         return [Approval.model_validate_json(body) for body in self._reviews("approval", family, run)]
+
+    def change_approvals(self, change: str | None = None) -> list[ChangeApproval]:
+        """Every vote on a change of policy, oldest first; on one change, where it is named."""
+        found = [ChangeApproval.model_validate_json(body) for body in self._reviews("changeapproval", None, None)]
+        return [a for a in found if change in (None, a.change)]
 
     def acknowledgements(self, alert: str | None = None) -> list[Acknowledgement]:
         """Every acknowledgement, oldest first."""

@@ -8,6 +8,7 @@ from typing import Literal
 
 from checkpoints_db import Store
 from checkpoints_db.records import Alert, Answer, Decision, Finding, Message, digest_of
+from monitor.adoption import Force
 
 DAEMON = "holdpoint"
 """Who acted, where no person did."""
@@ -69,8 +70,8 @@ def _raise_rule(
     )
 
 
-EVIDENCE_RULES = ("quarantine", "unplaced", "conflict", "waiting", "fault")
-"""Alerts that are not about a policy's rule but about files, and about ourselves."""
+EVIDENCE_RULES = ("quarantine", "unplaced", "conflict", "waiting", "fault", "policy_change")
+"""Alerts that are not about a policy's rule but about files, about ourselves, and about the policy itself."""
 
 
 def raise_about(
@@ -105,6 +106,17 @@ def settle_about(store: Store, rule: str, subject: str, receivers: Sequence[str]
     alert = store.actions.alert(fingerprint("", "", rule, subject))
     if alert is not None and alert.state != "closed":
         close(store, alert, f"{alert.sentence} (settled)", receivers, at)
+
+
+def about_change(store: Store, force: Force, at: datetime) -> None:
+    """Keep the alert about a change of policy that waits; close those about others. Wants a transaction."""
+    waiting = force.waiting.id if force.waiting else ""
+    if waiting:
+        raise_about(store, "policy_change", waiting, force.sentence, force.told, at)
+    for alert in store.actions.alerts("", ""):
+        mine = alert.fingerprint == fingerprint("", "", "policy_change", waiting)
+        if alert.rule == "policy_change" and alert.state != "closed" and not mine:
+            close(store, alert, f"{alert.sentence} (in force, or withdrawn)", force.told, at)
 
 
 def close(store: Store, alert: Alert, sentence: str, receivers: Sequence[str], at: datetime, by: str = DAEMON) -> Alert:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import NamedTuple
 
 from checkpoints_db import Seen, Store
@@ -19,8 +20,6 @@ from checkpoints_db.records import (
     Diagnosis,
     Fault,
     GateState,
-    Latch,
-    Level,
     Missing,
     Reason,
     Series,
@@ -28,6 +27,7 @@ from checkpoints_db.records import (
 )
 from checkpoints_db.records.duration import spell_duration
 from checkpoints_db.series import make_series
+from monitor import adoption, ruling
 from monitor.clock import Clock
 from monitor.composition import compose
 from monitor.diagnosis import diagnose
@@ -38,9 +38,9 @@ from monitor.items import ItemLadder, ItemTallies, Past, item_ladders, tallied
 from monitor.looks import looks, progress, questions
 from monitor.settings import Settings
 from monitor.verdicts import judge
-from policies.engine import decide
 from policies.loader import find
 from policies.schema import Judging, Policy
+from policies.several import Ruling, decide_all, each_decides, latched, worst_of
 
 PATIENCE = 5.0
 """Seconds that `ask` waits for a writer to finish."""
@@ -250,36 +250,43 @@ def settle(
 ) -> Decision:
     """Judge a run's newest checkpoint (or the one named), decide, and set its gate; writes nothing twice.
 
-    Wants a transaction around it.
+    `policy` is the one that the settings name; it comes into force here, or waits. Wants a transaction around it.
     """
-    case = case_of(store, catalogue, policy, family, run, checkpoint)
-    for verdict in case.verdicts:
-        store.judgements.put_verdict(verdict, at)
-    for diagnosis in case.diagnoses:
-        store.judgements.put_diagnosis(diagnosis, at)
+    force = take_up(store, catalogue, policy, at)
+    ruled = rulings(store, catalogue, force, family, run, checkpoint)
+    for one in ruled:
+        for verdict in one.case.verdicts:
+            store.judgements.put_verdict(verdict, at)
+        for diagnosis in one.case.diagnoses:
+            store.judgements.put_diagnosis(diagnosis, at)
     waivers, approvals = store.actions.waivers(family, run), store.actions.approvals(family, run)
-    decision = _unchanged(store, decide(policy, case, waivers, approvals, at))
-    store.judgements.put_decision(decision, case.verdicts[0].checkpoint if case.verdicts else "", at)
-    store.actions.put_gate(state_of(decision), _latch(case, decision))
+    decided = each_decides(ruled, waivers, approvals, at)
+    decision = worst_of(ruled, decided, force.pending)
+    decision = ruling.unchanged(store.judgements.decisions(family, run), decision)
+    store.judgements.put_decision(decision, ruling.checkpoint_of(ruled), at)
+    store.actions.put_gate(state_of(decision), latched(store.actions.latch(family, run), decision, decided))
+    ruling.in_shadow(store, partial(case_of, store, catalogue), force, ruled, checkpoint, at)
     return decision
 
 
-def _unchanged(store: Store, decision: Decision) -> Decision:
-    """The last decision of the run, if this one says the same: time alone makes no new decision."""
-    for last in store.judgements.decisions(decision.family, decision.run)[-1:]:
-        if last == decision.model_copy(update={"at": last.at}):
-            return last
-    return decision
+def take_up(store: Store, catalogue: Catalogue, policy: Policy, at: datetime) -> adoption.Force:
+    """Bring the policy that the settings name into force, or have it wait. Wants a transaction around it."""
+    look = partial(case_of, store, catalogue)
+    return adoption.take_up(store, policy, at, lambda old, new: ruling.weaker(store, look, old, new, at))
 
 
-def _latch(case: Case, decision: Decision) -> Latch | None:
-    """A pause latches; only a release by people opens it."""
-    if decision.answer == Answer.PAUSE:
-        hard = any(f.level == Level.hard and f.effect == Answer.PAUSE for f in decision.findings)
-        if case.latch is not None:
-            return case.latch.model_copy(update={"hard": case.latch.hard or hard})
-        return Latch(decision=decision.digest, at=decision.at, sentence=decision.sentence, hard=hard)
-    return None if decision.released else case.latch
+def rulings(
+    store: Store, catalogue: Catalogue, force: adoption.Force, family: str, run: str, checkpoint: str | None = None
+) -> list[Ruling]:
+    """The policies that decide on a run's newest checkpoint, or on the one named, each with its case. Reads only.
+
+    They are those in force since its evidence first arrived, and one that waits where it also tightens.
+    """
+    news = [s for s in store.evidence.results(family=family, run=run, checkpoint=checkpoint) if not s.baseline]
+    latest = newest(news).id if news else ""
+    arrived = min((seen.seen_after for seen in news if seen.result.checkpoint.id == latest), default=None)
+    asked = (force.policy,) if arrived is None else force.asked(arrived)
+    return ruling.with_latch([Ruling(p, case_of(store, catalogue, p, family, run, checkpoint)) for p in asked])
 
 
 def state_of(decision: Decision) -> GateState:
@@ -289,7 +296,7 @@ def state_of(decision: Decision) -> GateState:
         run=decision.run,
         answer=decision.answer,
         reason=decision.reason,
-        sentence=decision.sentence,
+        sentence="; ".join([decision.sentence, *ruling.notes(decision)]),
         decision=decision.digest,
         evidence=decision.evidence,
         policy=decision.policy,
@@ -354,9 +361,11 @@ def _answer(
     silent = _silence(store, settings, at)
     if silent:
         return hold(family, run, *silent, at)
-    case = case_of(store, catalogue, policy, family, run).model_copy(update={"entering": stage.strip()})
+    force = adoption.force(store, policy, at)
+    ruled = rulings(store, catalogue, force, family, run)
+    ruled = [one._replace(case=one.case.model_copy(update={"entering": stage.strip()})) for one in ruled]
     waivers, approvals = store.actions.waivers(family, run), store.actions.approvals(family, run)
-    return state_of(decide(policy, case, waivers, approvals, at))
+    return state_of(decide_all(ruled, waivers, approvals, at, force.pending))
 
 
 def _silence(store: Store, settings: Settings, at: datetime) -> tuple[Reason, str] | None:

@@ -7,17 +7,19 @@ from datetime import datetime
 
 from checkpoints_db import Store
 from checkpoints_db.catalogue import Catalogue
-from checkpoints_db.errors import BadRelease, BadWaiver, PolicyError
-from checkpoints_db.records import Acknowledgement, Alert, Decision, Finding, Waiver, digest_of
+from checkpoints_db.errors import BadAdoption, BadRelease, BadWaiver, PolicyError
+from checkpoints_db.records import Acknowledgement, Alert, Answer, ChangeApproval, Decision, Finding, Waiver, digest_of
 from checkpoints_db.records.duration import spell_duration
-from monitor import alerts, gate
+from monitor import adoption, alerts, gate
+from policies.adoption import approve_change
 from policies.releases import approve
 from policies.schema import Policy
+from policies.several import Ruling, each_decides
 from policies.waivers import grant
 
 
 class Desk:
-    """Where a reviewer sits: one store, the catalogue and policy in force, one moment."""
+    """Where a reviewer sits: one store, the catalogue, the policy that the settings name, one moment."""
 
     def __init__(self, store: Store, catalogue: Catalogue, policy: Policy, at: datetime) -> None:
         self.store, self.catalogue, self.policy, self.at = store, catalogue, policy, at
@@ -34,26 +36,36 @@ class Desk:
             raise PolicyError(f"alert {alert.id} is closed; there is nothing to acknowledge")
         if not by.strip():
             raise PolicyError("an acknowledgement needs the name of the person who has seen the alert")
-        longest = self.policy.acknowledge.max
+        force = adoption.force(self.store, self.policy, self.at)
+        longest = force.policy.acknowledge.max
         if not self.at < until <= self.at + longest:
             raise PolicyError(f"an acknowledgement lasts at most {spell_duration(longest)} under this policy")
         ack = Acknowledgement(alert=alert.id, by=by.strip(), comment=comment.strip(), at=self.at, expires=until)
         with self.store.transaction():
             self.store.actions.put_review(ack, digest_of(ack.body())[:12], alert.family, alert.run)
-            return alerts.acknowledged(self.store, alert, ack.by, self.policy.notify, self.at)
+            return alerts.acknowledged(self.store, alert, ack.by, force.told, self.at)
 
     def waive(
         self, family: str, run: str, rule: str, subject: str, *, by: str, reason: str, until: datetime
     ) -> tuple[Waiver, Decision]:
         """Let one finding of one rule pass for one run and subject until `until`; void as soon as it grows.
 
-        Raises BadWaiver when there is no such finding or the policy does not allow it.
+        Where several policies decide on the run, it is granted under each that has the finding; the one of the deciding
+        policy is returned. Raises BadWaiver when there is no such finding or a policy does not allow it.
         """
         with self.store.transaction():
-            finding = self._finding(self._decide(family, run), rule, subject)
-            waiver = grant(self.policy, finding, family=family, run=run, by=by, reason=reason, at=self.at, until=until)
-            self.store.actions.put_review(waiver, waiver.id, family, run)
-            return waiver, self._decide(family, run)
+            decision = self._decide(family, run)
+            given = {}
+            for ruling, own in self._decisions(family, run):
+                if own.policy != decision.policy and not _has(own, rule, subject):
+                    continue
+                seen = self._finding(own, rule, subject)
+                given[own.policy] = grant(
+                    ruling.policy, seen, family=family, run=run, by=by, reason=reason, at=self.at, until=until
+                )
+            for waiver in given.values():
+                self.store.actions.put_review(waiver, waiver.id, family, run)
+            return given[decision.policy], self._decide(family, run)
 
     def release(self, family: str, run: str, *, by: str, reason: str, evidence: str, reject: bool = False) -> Decision:
         """One person's vote on reopening the gate of a run; returns the decision after it.
@@ -68,16 +80,54 @@ class Desk:
                     f"gate of {family}/{run}: it rests on evidence {before.evidence[:12]}, not on {evidence!r}; "
                     "look again at `holdpoint gate status` and name the evidence you saw"
                 )
-            vote = approve(self.policy, before, by=by, reason=reason, at=self.at, veto=reject)
-            if any(vote.id == given.id for given in self.store.actions.approvals(family, run)):
-                return before
-            self.store.actions.put_review(vote, vote.id, family, run)
+            votes = [
+                approve(ruling.policy, own, by=by, reason=reason, at=self.at, veto=reject)
+                for ruling, own in self._decisions(family, run)
+                if own.policy == before.policy or own.answer.rank >= Answer.HOLD.rank
+            ]
+            there = {given.id for given in self.store.actions.approvals(family, run)}
+            for vote in votes:
+                if vote.id not in there:
+                    self.store.actions.put_review(vote, vote.id, family, run)
             return self._decide(family, run)
+
+    def adopt(
+        self, new: Policy, *, by: str, reason: str, reject: bool = False
+    ) -> tuple[ChangeApproval, adoption.Force]:
+        """One person's vote on a change that loosens the policy in force; with a quorum `new` comes into force.
+
+        It does so at once where the settings name it, and else when they do, while the approvals last. Raises
+        BadAdoption for what needs no approval, or for a vote that does not count.
+        """
+        with self.store.transaction():
+            force = gate.take_up(self.store, self.catalogue, self.policy, self.at)
+            old = force.policy
+            if new.digest == old.digest:
+                raise BadAdoption(f"policy {new.name} {new.version} is in force already; there is nothing to adopt")
+            waiting = adoption.change_to(self.store, new, force.history, self.at)
+            if not waiting.change.loosens:
+                raise BadAdoption(
+                    f"policy {new.name} {new.version} loosens nothing; name it in the settings and it is in force"
+                )
+            vote = approve_change(old, new, waiting.id, by=by, reason=reason, at=self.at, veto=reject)
+            self.store.actions.put_review(vote, vote.id, "", "")
+            force = gate.take_up(self.store, self.catalogue, self.policy, self.at)
+            alerts.about_change(self.store, force, self.at)
+            return vote, force
 
     def _decide(self, family: str, run: str) -> Decision:
         decision = gate.settle(self.store, self.catalogue, self.policy, family, run, self.at)
-        alerts.raise_for(self.store, decision, self.policy.notify, self.at)
+        force = adoption.force(self.store, self.policy, self.at)
+        alerts.raise_for(self.store, decision, force.told, self.at)
+        alerts.about_change(self.store, force, self.at)
         return decision
+
+    def _decisions(self, family: str, run: str) -> list[tuple[Ruling, Decision]]:
+        """What each policy that decides on the run says for itself."""
+        force = adoption.force(self.store, self.policy, self.at)
+        ruled = gate.rulings(self.store, self.catalogue, force, family, run)
+        waivers, approvals = self.store.actions.waivers(family, run), self.store.actions.approvals(family, run)
+        return list(zip(ruled, each_decides(ruled, waivers, approvals, self.at), strict=True))
 
     @staticmethod
     def _finding(decision: Decision, rule: str, subject: str) -> Finding:
@@ -95,3 +145,7 @@ class Desk:
                 f"{', '.join(sorted({finding.rule for finding in decision.findings})) or 'none'}"
             )
         )
+
+
+def _has(decision: Decision, rule: str, subject: str) -> bool:
+    return any((finding.rule, finding.subject) == (rule, subject) for finding in decision.findings)

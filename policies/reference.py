@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 
 from checkpoints_db.records.duration import spell_duration
 from policies.calendar_span import CalendarSpan
+from policies.direction import Direction
 from policies.rules import RULES
 from policies.schema import Preamble, RuleTerms, Terms, multiple, spell_multiple
 
@@ -50,7 +51,7 @@ def renewed(page: str) -> str:
 
 
 def _head() -> list[str]:
-    return ["| key | value | default | meaning |", "|---|---|---|---|"]
+    return ["| key | value | default | stricter | meaning |", "|---|---|---|---|---|"]
 
 
 def _rows(model: type[BaseModel], prefix: str, without: set[str] | None = None) -> Iterator[str]:
@@ -62,7 +63,12 @@ def _rows(model: type[BaseModel], prefix: str, without: set[str] | None = None) 
             yield from _rows(inner, f"{prefix}{name}.")
         else:
             meaning = " ".join((field.description or "").split()).replace("|", "\\|")
-            yield f"| `{prefix}{name}` | {_value(field)} | {_default(field)} | {meaning} |"
+            yield f"| `{prefix}{name}` | {_value(field)} | {_default(field)} | {_stricter(field)} | {meaning} |"
+
+
+def _stricter(field: FieldInfo) -> str:
+    """Which side of a key is stricter; a dash where none is, so that any change of it loosens."""
+    return next((mark.words for mark in field.metadata if isinstance(mark, Direction)), "-")
 
 
 def _value(field: FieldInfo) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from checkpoints_db.errors import BadRelease
-from checkpoints_db.records import Answer, Approval, Case, Decision, Finding, Level, Reason, digest_of
+from checkpoints_db.records import Answer, Approval, Case, ChangeApproval, Decision, Finding, Level, Reason, digest_of
 from policies.schema import RESERVED, Policy
 
 
@@ -25,8 +25,8 @@ def bound(
 ) -> tuple[Approval, ...]:
     """The approvals given by `at` for this evidence (the case's digest) and policy, by time; none after a veto.
 
-    Those of the run's owners are left out where the policy excludes owners. Whether enough people approved in time is
-    asked by `quorum`.
+    Those of the run's owners and of the policy's authors are left out where the policy excludes them. Whether enough
+    people approved in time is asked by `quorum`.
     """
     digest = policy.digest
     about = [a for a in approvals if (a.family, a.run, a.evidence) == (case.family, case.run, evidence) and a.at <= at]
@@ -37,7 +37,7 @@ def bound(
     return tuple(sorted(mine, key=lambda a: (a.at, a.id)))
 
 
-def names_at(policy: Policy, approvals: Iterable[Approval], at: datetime) -> tuple[str, ...]:
+def names_at(policy: Policy, approvals: Iterable[Approval | ChangeApproval], at: datetime) -> tuple[str, ...]:
     """Names of the different people whose approvals were given by `at` and no longer than `approval_ttl` before."""
     names: dict[str, str] = {}
     for approval in approvals:
@@ -57,7 +57,9 @@ def quorum(policy: Policy, approvals: Sequence[Approval]) -> tuple[str, ...]:
 
 
 def _excluded(policy: Policy, family: str, run: str) -> set[str]:
-    return {person(name) for name in policy.owners_of(family, run)} if policy.release.exclude_owner else set()
+    owners = policy.owners_of(family, run) if policy.release.exclude_owner else ()
+    authors = policy.authors if policy.release.exclude_author else ()
+    return {person(name) for name in (*owners, *authors)}
 
 
 def suffice(policy: Policy, names: Iterable[str]) -> bool:
@@ -80,8 +82,8 @@ def approve(policy: Policy, decision: Decision, *, by: str, reason: str, at: dat
     """One person's vote on reopening the gate that `decision` closed, bound to its evidence and policy.
 
     A veto may come from anybody with a name and a reason. Raises BadRelease when the vote is nameless or reasonless,
-    from an owner, on a decision that stops nothing or that another policy made, or when something stops the run that
-    no release reaches.
+    from an owner or an author, on a decision that stops nothing or that another policy made, or when something stops
+    the run that no release reaches.
     """
     what = f"gate of {decision.family}/{decision.run}"
     if not person(by):
@@ -108,7 +110,9 @@ def _refuse(policy: Policy, decision: Decision, by: str, what: str) -> None:
     if decision.answer.rank < Answer.HOLD.rank:
         raise BadRelease(f"{what}: it says {decision.answer}; there is nothing to release")
     if person(by) in _excluded(policy, decision.family, decision.run):
-        raise BadRelease(f"{what}: {by.strip()} owns this run; somebody else must approve")
+        owns = person(by) in {person(name) for name in policy.owners_of(decision.family, decision.run)}
+        role = "owns this run" if owns else "is an author of the policy in force"
+        raise BadRelease(f"{what}: {by.strip()} {role}; somebody else must approve")
     for finding in decision.findings:
         if finding.effect.rank >= Answer.HOLD.rank and not reaches(finding):
             mended = finding.rule in RESERVED or finding.reason is Reason.fault

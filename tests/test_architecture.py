@@ -38,6 +38,8 @@ FLOORS: dict[str, float] = {
     "monitor.looks": 2.7,
     "monitor.settling": 2.7,  # asks forecasting and verdicts, as planning does
     "monitor.planning": 2.75,
+    "monitor.adoption": 2.9,  # which policies decide: asked by alerts and gate
+    "monitor.ruling": 2.95,
     "monitor.alerts": 3,
     "monitor.gate": 3,
     "monitor.lease": 3,

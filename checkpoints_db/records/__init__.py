@@ -69,10 +69,12 @@ from checkpoints_db.records.judgement import (
     Verdict,
     Why,
 )
+from checkpoints_db.records.policy import COMES, ChangeApproval, PolicyEntry, PolicyEvent, PolicyName
 from checkpoints_db.records.reach import Asked, Knot, Rate, Reach, Skilled
 from checkpoints_db.records.track import Tally
 
 __all__ = [
+    "COMES",
     "EVERY",
     "PLANE",
     "STAGES",
@@ -89,6 +91,7 @@ __all__ = [
     "Budget",
     "BudgetMethod",
     "Case",
+    "ChangeApproval",
     "Checkpoint",
     "Composed",
     "Compute",
@@ -120,6 +123,9 @@ __all__ = [
     "Paper",
     "Place",
     "Point",
+    "PolicyEntry",
+    "PolicyEvent",
+    "PolicyName",
     "Rate",
     "Reach",
     "Reading",

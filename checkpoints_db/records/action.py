@@ -13,6 +13,7 @@ from checkpoints_db.records.budget import Budget, Look
 from checkpoints_db.records.drift import Drift
 from checkpoints_db.records.evidence import Name
 from checkpoints_db.records.judgement import Diagnosis, Fault, Verdict
+from checkpoints_db.records.policy import PolicyName
 from checkpoints_db.records.reach import Rate, Reach, Skilled
 
 
@@ -101,6 +102,8 @@ class Latch(Record):
     sentence: str
     hard: bool = False
     """Whether a hard rule paused: then no release opens it."""
+    rules: tuple[str, ...] = ()
+    """Ids of the hard rules that paused; where none is known a hard latch stays hard."""
 
 
 class Missing(Record):
@@ -242,7 +245,12 @@ class Decision(Record):
     """Approvals a release needs; 0 where nothing is to be released."""
     released: bool = False
     policy: str
+    """Digest of the policy whose answer decided."""
     policy_name: str
+    asked: tuple[PolicyName, ...] = ()
+    """The policies that were asked, where there were several; the worst answer won."""
+    pending: PolicyName | None = None
+    """A policy that is configured and not in force: its change waits for approval."""
     evidence: str
     at: Instant
     judgement_version: int

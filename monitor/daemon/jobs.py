@@ -99,6 +99,7 @@ class Jobs:
             placed = watch.reconsider(store, rules)
             with store.transaction():
                 at = self.clock.now()
+                watch.take_up(store, rules)
                 store.note("cycle", rules.policy.digest, at)
                 alerts.settle_about(store, "fault", "scan", tuple(self.settings.receivers), at)
         if not (walked.new or walked.conflicting or walked.quarantined or placed.new):
@@ -129,7 +130,7 @@ class Jobs:
                 acks = store.actions.acknowledgements(alert.id)
                 if alert.state == "acknowledged" and all(ack.expires <= at for ack in acks):
                     with store.transaction():
-                        alerts.refire(store, alert, rules.policy.notify, at)
+                        alerts.refire(store, alert, rules.told(store), at)
                     count += 1
             for family, run in dict.fromkeys((w.family, w.run) for w in store.actions.waivers()):
                 with store.transaction():

@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 
 from checkpoints_db.records import Answer, Approval, Case, Diagnosis, Latch, Metric, Missing, Reason, Verdict, Waiver
 from policies import decide, shelf
+from policies.change import compare
 from policies.loader import from_body
 from policies.schema import Policy
+from policies.several import InForce, Ruling, asked_of, decide_all
 
 FAST = settings(max_examples=60, deadline=None, derandomize=True)
 
@@ -395,3 +397,62 @@ def test_the_strategies_reach_every_answer(made: SimpleNamespace) -> None:
         )
     }
     assert seen == set(Answer)
+
+
+EDITS: list[dict[str, Any]] = [
+    {"judging": {"resolve": 0.1}},
+    {"judging": {"min_rungs": 6}},
+    {"judging": {"tail": 0.04, "resolve": 0.1}},
+    {"release": {"quorum": 3}},
+    {"waivers": {"max": "1d"}},
+]
+NEW = [
+    {"id": "new", "kind": "break", "level": "hard"},
+    {"id": "new", "kind": "break", "level": "soft", "on_inconclusive": "warn", "select": {"task": "a"}},
+    {"id": "new", "kind": "level", "level": "soft", "metric": "*", "ceiling": 0.3, "assume_exact": True},
+    {"id": "new", "kind": "diagnosis", "level": "soft", "answers": {"inconclusive": "warn"}},
+    {"id": "new", "kind": "evidence", "level": "advisory", "require": "ladder"},
+    {"id": "new", "kind": "evidence", "level": "soft", "select": {"run": "other"}},
+]
+
+
+@st.composite
+def edits(draw: st.DrawFn) -> tuple[Policy, Policy]:
+    """A policy and one that differs from it in a thing or two."""
+    old = draw(policies())
+    body = old.body()
+    if draw(st.booleans()):
+        body = {**body, **draw(st.sampled_from(EDITS))}
+    rules = body["rules"]
+    if draw(st.booleans()):
+        rules = [*rules, draw(st.sampled_from(NEW))]
+    if draw(st.booleans()):
+        rules = [{**rules[0], "level": draw(st.sampled_from(["advisory", "soft", "hard"]))}, *rules[1:]]
+    if draw(st.booleans()):
+        rules = [{**rules[0], "select": draw(st.sampled_from([{}, {"task": "a"}, {"run": "r"}]))}, *rules[1:]]
+    return old, from_body({**body, "rules": rules})
+
+
+@FAST
+@given(edits(), cases, times)
+def test_what_is_called_a_tightening_never_helps(pair: tuple[Policy, Policy], case: Case, at: datetime) -> None:
+    old, new = pair
+    if not compare(old, new).loosens:
+        assert decide(new, case, (), (), at).answer.rank >= decide(old, case, (), (), at).answer.rank
+
+
+@FAST
+@given(st.lists(policies(), min_size=1, max_size=4), st.lists(st.integers(1, 12), min_size=4, max_size=4), cases, times)
+def test_loosening_never_applies_to_evidence_already_seen(
+    drawn: list[Policy], rows: list[int], case: Case, at: datetime
+) -> None:
+    """I8: whatever policies come later, no answer is better than that of the one in force when the evidence came."""
+    history = [InForce(policy, row) for policy, row in zip(drawn, sorted(rows), strict=False)]
+    for i, then in enumerate(history):
+        ends = history[i + 1].since if i + 1 < len(history) else then.since + 1
+        own = decide(then.policy, case, (), (), at).answer.rank
+        for seen_after in range(then.since, ends):
+            for known in range(i + 1, len(history) + 1):
+                rulings = [Ruling(policy, case) for policy in asked_of(history[:known], seen_after)]
+                assert decide_all(rulings, (), (), at).answer.rank >= own
+                assert rulings[-1].policy == history[known - 1].policy

@@ -8,7 +8,7 @@ import typer
 
 from checkpoints_db.errors import SettingsError
 from checkpoints_db.records import Decision, GateState, Reason
-from monitor import gate
+from monitor import gate, ruling
 from monitor.daemon.jobs import load_rules
 from monitor.faces.cli import shell
 from monitor.faces.render import as_json, clean, console, moment, table
@@ -93,6 +93,8 @@ def show_decision(state: GateState, decision: Decision) -> None:
     if decision.budget is not None:
         shell.say(decision.budget.sentence)
     shell.say(f"policy {decision.policy_name} {decision.policy[:12]}; evidence {decision.evidence[:12]}")
+    for note in ruling.notes(decision):
+        shell.say(note)
     if decision.needed:
         names = ", ".join(decision.approvals) or "none"
         shell.say(f"release: {len(decision.approvals)} of {decision.needed} approvals ({names})")
