@@ -9,7 +9,7 @@ import typer
 from checkpoints_db.records.duration import spell_duration
 from monitor import gate
 from monitor.daemon.jobs import load_rules
-from monitor.faces.cli import policy_rehearse, shell
+from monitor.faces.cli import policy_rehearse, policy_schema, shell
 from monitor.faces.cli.policy_named import Name, named
 from monitor.faces.render import table
 from policies.engine import examine
@@ -17,6 +17,7 @@ from policies.engine import examine
 app = typer.Typer(no_args_is_help=True, help="Policies: check one, and have it explain itself.")
 
 app.command("test")(policy_rehearse.rehearse)
+app.command("schema")(policy_schema.schema)
 
 
 @app.command()
