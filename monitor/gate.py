@@ -78,6 +78,7 @@ def case_of(
     return Case(
         family=family,
         run=run,
+        checkpoint=latest.id,
         judged=True,
         verdicts=verdicts,
         diagnoses=diagnoses,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from datetime import timedelta
 from typing import Any
 
@@ -31,12 +32,17 @@ def file_schema() -> dict[str, Any]:
     refs = {kind: names[terms, mode]["$ref"] for kind, terms in kinds.items()}
     for kind, ref in refs.items():
         _as_table(defs[ref.rpartition("/")[2]], kind)
+    inside = {kind: _inside(defs, ref) for kind, ref in refs.items()}
+    for kind, terms in kinds.items():
+        if terms.composite:
+            for ref in (refs[kind], inside[kind]):
+                defs[ref.rpartition("/")[2]]["properties"]["rules"] |= {"items": _one_of(inside)}
     preamble, beside = (defs.pop(names[model, mode]["$ref"].rpartition("/")[2]) for model in models[:2])
     rules = {
         "description": "The rules; the worst finding of all of them decides.",
         "type": "array",
         "minItems": 1,
-        "items": {"oneOf": [{"$ref": ref} for ref in refs.values()], "discriminator": _by_kind(refs)},
+        "items": _one_of(refs),
     }
     used = {"rules": rules, **preamble["properties"], **beside["properties"]}
     return {
@@ -94,8 +100,19 @@ def _reached(schema: Any, defs: dict[str, Any]) -> set[str]:
     return names
 
 
-def _by_kind(refs: dict[str, str]) -> dict[str, Any]:
-    return {"propertyName": "kind", "mapping": refs}
+def _one_of(refs: dict[str, str]) -> dict[str, Any]:
+    """A table of any kind of rule, told apart by its `kind`."""
+    discriminator = {"propertyName": "kind", "mapping": refs}
+    return {"oneOf": [{"$ref": ref} for ref in refs.values()], "discriminator": discriminator}
+
+
+def _inside(defs: dict[str, Any], ref: str) -> str:
+    """The same table inside another rule, whose level it has and need not say."""
+    table = deepcopy(defs[ref.rpartition("/")[2]])
+    table["required"] = [key for key in table["required"] if key != "level"]
+    del table["properties"]["replaces"]
+    defs[f"{ref.rpartition('/')[2]}Inside"] = table
+    return f"{ref}Inside"
 
 
 def _as_table(schema: dict[str, Any], kind: str) -> None:

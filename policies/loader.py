@@ -175,14 +175,14 @@ def _rules(tables: tuple[RuleTable, ...], mistakes: list[Mistake]) -> tuple[Rule
         if name in RESERVED:
             why = f"id: the rule id {name!r} is taken by the house; choose another"
             mistakes.append(Mistake(("rules", index, "id"), why))
-        terms = _rule(table.body, index, mistakes)
+        terms = _rule(table.body, ("rules", index), mistakes)
         if terms is not None:
             rules.append(terms)
     return tuple(rules)
 
 
-def _rule(table: dict[str, Any], index: int, mistakes: list[Mistake]) -> RuleTerms | None:
-    kind, place = table.get("kind"), ("rules", index)
+def _rule(table: dict[str, Any], place: Place, mistakes: list[Mistake]) -> RuleTerms | None:
+    kind = table.get("kind")
     if not isinstance(kind, str):
         known = ", ".join(RULES.names())
         mistakes.append(Mistake((*place, "kind"), f"kind: a rule needs its kind as text, one of: {known}"))
@@ -192,7 +192,40 @@ def _rule(table: dict[str, Any], index: int, mistakes: list[Mistake]) -> RuleTer
     except PolicyError as error:
         mistakes.append(Mistake((*place, "kind"), f"kind: {error}"))
         return None
-    return _read(model, table, place, mistakes)
+    return _composite(model, table, place, mistakes) if model.composite else _read(model, table, place, mistakes)
+
+
+DEEPEST = 8
+"""A place longer than this is a rule inside a rule inside a rule inside a rule: people could not read it."""
+
+
+def _composite(
+    model: type[RuleTerms], table: dict[str, Any], place: Place, mistakes: list[Mistake]
+) -> RuleTerms | None:
+    """A rule made of rules: those inside have its level, and are read by their own kinds."""
+    inside, before = table.get("rules"), len(mistakes)
+    if not isinstance(inside, list) or not inside or not all(isinstance(inner, dict) for inner in inside):
+        why = f"a rule of kind {table['kind']!r} is made of rules; write [[rules.rules]] tables below it"
+        mistakes.append(Mistake((*place, "rules"), why))
+        return None
+    if len(place) > DEEPEST:
+        mistakes.append(Mistake(place, "rules stand inside rules too deeply; give some of them tables of their own"))
+        return None
+    rules = []
+    for index, inner in enumerate(inside):
+        own = (*place, "rules", index)
+        if inner.get("level", table.get("level")) != table.get("level"):
+            why = "a rule inside another has the level of the rule around it; remove this key"
+            mistakes.append(Mistake((*own, "level"), why))
+        rules.append(_rule({**inner, "level": table.get("level")}, own, mistakes))
+    around = _read(model, {key: value for key, value in table.items() if key != "rules"}, place, mistakes)
+    if around is None or len(mistakes) > before:
+        return None
+    try:
+        return model.model_validate({**dict(around), "rules": tuple(rules)})
+    except ValidationError as error:
+        mistakes += mistakes_of(error, model, place)
+        return None
 
 
 def _read(model: type[Model], body: dict[str, Any], place: Place, mistakes: list[Mistake]) -> Model | None:

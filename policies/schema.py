@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterable
 from datetime import timedelta
 from fnmatch import fnmatchcase
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, SerializeAsAny, model_validator
 
@@ -65,7 +65,7 @@ def spell_multiple(factor: float) -> str:
     return f"{repr(float(factor)).removesuffix('.0')}x"
 
 
-def _several(value: Any) -> Any:
+def several(value: Any) -> Any:
     if isinstance(value, str):
         return (value,)
     return tuple(value) if isinstance(value, list) else value
@@ -83,10 +83,10 @@ Multiple = Annotated[
 ]
 """A factor, as a key of a policy: `"4x"`."""
 Text = Annotated[str, Field(min_length=1, max_length=500)]
-Several = Annotated[tuple[Text, ...], BeforeValidator(_several, json_schema_input_type=Text | tuple[Text, ...])]
+Several = Annotated[tuple[Text, ...], BeforeValidator(several, json_schema_input_type=Text | tuple[Text, ...])]
 """One name or a list of names."""
 _OneOrMore = Text | Annotated[tuple[Text, ...], Field(min_length=1)]
-Globs = Annotated[tuple[Text, ...], Field(min_length=1), BeforeValidator(_several, json_schema_input_type=_OneOrMore)]
+Globs = Annotated[tuple[Text, ...], Field(min_length=1), BeforeValidator(several, json_schema_input_type=_OneOrMore)]
 """One shell pattern (`*`, `?`, `[...]`) or a list of them; case counts."""
 
 
@@ -199,6 +199,9 @@ class Select(Terms):
 class RuleTerms(Terms):
     """The keys that every `[[rules]]` table has; each kind of rule adds its own."""
 
+    composite: ClassVar[bool] = False
+    """Whether rules of this kind are made of rules, in a key `rules`."""
+
     id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,79}$")]
     """Name of the rule in decisions, alerts and waivers: lower-case letters, digits, `-`, `_`, `.`."""
     kind: str
@@ -292,6 +295,9 @@ class Policy(Preamble):
             for name in rule.refers_to:
                 if name == rule.id or name not in [other.id for other in self.rules]:
                     raise ValueError(f"rule {rule.id!r} reads rule {name!r}, which is no other [[rules]] table; add it")
+                read = next(other for other in self.rules if other.id == name)
+                if any(part.refers_to for part in read.parts):
+                    raise ValueError(f"rule {rule.id!r} reads rule {name!r}, which reads another itself; name that one")
         for role in self.release.require_roles:
             if role not in self.roles:
                 raise ValueError(f"release.require_roles asks for {role!r}, which [roles] does not name; add it there")

@@ -115,6 +115,8 @@ class Case(Record):
 
     family: Name
     run: Name
+    checkpoint: str = ""
+    """Id of the newest checkpoint that has news: the one that is decided about."""
     judged: bool
     """Whether any result of the run arrived as news (rather than as baseline history)."""
     verdicts: tuple[Verdict, ...] = ()
@@ -158,7 +160,7 @@ class Case(Record):
     rates: tuple[Rate, ...] = ()
     """One for each `rate` rule and series it selects."""
     skills: tuple[Skilled, ...] = ()
-    """One for each `skill` rule and judged metric it selects."""
+    """One for each judged metric, where the policy has a `skill` rule."""
     latch: Latch | None = None
 
     @property

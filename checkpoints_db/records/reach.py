@@ -71,9 +71,10 @@ class Rate(Asked):
     """Registered knots that the series does not have."""
 
 
-class Skilled(Asked):
-    """How the forecasts of a series did on its own history."""
+class Skilled(Record):
+    """How forecasts of a series did on its own history, the largest rungs hidden (rolling origin)."""
 
+    series: str
     forecasts: Annotated[int, Field(ge=0)]
     skill: float | None = None
     """1 - mean absolute error / that of persistence."""

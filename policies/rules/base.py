@@ -59,6 +59,18 @@ def spoken(answer: str) -> Answer:
     return Answer(answer.upper())
 
 
+def fires(finding: Finding) -> bool:
+    """Whether a rule's own test is broken: more than an early warning, and more than a doubt that was tuned to WARN."""
+    if finding.answer is Answer.GO:
+        return False
+    return finding.reason is Reason.broken or (finding.reason is Reason.assessment_due and finding.answer.rank >= 2)
+
+
+def doubts(finding: Finding) -> bool:
+    """Whether a rule could not tell."""
+    return finding.answer is not Answer.GO and finding.reason not in (Reason.broken, Reason.assessment_due)
+
+
 LARGEST = 1e300
 """Magnitudes beyond this count as this: a finding is finite."""
 

@@ -58,6 +58,8 @@ def test_defaults_are_spelled_as_a_file_has_them() -> None:
 
 
 GOOD: dict[str, Any] = {"name": "p", "rules": [{"id": "b", "kind": "break", "level": "soft"}]}
+INNER: dict[str, Any] = {"id": "i", "kind": "break"}
+ALL: dict[str, Any] = {"id": "all", "kind": "all_of", "level": "soft"}
 
 
 @pytest.mark.parametrize(
@@ -68,6 +70,8 @@ GOOD: dict[str, Any] = {"name": "p", "rules": [{"id": "b", "kind": "break", "lev
         {"release": {"approval_ttl": "48h"}},
         {"roles": {"safety": "bob"}},
         {"include": "base.toml", "rules": []},
+        {"rules": [{**ALL, "rules": [INNER, {**INNER, "id": "c"}]}]},
+        {"rules": [{**ALL, "rules": [{"id": "a", "kind": "any_of", "rules": [INNER, {**INNER, "id": "c"}]}, INNER]}]},
         {"rules": [{"id": "b", "kind": "break", "level": "soft", "select": {"task": "a"}, "replaces": True}]},
         {"test": [{"name": "t", "expect": "GO"}, {"name": "u", "expect": {"answer": "pause", "rule": "b"}}]},
         {"test": [{"name": "t", "expect": "GO", "given": {"assessed": {"ago": "6mo", "since": "4x"}}}]},
@@ -89,6 +93,8 @@ def test_what_the_loader_takes_the_schema_takes(change: dict[str, Any]) -> None:
         {"rules": [{"id": "b", "kind": "break", "level": "sofd"}]},
         {"rules": [{"id": "b", "kind": "break"}]},
         {"rules": [{"id": "b", "kind": "break", "level": "soft", "replaces": False}]},
+        {"rules": [{**ALL, "rules": [{**INNER, "kind": "braek"}]}]},
+        {"rules": [{**ALL, "rules": [{**INNER, "tial": 0.1}]}]},
         {"rules": [{"id": "b", "kind": "break", "level": "soft", "answers": {}}]},
         {"rules": [{"id": "b", "kind": "break", "level": "soft", "select": {"task": []}}]},
         {"release": {"approval_ttl": "48"}},

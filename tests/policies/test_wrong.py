@@ -1,7 +1,8 @@
 """Wrong policies, each with the whole message it is refused with: file, line, key, what is wrong, what would be right.
 
 `wrong/expected.json` has the messages, with `{here}` for the folder of the files, `{shipped}` for the names of the
-shipped policies, and `{kinds}` or `{kinds sorted}` for the kinds of rule. A changed message is a changed promise: read it before you write it down.
+shipped policies, and `{kinds}` or `{kinds sorted}` for the kinds of rule. A changed message is a changed promise: read
+it before you write it down.
 """
 
 from __future__ import annotations
