@@ -9,24 +9,16 @@ import typer
 from checkpoints_db.records.duration import spell_duration
 from monitor import gate
 from monitor.daemon.jobs import load_rules
-from monitor.faces.cli import policy_rehearse, policy_schema, shell
+from monitor.faces.cli import policy_check, policy_rehearse, policy_schema, shell
 from monitor.faces.cli.policy_named import Name, named
 from monitor.faces.render import table
 from policies.engine import examine
 
 app = typer.Typer(no_args_is_help=True, help="Policies: check one, and have it explain itself.")
 
+app.command("check")(policy_check.check)
 app.command("test")(policy_rehearse.rehearse)
 app.command("schema")(policy_schema.schema)
-
-
-@app.command()
-def check(name: Name = None, config: shell.Config = shell.DEFAULT, json: shell.Json = False) -> None:
-    """Load a policy. Exit code 0 when it is sound, 1 with file, line and the nearest known name when it is not."""
-    policy = named(name, config).policy
-    text = f"{policy.name} {policy.version}: sound, {len(policy.rules)} rules, digest {policy.digest}"
-    value = {"name": policy.name, "version": policy.version, "digest": policy.digest, "policy": policy.body()}
-    shell.show(value, text, json=json)
 
 
 @app.command()
