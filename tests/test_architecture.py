@@ -35,6 +35,9 @@ FLOORS: dict[str, float] = {
     "monitor.track": 2.5,
     "monitor.composition": 2.7,
     "monitor.drifting": 2.7,
+    "monitor.reaching": 2.7,
+    "monitor.rating": 2.7,
+    "monitor.outlook": 2.75,
     "monitor.looks": 2.7,
     "monitor.settling": 2.7,  # asks forecasting and verdicts, as planning does
     "monitor.planning": 2.75,
