@@ -47,6 +47,7 @@ FLOORS: dict[str, float] = {
     "monitor.notify": 3,
     "monitor.watch": 4,
     "monitor.review": 4,
+    "monitor.assessing": 4,
     "monitor.replay": 4,
     "monitor.daemon": 5,
     "monitor.faces": 6,
