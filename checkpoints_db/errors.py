@@ -4,7 +4,7 @@ HoldpointError
 +- EvidenceError     UnknownFormat · UnreadableFile · ConflictingResult · IncompleteResult · Incomparable · Unplaced ·
 |                    Unreachable
 +- ForecastError     TooFewPoints · FitFailed · SealedTooLate
-+- PolicyError       BadPolicy · UnknownName · BadWaiver · BadRelease
++- PolicyError       BadPolicy · UnknownName · BadWaiver · BadRelease · BadStatement
 +- StoreError        NoStore · StoreUnreadable · SchemaTooNew · LedgerBroken · LeadershipLost
 +- DeliveryError     .permanent
 +- SettingsError
@@ -153,6 +153,10 @@ class BadWaiver(PolicyError):
 
 class BadRelease(PolicyError):
     """A release that is refused: nameless, reasonless, by the owner, or of something that is not closed."""
+
+
+class BadStatement(PolicyError):
+    """An assessment, attestation or stage entry that cannot be so: nameless, still to come, or of what nobody saw."""
 
 
 class StoreError(HoldpointError):
