@@ -26,7 +26,7 @@ from checkpoints_db.records import (
 from checkpoints_db.records.base import stamp
 from checkpoints_db.tables import Tables
 
-Review = Acknowledgement | Waiver | Approval | Assessment | Attestation | StageEntry | Withdrawal | ChangeApproval
+Review = Acknowledgement | Waiver | Approval | Paper | ChangeApproval
 P = TypeVar("P", bound=Paper)
 
 
@@ -176,26 +176,30 @@ class Actions:
 
     # -- what people stated -------------------------------------------------------------------------------------------
 
-    def assessments(self, family: str | None = None, run: str | None = None) -> list[Assessment]:
-        """Assessments that were not withdrawn, in order of when they were made."""
-        return self._papers(Assessment, family, run)
+    def assessments(
+        self, family: str | None = None, run: str | None = None, *, withdrawn: bool = False
+    ) -> list[Assessment]:
+        """Assessments in order of when they were made; those that were withdrawn only where asked for."""
+        return self._papers(Assessment, family, run, withdrawn=withdrawn)
 
-    def attestations(self, family: str | None = None, run: str | None = None) -> list[Attestation]:
-        """Attestations that were not withdrawn, expired ones too; those of `EVERY` run speak of each."""
-        every = self._papers(Attestation, None, None)
+    def attestations(
+        self, family: str | None = None, run: str | None = None, *, withdrawn: bool = False
+    ) -> list[Attestation]:
+        """Attestations, those that are over too; those of `EVERY` run speak of each."""
+        every = self._papers(Attestation, None, None, withdrawn=withdrawn)
         near = [each for each in every if family in (None, each.family) or each.family == EVERY]
         return [each for each in near if run in (None, each.run) or each.run == EVERY]
 
-    def stages(self, family: str | None = None, run: str | None = None) -> list[StageEntry]:
-        """Entries into stages that were not withdrawn, in order of time."""
-        return self._papers(StageEntry, family, run)
+    def stages(self, family: str | None = None, run: str | None = None, *, withdrawn: bool = False) -> list[StageEntry]:
+        """Entries into stages, in order of time."""
+        return self._papers(StageEntry, family, run, withdrawn=withdrawn)
 
     def withdrawals(self) -> list[Withdrawal]:
         """Every withdrawal, oldest first."""
         return [Withdrawal.model_validate_json(body) for body in self._reviews("withdrawal", None, None)]
 
-    def _papers(self, paper: type[P], family: str | None, run: str | None) -> list[P]:
-        gone = {withdrawal.of for withdrawal in self.withdrawals()}
+    def _papers(self, paper: type[P], family: str | None, run: str | None, *, withdrawn: bool) -> list[P]:
+        gone = set() if withdrawn else {withdrawal.of for withdrawal in self.withdrawals()}
         every = [paper.model_validate_json(body) for body in self._reviews(paper.__name__.lower(), family, run)]
         return sorted((each for each in every if each.id not in gone), key=lambda each: each.at)
 

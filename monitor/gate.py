@@ -36,6 +36,7 @@ from monitor.faults import changed_conditions, faults_of
 from monitor.forecasting import MIN_RUNGS
 from monitor.items import ItemLadder, ItemTallies, Past, item_ladders, tallied
 from monitor.looks import looks, progress, questions
+from monitor.outlook import outlook
 from monitor.settings import Settings
 from monitor.verdicts import judge
 from policies.loader import find
@@ -75,7 +76,7 @@ def case_of(
     rules = [part for rule in policy.rules if rule.select.applies(family, run, spoken) for part in rule.parts]
     missing, incomparable = _absent(ladder, latest, here)
     tasks = {v.task for v in verdicts} | {m.task for m in missing} | {d.question for d in diagnoses}
-    return Case(
+    case = Case(
         family=family,
         run=run,
         checkpoint=latest.id,
@@ -100,6 +101,7 @@ def case_of(
         attestations=tuple(store.actions.attestations(family, run)),
         stages=stages,
     )
+    return outlook(store, case, rules, latest, ladder)
 
 
 class Measurement(NamedTuple):

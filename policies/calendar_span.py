@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
-from pydantic import BeforeValidator, PlainSerializer
+from pydantic import BeforeValidator, Field, PlainSerializer
 
 from checkpoints_db.records.duration import parse_duration, spell_duration
 
@@ -132,7 +132,10 @@ def days_in(year: int, month: int) -> int:
     return 30 if month in (4, 6, 9, 11) else 31
 
 
+_Spelled = Annotated[
+    str, Field(pattern=r"^\s*([0-9]+(mo|y)|[0-9]+(\.[0-9]+)?(s|m|h|d|w))\s*$", examples=["6mo", "90d"])
+]
 CalendarDuration = Annotated[
-    CalendarSpan, BeforeValidator(calendar_span, json_schema_input_type=str), PlainSerializer(str, return_type=str)
+    CalendarSpan, BeforeValidator(calendar_span, json_schema_input_type=_Spelled), PlainSerializer(str, return_type=str)
 ]
 """A span of the calendar, as a key of a policy: `"6mo"`, `"1y"`, `"90d"`."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import tomllib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,9 +12,10 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from checkpoints_db.errors import BadPolicy, PolicyError, UnknownName
+from checkpoints_db.records import PolicySource, PolicyText
 from policies.files import SHELF, in_memory, nearest, read_file, shelf_names
 from policies.include import Gathered, RuleTable, gather
-from policies.lines import Excerpt, Place
+from policies.lines import Excerpt, Lines, Place
 from policies.mistakes import Mistake, mistakes_of
 from policies.policy_tests import PolicyTest
 from policies.rules import RULES, rule_of
@@ -31,13 +33,24 @@ class LoadedPolicy:
     tests: tuple[PolicyTest, ...] = ()
     """The `[[test]]` tables of the file itself; those of included files are about those files."""
 
-    def rule_lines(self, rule: str) -> tuple[str, Excerpt] | None:
-        """The file of a rule and the lines it stands on; None for a rule that is none of the policy's."""
-        for table in self.gathered.rules:
-            if table.id == rule:
-                lines = table.spot.file.lines.table(table.spot.place)
-                return None if lines is None else (table.spot.file.path, lines)
-        return None
+    @property
+    def text(self) -> PolicyText:
+        """The files as they are kept beside the decisions of the policy."""
+        policy = self.policy
+        files = tuple(PolicySource(path=file.path, text=file.text) for file in self.gathered.files)
+        named = {"policy": policy.digest, "name": policy.name, "version": policy.version}
+        return PolicyText(**named, terms=policy.body(), files=files)
+
+
+def rule_lines(text: PolicyText, rule: str) -> tuple[str, Excerpt] | None:
+    """The file of a rule and the lines it stands on; None for a rule that none of the files has."""
+    for source in text.files:  # what replaces an included rule stands in an earlier file
+        tables = tomllib.loads(source.text).get("rules", [])
+        for index, table in enumerate(tables):
+            if table.get("id") == rule:
+                lines = Lines(source.text).table(("rules", index))
+                return None if lines is None else (source.path, lines)
+    return None
 
 
 def load(path: Path) -> Policy:
@@ -98,12 +111,16 @@ def _build(gathered: Gathered) -> LoadedPolicy:
     rules = _rules(gathered.rules, mistakes)
     preamble = _read(Preamble, gathered.body, (), mistakes)
     tests = _tests(gathered, mistakes)
+    mistakes += [*_unknown_roles(preamble), *_unknown_rules(rules)]
+    if not gathered.rules:
+        why = "a policy needs at least one [[rules]] table; a gate without rules would never close"
+        mistakes.append(Mistake(("rules",), why))
     if preamble is not None and not mistakes:
         try:
             fields = {name: getattr(preamble, name) for name in Preamble.model_fields}
             return LoadedPolicy(Policy.model_validate({**fields, "rules": rules}), gathered, tests)
         except ValidationError as error:
-            mistakes += mistakes_of(error, Policy, (), {})
+            mistakes += mistakes_of(error, Policy, ())
     raise _refused(gathered, mistakes)
 
 
@@ -111,12 +128,33 @@ def _refused(gathered: Gathered, mistakes: list[Mistake]) -> BadPolicy:
     """One error for all mistakes, in the order of files and lines; it stands where the first one does."""
     order = {file.path: number for number, file in enumerate(gathered.files)}
     spots = [(gathered.spot(mistake.place), mistake.why) for mistake in mistakes]
-    placed = [(spot.file.path, spot.file.lines.of(spot.place), why) for spot, why in spots]
+    # What is nowhere is missed at the head of the file.
+    placed = [(s.file.path, s.file.lines.of(s.place) or (1 if s.file.text else None), why) for s, why in spots]
     placed.sort(key=lambda found: (order[found[0]], found[1] or 0))
     path, line, why = placed[0]
     more = [f"{'' if at == path else f'{at}: '}line {number or '?'}: {said}" for at, number, said in placed[1:]]
     also = "".join(f"\n  also {text}" for text in more[:5]) + (f"\n  and {len(more) - 5} more" if len(more) > 5 else "")
     return BadPolicy(path, why + also, line)
+
+
+def _unknown_roles(preamble: Preamble | None) -> Iterator[Mistake]:
+    if preamble is None:
+        return
+    for role in preamble.release.require_roles:
+        if role not in preamble.roles:
+            why = f"release.require_roles asks for {role!r}, which [roles] does not name; add it there"
+            yield Mistake(("release", "require_roles"), why)
+
+
+def _unknown_rules(rules: tuple[RuleTerms, ...]) -> Iterator[Mistake]:
+    known = [rule.id for rule in rules]
+    for index, rule in enumerate(rules):
+        for name in (name for part in dict.fromkeys((rule, *rule.parts)) for name in part.refers_to):
+            if name == rule.id or name not in known:
+                near = nearest(name, [other for other in known if other != rule.id])
+                hint = f"did you mean {near!r}?" if near else "add it, or name another"
+                why = f"rule {rule.id!r} reads rule {name!r}, which is no other [[rules]] table; {hint}"
+                yield Mistake(("rules", index), why)
 
 
 def _tests(gathered: Gathered, mistakes: list[Mistake]) -> tuple[PolicyTest, ...]:
@@ -144,15 +182,16 @@ def _tests(gathered: Gathered, mistakes: list[Mistake]) -> tuple[PolicyTest, ...
 
 def _rules(tables: tuple[RuleTable, ...], mistakes: list[Mistake]) -> tuple[RuleTerms, ...]:
     rules: list[RuleTerms] = []
-    seen: set[str] = set()
+    seen: dict[str, RuleTable] = {}
     for index, table in enumerate(tables):
         name = table.body.get("id")
         if isinstance(name, str) and name in seen:
-            mistakes.append(Mistake(("rules", index, "id"), f"two rules have the id {name!r}; give each its own"))
+            why = f"id: two rules have the id {name!r}, the other one stands at {seen[name].spot}; give each its own"
+            mistakes.append(Mistake(("rules", index, "id"), why))
         elif isinstance(name, str):
-            seen.add(name)
+            seen[name] = table
         if name in RESERVED:
-            why = f"the rule id {name!r} is taken by the house; choose another"
+            why = f"id: the rule id {name!r} is taken by the house; choose another"
             mistakes.append(Mistake(("rules", index, "id"), why))
         terms = _rule(table.body, ("rules", index), mistakes)
         if terms is not None:
@@ -164,12 +203,12 @@ def _rule(table: dict[str, Any], place: Place, mistakes: list[Mistake]) -> RuleT
     kind = table.get("kind")
     if not isinstance(kind, str):
         known = ", ".join(RULES.names())
-        mistakes.append(Mistake((*place, "kind"), f"a rule needs its kind as text, one of: {known}"))
+        mistakes.append(Mistake((*place, "kind"), f"kind: a rule needs its kind as text, one of: {known}"))
         return None
     try:
         model = rule_of(kind).terms
     except PolicyError as error:
-        mistakes.append(Mistake((*place, "kind"), str(error)))
+        mistakes.append(Mistake((*place, "kind"), f"kind: {error}"))
         return None
     return _composite(model, table, place, mistakes) if model.composite else _read(model, table, place, mistakes)
 
@@ -203,7 +242,7 @@ def _composite(
     try:
         return model.model_validate({**dict(around), "rules": tuple(rules)})
     except ValidationError as error:
-        mistakes += mistakes_of(error, model, place, {})
+        mistakes += mistakes_of(error, model, place)
         return None
 
 
@@ -212,5 +251,5 @@ def _read(model: type[Model], body: dict[str, Any], place: Place, mistakes: list
     try:
         return model.model_validate_json(json.dumps(body, default=str), strict=True)
     except ValidationError as error:
-        mistakes += mistakes_of(error, model, place, body)
+        mistakes += mistakes_of(error, model, place)
         return None

@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field
 
 from checkpoints_db.records import Answer, Instant, Reason
 from policies.calendar_span import CalendarDuration, CalendarSpan
-from policies.schema import Duration, Multiple, Several, Terms, Text
+from policies.schema import Duration, Globs, Multiple, Several, Terms, Text
 
 LadderName = Literal[
     "straight",
@@ -23,6 +23,10 @@ LadderName = Literal[
     "noisy",
     "too_short",
 ]
+
+
+Said = Literal["GO", "WARN", "HOLD", "PAUSE", "go", "warn", "hold", "pause"]
+"""An answer, as loud as one likes."""
 
 
 def _one_or_many(value: Any) -> Any:
@@ -78,7 +82,7 @@ class Given(Terms):
     """Name of the family."""
     run: Text = "big"
     """Name of the run that asks."""
-    task: Annotated[Several, Field(min_length=1)] = ("task-1", "task-2", "task-3")
+    task: Globs = ("task-1", "task-2", "task-3")
     """Names of the tasks; what the ladder is named after happens to the first."""
     continuous: Text = "log_likelihood_per_byte"
     """Name of the continuous metric."""
@@ -96,9 +100,13 @@ class Given(Terms):
     """How long ago it entered that stage."""
     entering: Annotated[str, Field(max_length=500)] = ""
     """The stage it asks to enter."""
-    assessed: Annotated[tuple[Assessed, ...], BeforeValidator(_one_or_many)] = ()
+    assessed: Annotated[
+        tuple[Assessed, ...], BeforeValidator(_one_or_many, json_schema_input_type=Assessed | tuple[Assessed, ...])
+    ] = ()
     """Assessments on record."""
-    attested: Annotated[tuple[Attested, ...], BeforeValidator(_one_or_many)] = ()
+    attested: Annotated[
+        tuple[Attested, ...], BeforeValidator(_one_or_many, json_schema_input_type=Attested | tuple[Attested, ...])
+    ] = ()
     """Attestations on record."""
     history: CalendarDuration = CalendarSpan(length=timedelta(days=30))
     """How long before the checkpoint the smaller rungs came in."""
@@ -109,7 +117,7 @@ class Given(Terms):
 class Expect(Terms):
     """What the gate must answer."""
 
-    answer: Annotated[Answer, BeforeValidator(_upper)]
+    answer: Annotated[Answer, BeforeValidator(_upper, json_schema_input_type=Said)]
     """`GO`, `WARN`, `HOLD` or `PAUSE`."""
     rule: Text | None = None
     """A rule that says so; with `GO`, a rule that said otherwise and could not stop it."""
@@ -124,5 +132,5 @@ class PolicyTest(Terms):
     """What the test shows, in a few words."""
     given: Given = Given()
     """What the run is like."""
-    expect: Annotated[Expect, BeforeValidator(_answer)]
+    expect: Annotated[Expect, BeforeValidator(_answer, json_schema_input_type=Said | Expect)]
     """The answer, or a table of answer, rule and reason."""

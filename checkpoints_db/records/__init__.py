@@ -70,6 +70,7 @@ from checkpoints_db.records.judgement import (
     Why,
 )
 from checkpoints_db.records.policy import COMES, ChangeApproval, PolicyEntry, PolicyEvent, PolicyName
+from checkpoints_db.records.policy_text import PolicySource, PolicyText
 from checkpoints_db.records.reach import Asked, Knot, Rate, Reach, Skilled
 from checkpoints_db.records.track import Tally
 
@@ -126,6 +127,8 @@ __all__ = [
     "PolicyEntry",
     "PolicyEvent",
     "PolicyName",
+    "PolicySource",
+    "PolicyText",
     "Rate",
     "Reach",
     "Reading",

@@ -37,6 +37,9 @@ class Reach(Asked):
     until: Positive | None = None
     """Scale at which the next assessment is due."""
     observed: float
+    seen: Share | None = None
+    """Probability, by the noise of the result, that it is there already; None where its noise is unknown."""
+    rungs: Annotated[int, Field(ge=0)] = 0
     probability: Share | None = None
     """Of a result at the level or beyond, anywhere from `start` to `until`; None where no forecast says."""
     marginal: Share | None = None

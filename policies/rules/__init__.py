@@ -15,6 +15,8 @@ from policies.rules.diagnosis import DiagnosisRule
 from policies.rules.drift import DriftRule
 from policies.rules.evidence import EvidenceRule
 from policies.rules.level import LevelRule
+from policies.rules.rate import RateRule
+from policies.rules.reach import ReachRule
 from policies.rules.safeguard import SafeguardRule
 from policies.rules.scale_step import ScaleStepRule
 from policies.rules.skill import SkillRule
@@ -32,6 +34,8 @@ RULES: Registry[Rule[Any]] = Registry(
         DiagnosisRule(),
         LevelRule(),
         EvidenceRule(),
+        ReachRule(),
+        RateRule(),
         DriftRule(),
         ScaleStepRule(),
         CalendarRule(),

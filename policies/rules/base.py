@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol, TypeVar
 
 from checkpoints_db.records import Answer, Case, Finding, Missing, Reason, Verdict, Why
-from policies.schema import Policy, RuleTerms
+from policies.schema import Policy, RuleTerms, matches
 
 T_contra = TypeVar("T_contra", bound=RuleTerms, contravariant=True)
 
@@ -48,6 +48,17 @@ def takes_missing(terms: RuleTerms, missing: Missing, case: Case) -> bool:
     Takes the records that the policy and the case have; raises nothing.
     """
     return terms.takes(missing.task, missing.metric, None, case.domains_of(missing.task))
+
+
+def absent(terms: RuleTerms, case: Case, metric: Sequence[str]) -> list[str]:
+    """Subjects that a rule about some metrics selects and that are not there, in order of name.
+
+    What the ladder has and the run lacks, and patterns of tasks that no result of the run meets.
+    """
+    taken = [v for v in case.verdicts if terms.takes_verdict(v, case)]
+    named = {subject_of(m.task, m.metric) for m in case.missing if takes_missing(terms, m, case)}
+    globs = [glob for glob in terms.select.task if not any(matches(v.task, (glob,)) for v in taken)]
+    return sorted(named | {subject_of(glob, " or ".join(metric)) for glob in globs})
 
 
 def spoken(answer: str) -> Answer:

@@ -37,7 +37,9 @@ class CalendarTerms(SinceTerms):
     """Time after an assessment at which the next one is due."""
     zone: Annotated[str, AfterValidator(_zone)] = "UTC"
     """Time zone on whose wall clock months are counted."""
-    warn: Annotated[tuple[Duration, ...], BeforeValidator(several), MORE] = ()
+    warn: Annotated[
+        tuple[Duration, ...], BeforeValidator(several, json_schema_input_type=Duration | tuple[Duration, ...]), MORE
+    ] = ()
     """Lengths of time before it is due from which the rule warns."""
     answer: Annotated[Literal["warn", "hold", "pause"], ANSWERS] = "hold"
     """What the rule says when an assessment is due."""

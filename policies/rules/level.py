@@ -12,7 +12,7 @@ from pydantic import Field
 
 from checkpoints_db.records import Answer, Case, Finding, Kind, Reason, Verdict
 from policies.direction import ANSWERS, HIGHER, LOWER, WIDER
-from policies.rules.base import found, spoken, subject_of, takes_missing
+from policies.rules.base import absent, found, spoken, subject_of
 from policies.schema import Globs, Policy, RuleTerms, matches
 
 
@@ -48,10 +48,6 @@ class LevelRule:
         """One finding per selected result, and one HOLD per selected result that is not there."""
         taken = [v for v in case.verdicts if terms.takes_verdict(v, case)]
         there = tuple(self._compare(terms, verdict) for verdict in taken)
-        named = {subject_of(m.task, m.metric) for m in case.missing if takes_missing(terms, m, case)}
-        wanted = terms.select.task
-        absent = [glob for glob in wanted if not any(matches(v.task, (glob,)) for v in taken)]
-        named |= {subject_of(glob, " or ".join(terms.metric)) for glob in absent}
         return there + tuple(
             found(
                 terms,
@@ -62,7 +58,7 @@ class LevelRule:
                 magnitude=1.0,
                 remedy="the result were there",
             )
-            for subject in sorted(named)
+            for subject in absent(terms, case, terms.metric)
         )
 
     def _compare(self, terms: LevelTerms, verdict: Verdict) -> Finding:

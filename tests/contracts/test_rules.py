@@ -16,9 +16,12 @@ from checkpoints_db.records import (
     Compute,
     Diagnosis,
     Finding,
+    Knot,
     Level,
     Metric,
     Missing,
+    Rate,
+    Reach,
     Record,
     Skilled,
     StageEntry,
@@ -33,6 +36,8 @@ ACC = Metric(name="acc", kind="thresholded", lower=0.0, upper=1.0)
 INSIDE = [{"id": "inside", "kind": "break"}, {"id": "inside-too", "kind": "evidence"}]
 NEEDS: dict[str, dict[str, Any]] = {
     "level": {"metric": "*", "ceiling": 0.9},
+    "reach": {"metric": "*", "ceiling": 0.9, "until": "4x"},
+    "rate": {"metric": "*", "knots": "s3", "ratio": "2x"},
     "scale_step": {"factor": "4x"},
     "calendar": {"every": "6mo"},
     "stage": {"before": "rl", "requires": "light"},
@@ -96,6 +101,16 @@ def case(*verdicts: Verdict, **more: Any) -> Case:
 
 
 PAPER: dict[str, Any] = {"by": "alice", "at": T0, "recorded_at": T0}
+ASKED: dict[str, Any] = {
+    "rule": "mine",
+    "checkpoint": "f/r",
+    "task": "a",
+    "metric": ACC,
+    "series": "s",
+    "sentence": "f/r: a",
+    "judgement_version": 1,
+}
+KNOT = Knot(name="s3", x=1, earlier=1, later=1, ratio=1, before=4, after=3)
 COMPUTE = Compute(flop=1e20, counts="ours")
 STATED: dict[str, Any] = {
     "checkpoint": "f/r",
@@ -106,8 +121,12 @@ STATED: dict[str, Any] = {
     "attestations": (Attestation(id="s", safeguard="security", **PAPER),),
     "stages": (StageEntry(id="e", family="f", run="r", stage="sft", **PAPER),),
     "skills": (Skilled(series="s", forecasts=5, skill=0.5),),
+    "reaches": (Reach(**ASKED, level=0.9, observed=0.5, rungs=6, start=1e20, until=4e20, probability=0.01),),
+    "rates": (
+        Rate(**ASKED, unit="nats", knots=(Knot(name="s3", x=1, earlier=1, later=1, ratio=1, before=4, after=3),)),
+    ),
 }
-"""Everything that people state of a run whose papers are in order."""
+"""Everything that people state of a run whose papers are in order, and what was computed for the rule `mine`."""
 
 CASES = {
     "plain": case(verdict("a", "expected"), **STATED),

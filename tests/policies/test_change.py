@@ -203,6 +203,8 @@ UNDIRECTED = {
     "axis",
     "counts",
     "zone",
+    "over",
+    "min_generations",  # fewer speak sooner, more hold for longer
     "since",  # of a stage rule: whichever of stage and checkpoint came later
     "when.rule",
 }
