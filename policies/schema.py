@@ -300,7 +300,7 @@ class Preamble(Terms):
     break_glass: BreakGlassTerms = BreakGlassTerms()
     """What one person may do in an emergency."""
     change: ChangeTerms = ChangeTerms()
-    """What happens when the policy itself changes."""
+    """How a policy is followed by another."""
     owners: Annotated[dict[str, Several], MORE] = Field(default_factory=dict)
     """Pattern of `family/run` to the names of its owners."""
     roles: Annotated[dict[str, Several], FEWER] = Field(default_factory=dict)
