@@ -249,7 +249,7 @@ def keys_of(model: type[BaseModel], place: Place) -> list[str]:
     """Names of the keys that a table may have, `place` below the table of `model`; empty where any key may stand.
 
     >>> keys_of(Preamble, ("waivers",))
-    ['max']
+    ['max', 'renewals']
     """
     for part in place:
         field = model.model_fields.get(str(part))

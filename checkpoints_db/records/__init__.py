@@ -6,10 +6,12 @@ from checkpoints_db.records.action import (
     AlertState,
     Answer,
     Approval,
+    BreakGlass,
     Case,
     Decision,
     Finding,
     GateState,
+    GlassReview,
     Latch,
     Level,
     Message,
@@ -17,7 +19,7 @@ from checkpoints_db.records.action import (
     Reason,
     Waiver,
 )
-from checkpoints_db.records.base import Instant, Record, canonical, digest_of
+from checkpoints_db.records.base import Instant, Record, Signed, canonical, digest_of
 from checkpoints_db.records.budget import Budget, BudgetMethod, Look
 from checkpoints_db.records.drift import Drift
 from checkpoints_db.records.evidence import (
@@ -71,6 +73,7 @@ __all__ = [
     "Approval",
     "Atom",
     "Axis",
+    "BreakGlass",
     "Budget",
     "BudgetMethod",
     "Case",
@@ -88,6 +91,7 @@ __all__ = [
     "Finding",
     "Forecast",
     "GateState",
+    "GlassReview",
     "Instant",
     "Kind",
     "Latch",
@@ -114,6 +118,7 @@ __all__ = [
     "Series",
     "Shape",
     "ShapeName",
+    "Signed",
     "Span",
     "Standing",
     "Tally",
