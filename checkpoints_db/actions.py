@@ -13,8 +13,10 @@ from checkpoints_db.records import (
     Approval,
     Assessment,
     Attestation,
+    BreakGlass,
     ChangeApproval,
     GateState,
+    GlassReview,
     Instant,
     Latch,
     Paper,
@@ -26,7 +28,7 @@ from checkpoints_db.records import (
 from checkpoints_db.records.base import stamp
 from checkpoints_db.tables import Tables
 
-Review = Acknowledgement | Waiver | Approval | Paper | ChangeApproval
+Review = Acknowledgement | Waiver | Approval | Paper | ChangeApproval | BreakGlass | GlassReview
 P = TypeVar("P", bound=Paper)
 
 
@@ -168,6 +170,19 @@ class Actions:
         """Every vote on a change of policy, oldest first; on one change, where it is named."""
         found = [ChangeApproval.model_validate_json(body) for body in self._reviews("changeapproval", None, None)]
         return [a for a in found if change in (None, a.change)]
+
+    def glasses(self, family: str | None = None, run: str | None = None) -> list[BreakGlass]:
+        """Every break-glass, oldest first."""
+        return [BreakGlass.model_validate_json(body) for body in self._reviews("breakglass", family, run)]
+
+    def glass_reviews(self, family: str | None = None, run: str | None = None) -> list[GlassReview]:
+        """Every review of a break-glass, oldest first."""
+        return [GlassReview.model_validate_json(body) for body in self._reviews("glassreview", family, run)]
+
+    def open_glass(self, family: str, run: str) -> BreakGlass | None:
+        """The break-glass of a run that nobody has reviewed, live or ended; the oldest, and there is one at most."""
+        reviewed = {review.glass for review in self.glass_reviews(family, run)}
+        return next((glass for glass in self.glasses(family, run) if glass.id not in reviewed), None)
 
     def acknowledgements(self, alert: str | None = None) -> list[Acknowledgement]:
         """Every acknowledgement, oldest first."""

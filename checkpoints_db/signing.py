@@ -29,6 +29,15 @@ _SIGNATURE = re.compile(r"[0-9a-f]{128}")
 _PUBLIC = re.compile(PREFIX + r"[0-9a-f]{64}")
 
 
+def is_public_key(text: str) -> bool:
+    """Whether this is how a public key is written down.
+
+    >>> is_public_key("ed25519:" + "0" * 64), is_public_key("ed25519:" + "0" * 63)
+    (True, False)
+    """
+    return _PUBLIC.fullmatch(text) is not None
+
+
 def key_id(public: str) -> str:
     """The name of a public key: the first sixteen hexadecimal characters of the SHA-256 of its 32 bytes.
 

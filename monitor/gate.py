@@ -60,9 +60,9 @@ def case_of(
     """
     everything = store.evidence.results(family=family, run=run, checkpoint=checkpoint)
     news = [seen for seen in everything if not seen.baseline]
-    latch = store.actions.latch(family, run)
+    latch, glass = store.actions.latch(family, run), store.actions.open_glass(family, run)
     if not news:
-        return Case(family=family, run=run, judged=False, latch=latch)
+        return Case(family=family, run=run, judged=False, latch=latch, glass=glass)
     latest = newest(news)
     here = [seen for seen in news if seen.result.checkpoint.id == latest.id]
     ladder = _ladder(store, latest, catalogue.axis(family))
@@ -91,6 +91,7 @@ def case_of(
         incomparable=incomparable,
         faults=faults,
         latch=latch,
+        glass=glass,
         questions=questions(catalogue, verdicts),
         looks=looks(store, catalogue, policy, latest) if policy.budget.per == "run" else (),
         domains={task: tags for task in sorted(tasks) if (tags := catalogue.domains_of(task))},
@@ -291,6 +292,13 @@ def rulings(
     return ruling.with_latch([Ruling(p, case_of(store, catalogue, p, family, run, checkpoint)) for p in asked])
 
 
+def reach(store: Store, family: str, run: str, multiple: float) -> float | None:
+    """How far in FLOP a multiple of the run's newest checkpoint is; None where its FLOP are unknown."""
+    news = [seen for seen in store.evidence.results(family=family, run=run) if not seen.baseline]
+    flop = newest(news).flop if news else None
+    return None if flop is None else flop * multiple
+
+
 def state_of(decision: Decision) -> GateState:
     """What a gate says after a decision."""
     return GateState(
@@ -302,6 +310,9 @@ def state_of(decision: Decision) -> GateState:
         decision=decision.digest,
         evidence=decision.evidence,
         policy=decision.policy,
+        break_glass=decision.break_glass,
+        until=decision.until,
+        max_flop=decision.max_flop,
         at=decision.at,
     )
 

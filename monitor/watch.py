@@ -334,6 +334,16 @@ def settle(store: Store, rules: Rules, family: str, run: str) -> Decision:
     return decision
 
 
+def tell_overdue(store: Store, rules: Rules) -> None:
+    """Tell everybody of break-glasses whose review is overdue. Wants a transaction."""
+    at = rules.clock.now()
+    due = adoption.force(store, rules.policy, at).policy.break_glass.review_due
+    reviewed = {review.glass for review in store.actions.glass_reviews()}
+    for glass in store.actions.glasses():
+        if glass.id not in reviewed and at - glass.at >= due:
+            alerts.about_overdue(store, glass, (*rules.told(store), *rules.settings.receivers), at)
+
+
 def settle_all(store: Store, rules: Rules) -> tuple[Decision, ...]:
     """Settle every run that has news: what became stale, overdue or expired since shows up here."""
     decided = []

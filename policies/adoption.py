@@ -10,21 +10,24 @@ from datetime import datetime
 
 from checkpoints_db.errors import BadAdoption
 from checkpoints_db.records import ChangeApproval, digest_of
-from policies.releases import names_at, person, suffice
+from policies.people import person
+from policies.releases import names_at, suffice
 from policies.schema import Policy
+from policies.signed import refusal
 
 
 def approvers(old: Policy, new: Policy, votes: Iterable[ChangeApproval], at: datetime) -> tuple[str, ...]:
     """Names of the different people whose approvals of this change count at this time; none after a veto.
 
     `votes` are those of one change. An owner of any run is left out where the old policy excludes owners, an author of
-    the new policy where it excludes authors; an approval older than `approval_ttl` is absent.
+    the new policy where it excludes authors, and whoever's signature does not stand; an approval older than
+    `approval_ttl` is absent.
     """
     about = [v for v in votes if (v.old, v.new) == (old.digest, new.digest) and v.at <= at]
     if any(v.veto for v in about):
         return ()
     barred = _barred(old, new)
-    counting = [v for v in about if person(v.by) and person(v.by) not in barred]
+    counting = [v for v in about if person(v.by) and person(v.by) not in barred and refusal(old, v) is None]
     return names_at(old, sorted(counting, key=lambda v: (v.at, v.id)), at)
 
 

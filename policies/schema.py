@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, Serial
 
 from checkpoints_db.records import STAGES, BudgetMethod, Case, Kind, Level, Record, Verdict
 from checkpoints_db.records.duration import parse_duration, spell_duration
+from checkpoints_db.signing import is_public_key
 from policies.direction import FEWER, HIGHER, KEPT, LOWER, MORE, NEUTRAL, WIDER, Direction, ordered
 
 LONGEST = timedelta(days=3660)
@@ -149,6 +150,8 @@ class ReleaseTerms(Terms):
     """Whether the owners of the run may not approve."""
     exclude_author: Annotated[bool, HIGHER] = True
     """Whether the authors of the policy (`authors`) may not approve, neither a release nor the change they wrote."""
+    require_signed: Annotated[bool, HIGHER] = False
+    """Whether only votes count that were signed with a key of `[principals]`."""
     require_roles: Annotated[Several, MORE] = ()
     """Each role named here must be held by at least one of the approvers."""
     approval_ttl: Annotated[Duration, LOWER] = timedelta(hours=72)
@@ -305,6 +308,8 @@ class Preamble(Terms):
     """Pattern of `family/run` to the names of its owners."""
     roles: Annotated[dict[str, Several], FEWER] = Field(default_factory=dict)
     """Name of a role to the names of the people who hold it."""
+    principals: Annotated[dict[str, Several], FEWER] = Field(default_factory=dict)
+    """Name of a person to the public keys they sign with, as `holdpoint keys show` prints them."""
     notify: Annotated[Several, MORE] = ("log", "file")
     """Receivers of alerts, by the names they have in the settings."""
 
@@ -326,6 +331,10 @@ class Policy(Preamble):
                 raise ValueError(f"two rules have the id {name!r}; give each its own")
             if name in RESERVED:
                 raise ValueError(f"the rule id {name!r} is taken by the house; choose another")
+        return self
+
+    @model_validator(mode="after")
+    def _read_by_others(self) -> Self:
         for rule in (*self.rules, *self.parts):
             for name in rule.refers_to:
                 if name == rule.id or name not in [other.id for other in self.rules]:
@@ -333,6 +342,18 @@ class Policy(Preamble):
                 read = next(other for other in self.rules if other.id == name)
                 if any(part.refers_to for part in read.parts):
                     raise ValueError(f"rule {rule.id!r} reads rule {name!r}, which reads another itself; name that one")
+        return self
+
+    @model_validator(mode="after")
+    def _keys_of_their_own(self) -> Self:
+        keys: dict[str, str] = {}
+        for name, key in ((name, key) for name, many in self.principals.items() for key in many):
+            if not is_public_key(key):
+                raise ValueError(
+                    f"principals.{name}: {key!r} is no public key; write ed25519: and 64 hexadecimal digits"
+                )
+            if keys.setdefault(key, name) != name:
+                raise ValueError(f"principals: {keys[key]!r} and {name!r} have the same key; a key is one person's")
         for role in self.release.require_roles:
             if role not in self.roles:
                 raise ValueError(f"release.require_roles asks for {role!r}, which [roles] does not name; add it there")

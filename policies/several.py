@@ -68,7 +68,8 @@ def latched(latch: Latch | None, decision: Decision, decided: Sequence[Decision]
     `latch` is the one that was kept, as hard as it was made; `decided` is what each policy said for itself.
     """
     if decision.answer is not Answer.PAUSE:
-        return None if decision.released else latch
+        broken = any(f.broken_by for each in decided for f in each.findings)
+        return None if decision.released and not broken else latch
     pausing = [f for each in decided for f in each.findings if f.level is Level.hard and f.effect is Answer.PAUSE]
     rules = {f.rule for f in pausing if f.reason is not Reason.latched}
     if latch is None:

@@ -6,10 +6,12 @@ from checkpoints_db.records.action import (
     AlertState,
     Answer,
     Approval,
+    BreakGlass,
     Case,
     Decision,
     Finding,
     GateState,
+    GlassReview,
     Latch,
     Level,
     Message,
@@ -28,7 +30,7 @@ from checkpoints_db.records.assessment import (
     StageEntry,
     Withdrawal,
 )
-from checkpoints_db.records.base import Instant, Record, canonical, digest_of
+from checkpoints_db.records.base import Instant, Record, Signed, canonical, digest_of
 from checkpoints_db.records.budget import Budget, BudgetMethod, Look
 from checkpoints_db.records.drift import Drift
 from checkpoints_db.records.evidence import (
@@ -89,6 +91,7 @@ __all__ = [
     "Atom",
     "Attestation",
     "Axis",
+    "BreakGlass",
     "Budget",
     "BudgetMethod",
     "Case",
@@ -108,6 +111,7 @@ __all__ = [
     "Finding",
     "Forecast",
     "GateState",
+    "GlassReview",
     "Instant",
     "Kind",
     "Knot",
@@ -140,6 +144,7 @@ __all__ = [
     "Series",
     "Shape",
     "ShapeName",
+    "Signed",
     "Skilled",
     "Span",
     "StageEntry",

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from checkpoints_db.records.base import Instant, Record
+from checkpoints_db.records.base import Instant, Record, Signed
 from checkpoints_db.records.evidence import Name
 
 
@@ -55,7 +55,7 @@ class PolicyEntry(Record):
     at: Instant
 
 
-class ChangeApproval(Record):
+class ChangeApproval(Signed):
     """One person's vote on a change of policy, bound to both policies and to the row with which the old one came."""
 
     id: Name
@@ -67,6 +67,3 @@ class ChangeApproval(Record):
     at: Instant
     veto: bool = False
     """A rejection: one is enough to stop this change."""
-    key: str = ""
-    """Name of the key that signed it; empty for one that is not signed."""
-    signature: str = ""

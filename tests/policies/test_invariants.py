@@ -9,7 +9,19 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from checkpoints_db.records import Answer, Approval, Case, Diagnosis, Latch, Metric, Missing, Reason, Verdict, Waiver
+from checkpoints_db.records import (
+    Answer,
+    Approval,
+    BreakGlass,
+    Case,
+    Diagnosis,
+    Latch,
+    Metric,
+    Missing,
+    Reason,
+    Verdict,
+    Waiver,
+)
 from policies import decide, shelf
 from policies.change import compare
 from policies.loader import from_body
@@ -456,3 +468,96 @@ def test_loosening_never_applies_to_evidence_already_seen(
                 rulings = [Ruling(policy, case) for policy in asked_of(history[:known], seen_after)]
                 assert decide_all(rulings, (), (), at).answer.rank >= own
                 assert rulings[-1].policy == history[known - 1].policy
+
+
+DAY = timedelta(days=1)
+
+
+def glass_of(case: Case, policy: Policy, moment: datetime, **more: Any) -> BreakGlass:
+    body = {
+        "id": "g",
+        "family": "f",
+        "run": "r",
+        "by": "carol",
+        "reason": "r",
+        "at": moment,
+        "expires": moment + DAY,
+        "max_flop": 1e20,
+        "evidence": {policy.digest: case.evidence},
+    }
+    return BreakGlass.model_validate({**body, **more})
+
+
+near = st.datetimes(*NEAR, timezones=st.just(UTC))
+
+
+@FAST
+@given(policies(), cases, near)
+def test_a_broken_glass_reaches_only_what_a_quorum_could(policy: Policy, case: Case, at: datetime) -> None:
+    glass = case.model_copy(update={"glass": glass_of(case, policy, at)})
+    plain, broken = decide(policy, case, (), (), at), decide(policy, glass, (), (), at)
+    released = decide(policy, case, (), votes(case, policy, at, 3), at)
+    assert broken.answer.rank <= plain.answer.rank
+    assert stops(broken.answer) == stops(released.answer)
+    assert (broken.break_glass == "g") == any(f.broken_by for f in broken.findings)
+    assert broken.evidence == plain.evidence
+    if broken.break_glass:
+        assert broken.answer is not Answer.GO
+        assert not broken.released
+
+
+@FAST
+@given(policies(), cases, near, st.sampled_from(["ended", "unborn", "evidence", "policy", "overlong"]))
+def test_a_broken_glass_of_something_else_opens_nothing(policy: Policy, case: Case, at: datetime, what: str) -> None:
+    """I4 and I5: outside its time, its evidence, its policy and its length it is absent; ended, it holds."""
+    other: dict[str, Any] = {
+        "ended": {"at": at - DAY, "expires": at},
+        "unborn": {"at": at + DAY, "expires": at + 2 * DAY},
+        "evidence": {"evidence": {policy.digest: "x"}},
+        "policy": {"evidence": {"x": case.evidence}},
+        "overlong": {"expires": at + 2 * DAY},
+    }[what]
+    glass = case.model_copy(update={"glass": glass_of(case, policy, at, **other)})
+    plain, with_it = decide(policy, case, (), (), at), decide(policy, glass, (), (), at)
+    if what == "ended":
+        assert with_it.answer.rank == max(plain.answer.rank, Answer.HOLD.rank)
+        told = [[f for f in each.findings if f.rule != "house"] for each in (with_it, plain)]
+        assert told[0] == told[1]
+    else:
+        assert with_it == plain
+
+
+@FAST
+@given(policies(), cases, near, st.lists(st.tuples(st.integers(0, 40), st.integers(0, 20)), max_size=6), st.data())
+def test_expired_is_absent(
+    policy: Policy, case: Case, at: datetime, spans: list[tuple[int, int]], data: st.DataObject
+) -> None:
+    """I5: whatever waivers a history holds, those that ended change nothing; nor do approvals that waited too long."""
+    found = decide(policy, case, (), (), at).findings
+    waivers = [
+        Waiver(
+            id=str(n),
+            rule=f.rule,
+            family="f",
+            run="r",
+            subject=f.subject,
+            up_to=1e308,
+            answer=Answer.PAUSE,
+            by="carol",
+            reason="r",
+            at=at - ago * DAY,
+            expires=at + (length - ago) * DAY,
+            policy=policy.digest,
+        )
+        for n, (ago, length) in enumerate(spans)
+        if found and (f := data.draw(st.sampled_from(found)))
+    ]
+    count = dict.fromkeys(((w.rule, w.subject) for w in waivers), 0)
+    standing = []
+    for waiver in sorted(waivers, key=lambda w: (w.at, w.id)):
+        count[waiver.rule, waiver.subject] += 1
+        if waiver.expires > at and count[waiver.rule, waiver.subject] <= 3:
+            standing.append(waiver)
+    assert decide(policy, case, waivers, (), at) == decide(policy, case, standing, (), at)
+    late = votes(case, policy, at - policy.release.approval_ttl, policy.release.quorum - 1)
+    assert decide(policy, case, waivers, late, at) == decide(policy, case, waivers, (), at)

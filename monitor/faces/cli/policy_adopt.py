@@ -33,6 +33,7 @@ def adopt(
     by: shell.By,
     reason: shell.Because,
     reject: Annotated[bool, typer.Option("--reject", help="Vote against: this change is stopped.")] = False,
+    key: shell.Key = None,
     config: shell.Config = shell.DEFAULT,
     json: shell.Json = False,
 ) -> None:
@@ -46,7 +47,7 @@ def adopt(
     new = find(file, Path.cwd())
     with shell.opened(config) as (settings, store):
         rules = load_rules(settings, shell.CLOCK)
-        desk = Desk(store, rules.catalogue, rules.policy, shell.now())
+        desk = Desk(store, rules.catalogue, rules.policy, shell.now(), key=shell.signing_key(key))
         vote, force = desk.adopt(new, by=by, reason=reason, reject=reject)
         came = force.policy.digest == new.digest
         waiting = None if came else adoption.change_to(store, new, force.history, shell.now())

@@ -17,6 +17,7 @@ from checkpoints_db import Store
 from checkpoints_db.errors import HoldpointError
 from checkpoints_db.records import Forecast, Place, Sealed, Series
 from checkpoints_db.records.duration import parse_duration
+from checkpoints_db.signing import SigningKey
 from monitor.clock import SystemClock
 from monitor.faces.render import as_json, console
 from monitor.settings import FILE, Settings
@@ -27,6 +28,10 @@ Config = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 By = Annotated[str, typer.Option("--by", help="Your name; it is kept with what you did.")]
 Because = Annotated[str, typer.Option("--reason", help="Why, in words a reviewer can check.")]
+Key = Annotated[
+    Path | None,
+    typer.Option("--key", help="Sign with this private key; the policy names its public half.", metavar="FILE"),
+]
 Chart = Annotated[
     Path | None, typer.Option("--chart", help="Also draw a chart to this file: .png, .svg or .html.", metavar="FILE")
 ]
@@ -79,6 +84,11 @@ def moment_of(text: str, option: str) -> datetime | None:
     if at.tzinfo is None:
         raise typer.BadParameter(f"{text!r} has no zone; write 2026-11-23T09:00:00Z", param_hint=option)
     return at
+
+
+def signing_key(path: Path | None) -> SigningKey | None:
+    """The private key of `--key`. Raises BadKey where the file is none, or others may read it."""
+    return None if path is None else SigningKey.read(path)
 
 
 def say(text: object) -> None:
