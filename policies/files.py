@@ -7,6 +7,7 @@ import re
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,8 @@ def read_file(path: Path) -> PolicyFile:
     try:
         return PolicyFile(name, text, tomllib.loads(text), Lines(text))
     except tomllib.TOMLDecodeError as error:
-        raise BadPolicy(name, f"is no valid TOML: {error}", _line_of_syntax(str(error), text)) from error
+        hint = next((right for wrong, right in _RIGHT.items() if wrong in str(error)), "")
+        raise BadPolicy(name, f"is no valid TOML: {error}{hint}", _line_of_syntax(str(error), text)) from error
     except (RecursionError, ValueError) as error:
         raise BadPolicy(name, f"is no valid TOML: {error}") from error
 
@@ -71,12 +73,23 @@ def shelf_names() -> list[str]:
 
 
 def nearest(name: str, known: Sequence[str]) -> str | None:
-    """The known name that `name` may be a slip of, if there is one.
+    """The known name that `name` may be a slip of, if there is one; of several, the one that begins like it.
 
-    >>> nearest("tial", ["tail", "resolve"])
-    'tail'
+    >>> nearest("tial", ["tail", "resolve"]), nearest("judgment", ["budget", "judging"])
+    ('tail', 'judging')
     """
-    return next(iter(difflib.get_close_matches(name, known, n=1)), None)
+
+    def begins_alike(other: str) -> int:
+        return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(name, other, strict=False)))
+
+    return max(difflib.get_close_matches(name, known), key=begins_alike, default=None)
+
+
+_RIGHT = {
+    "Cannot overwrite": "; a key may stand once in its table: take one of the two out",
+    "Invalid value": '; text stands in quotes: key = "text"',
+}
+"""What would be right, where the reader of TOML only says what is wrong."""
 
 
 def _line_of_syntax(message: str, text: str) -> int | None:

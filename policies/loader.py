@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,6 +15,7 @@ from policies.files import SHELF, in_memory, nearest, read_file, shelf_names
 from policies.include import Gathered, RuleTable, gather
 from policies.lines import Excerpt, Place
 from policies.mistakes import Mistake, mistakes_of
+from policies.policy_tests import PolicyTest
 from policies.rules import RULES, rule_of
 from policies.schema import RESERVED, Policy, Preamble, RuleTerms
 
@@ -27,6 +28,8 @@ class LoadedPolicy:
 
     policy: Policy
     gathered: Gathered
+    tests: tuple[PolicyTest, ...] = ()
+    """The `[[test]]` tables of the file itself; those of included files are about those files."""
 
     def rule_lines(self, rule: str) -> tuple[str, Excerpt] | None:
         """The file of a rule and the lines it stands on; None for a rule that is none of the policy's."""
@@ -89,12 +92,17 @@ def _build(gathered: Gathered) -> LoadedPolicy:
     mistakes: list[Mistake] = []
     rules = _rules(gathered.rules, mistakes)
     preamble = _read(Preamble, gathered.body, (), mistakes)
+    tests = _tests(gathered, mistakes)
+    mistakes += [*_unknown_roles(preamble), *_unknown_rules(rules)]
+    if not gathered.rules:
+        why = "a policy needs at least one [[rules]] table; a gate without rules would never close"
+        mistakes.append(Mistake(("rules",), why))
     if preamble is not None and not mistakes:
         try:
             fields = {name: getattr(preamble, name) for name in Preamble.model_fields}
-            return LoadedPolicy(Policy.model_validate({**fields, "rules": rules}), gathered)
+            return LoadedPolicy(Policy.model_validate({**fields, "rules": rules}), gathered, tests)
         except ValidationError as error:
-            mistakes += mistakes_of(error, Policy, (), {})
+            mistakes += mistakes_of(error, Policy, ())
     raise _refused(gathered, mistakes)
 
 
@@ -102,7 +110,8 @@ def _refused(gathered: Gathered, mistakes: list[Mistake]) -> BadPolicy:
     """One error for all mistakes, in the order of files and lines; it stands where the first one does."""
     order = {file.path: number for number, file in enumerate(gathered.files)}
     spots = [(gathered.spot(mistake.place), mistake.why) for mistake in mistakes]
-    placed = [(spot.file.path, spot.file.lines.of(spot.place), why) for spot, why in spots]
+    # What is nowhere is missed at the head of the file.
+    placed = [(s.file.path, s.file.lines.of(s.place) or (1 if s.file.text else None), why) for s, why in spots]
     placed.sort(key=lambda found: (order[found[0]], found[1] or 0))
     path, line, why = placed[0]
     more = [f"{'' if at == path else f'{at}: '}line {number or '?'}: {said}" for at, number, said in placed[1:]]
@@ -110,17 +119,61 @@ def _refused(gathered: Gathered, mistakes: list[Mistake]) -> BadPolicy:
     return BadPolicy(path, why + also, line)
 
 
+def _unknown_roles(preamble: Preamble | None) -> Iterator[Mistake]:
+    if preamble is None:
+        return
+    for role in preamble.release.require_roles:
+        if role not in preamble.roles:
+            why = f"release.require_roles asks for {role!r}, which [roles] does not name; add it there"
+            yield Mistake(("release", "require_roles"), why)
+
+
+def _unknown_rules(rules: tuple[RuleTerms, ...]) -> Iterator[Mistake]:
+    known = [rule.id for rule in rules]
+    for index, rule in enumerate(rules):
+        for name in (name for part in dict.fromkeys((rule, *rule.parts)) for name in part.refers_to):
+            if name == rule.id or name not in known:
+                near = nearest(name, [other for other in known if other != rule.id])
+                hint = f"did you mean {near!r}?" if near else "add it, or name another"
+                why = f"rule {rule.id!r} reads rule {name!r}, which is no other [[rules]] table; {hint}"
+                yield Mistake(("rules", index), why)
+
+
+def _tests(gathered: Gathered, mistakes: list[Mistake]) -> tuple[PolicyTest, ...]:
+    tables = gathered.files[0].body.get("test", [])
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        mistakes.append(Mistake(("test",), "test is a list of tables; write [[test]] with two brackets above each"))
+        return ()
+    rules = [*(rule.id for rule in gathered.rules), *RESERVED]
+    tests: dict[str, PolicyTest] = {}
+    for index, table in enumerate(tables):
+        place: Place = ("test", index)
+        test = _read(PolicyTest, table, place, mistakes)
+        if test is None:
+            continue
+        if test.name in tests:
+            mistakes.append(Mistake((*place, "name"), f"two tests have the name {test.name!r}; give each its own"))
+        if test.expect.rule is not None and test.expect.rule not in rules:
+            near = nearest(test.expect.rule, rules)
+            hint = f"did you mean {near!r}?" if near else f"its rules are: {', '.join(rules)}"
+            why = f"expect.rule: the policy has no rule {test.expect.rule!r}; {hint}"
+            mistakes.append(Mistake((*place, "expect", "rule"), why))
+        tests[test.name] = test
+    return tuple(tests.values())
+
+
 def _rules(tables: tuple[RuleTable, ...], mistakes: list[Mistake]) -> tuple[RuleTerms, ...]:
     rules: list[RuleTerms] = []
-    seen: set[str] = set()
+    seen: dict[str, RuleTable] = {}
     for index, table in enumerate(tables):
         name = table.body.get("id")
         if isinstance(name, str) and name in seen:
-            mistakes.append(Mistake(("rules", index, "id"), f"two rules have the id {name!r}; give each its own"))
+            why = f"id: two rules have the id {name!r}, the other one stands at {seen[name].spot}; give each its own"
+            mistakes.append(Mistake(("rules", index, "id"), why))
         elif isinstance(name, str):
-            seen.add(name)
+            seen[name] = table
         if name in RESERVED:
-            why = f"the rule id {name!r} is taken by the house; choose another"
+            why = f"id: the rule id {name!r} is taken by the house; choose another"
             mistakes.append(Mistake(("rules", index, "id"), why))
         terms = _rule(table.body, ("rules", index), mistakes)
         if terms is not None:
@@ -132,12 +185,12 @@ def _rule(table: dict[str, Any], place: Place, mistakes: list[Mistake]) -> RuleT
     kind = table.get("kind")
     if not isinstance(kind, str):
         known = ", ".join(RULES.names())
-        mistakes.append(Mistake((*place, "kind"), f"a rule needs its kind as text, one of: {known}"))
+        mistakes.append(Mistake((*place, "kind"), f"kind: a rule needs its kind as text, one of: {known}"))
         return None
     try:
         model = rule_of(kind).terms
     except PolicyError as error:
-        mistakes.append(Mistake((*place, "kind"), str(error)))
+        mistakes.append(Mistake((*place, "kind"), f"kind: {error}"))
         return None
     return _composite(model, table, place, mistakes) if model.composite else _read(model, table, place, mistakes)
 
@@ -171,7 +224,7 @@ def _composite(
     try:
         return model.model_validate({**dict(around), "rules": tuple(rules)})
     except ValidationError as error:
-        mistakes += mistakes_of(error, model, place, {})
+        mistakes += mistakes_of(error, model, place)
         return None
 
 
@@ -180,5 +233,5 @@ def _read(model: type[Model], body: dict[str, Any], place: Place, mistakes: list
     try:
         return model.model_validate_json(json.dumps(body, default=str), strict=True)
     except ValidationError as error:
-        mistakes += mistakes_of(error, model, place, body)
+        mistakes += mistakes_of(error, model, place)
         return None

@@ -71,17 +71,22 @@ def several(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
+_Spelled = Annotated[str, Field(pattern=r"^\s*[0-9]+(\.[0-9]+)?(s|m|h|d|w)\s*$", examples=["48h"])]
+_Factor = Annotated[str, Field(pattern=r"^\s*[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?\s*[x×]\s*$", examples=["4x"])]
 Duration = Annotated[
-    timedelta, BeforeValidator(duration, json_schema_input_type=str), PlainSerializer(spell_duration, return_type=str)
+    timedelta,
+    BeforeValidator(duration, json_schema_input_type=_Spelled),
+    PlainSerializer(spell_duration, return_type=str),
 ]
 Multiple = Annotated[
-    float, BeforeValidator(multiple, json_schema_input_type=str), PlainSerializer(spell_multiple, return_type=str)
+    float, BeforeValidator(multiple, json_schema_input_type=_Factor), PlainSerializer(spell_multiple, return_type=str)
 ]
 """A factor, as a key of a policy: `"4x"`."""
 Text = Annotated[str, Field(min_length=1, max_length=500)]
-Several = Annotated[tuple[Text, ...], BeforeValidator(several)]
+Several = Annotated[tuple[Text, ...], BeforeValidator(several, json_schema_input_type=Text | tuple[Text, ...])]
 """One name or a list of names."""
-Globs = Annotated[tuple[Text, ...], BeforeValidator(several), Field(min_length=1)]
+_OneOrMore = Text | Annotated[tuple[Text, ...], Field(min_length=1)]
+Globs = Annotated[tuple[Text, ...], Field(min_length=1), BeforeValidator(several, json_schema_input_type=_OneOrMore)]
 """One shell pattern (`*`, `?`, `[...]`) or a list of them; case counts."""
 
 
@@ -267,13 +272,6 @@ class Preamble(Terms):
     """Name of a role to the names of the people who hold it."""
     notify: Several = ("log", "file")
     """Receivers of alerts, by the names they have in the settings."""
-
-
-class FileTerms(Terms):
-    """What a policy file says beside its terms: the digest of the policy does not change with it."""
-
-    include: Several = ()
-    """Files that this one builds on: paths relative to it, below the folder of the policy, or names from the shelf."""
 
 
 class Policy(Preamble):

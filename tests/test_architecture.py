@@ -48,6 +48,7 @@ FLOORS: dict[str, float] = {
     "monitor.watch": 4,
     "monitor.review": 4,
     "monitor.assessing": 4,
+    "monitor.rehearsal": 4.5,  # walks a fixture ladder as monitor.watch walks a result
     "monitor.replay": 4,
     "monitor.daemon": 5,
     "monitor.faces": 6,

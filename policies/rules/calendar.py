@@ -36,7 +36,9 @@ class CalendarTerms(SinceTerms):
     """Time after an assessment at which the next one is due."""
     zone: Annotated[str, AfterValidator(_zone)] = "UTC"
     """Time zone on whose wall clock months are counted."""
-    warn: Annotated[tuple[Duration, ...], BeforeValidator(several)] = ()
+    warn: Annotated[
+        tuple[Duration, ...], BeforeValidator(several, json_schema_input_type=Duration | tuple[Duration, ...])
+    ] = ()
     """Lengths of time before it is due from which the rule warns."""
     answer: Literal["pause", "hold", "warn"] = "hold"
     """What the rule says when an assessment is due."""

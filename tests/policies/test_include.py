@@ -136,7 +136,7 @@ def test_where_two_included_files_differ_the_including_one_must_decide(tmp_path:
     [
         ("tail = 0.02", "tial = 0.02", 5, "unknown key 'judging.tial'; did you mean 'tail'?"),
         ("[judging]", "[judgign]", 4, "unknown key 'judgign'; did you mean 'judging'?"),
-        ('kind = "diagnosis"', 'kind = "diagnosiss"', 19, "unknown rule 'diagnosiss'; did you mean 'diagnosis'?"),
+        ('kind = "diagnosis"', 'kind = "diagnosiss"', 19, "kind: unknown rule 'diagnosiss'; did you mean 'diagnosis'?"),
         ('level = "soft"\ntail = 0.01', 'level = "soft"\ntail = "0.01"', 15, "tail: Input should be a valid number"),
         ("[roles]", "[roles", 8, "is no valid TOML"),
     ],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,35 +9,16 @@ import typer
 from checkpoints_db.records.duration import spell_duration
 from monitor import gate
 from monitor.daemon.jobs import load_rules
-from monitor.faces.cli import shell
+from monitor.faces.cli import policy_check, policy_rehearse, policy_schema, shell
+from monitor.faces.cli.policy_named import Name, named
 from monitor.faces.render import table
-from monitor.settings import Settings
 from policies.engine import examine
-from policies.loader import find
-from policies.schema import Policy
 
 app = typer.Typer(no_args_is_help=True, help="Policies: check one, and have it explain itself.")
 
-Name = Annotated[
-    str | None,
-    typer.Argument(help="A policy file, or a name from the shelf; the one in force without it.", metavar="POLICY"),
-]
-
-
-def _named(name: str | None, config: Path) -> Policy:
-    if name is not None:
-        return find(name, Path.cwd())
-    settings = Settings.load(config)
-    return find(settings.policy, settings.base)
-
-
-@app.command()
-def check(name: Name = None, config: shell.Config = shell.DEFAULT, json: shell.Json = False) -> None:
-    """Load a policy. Exit code 0 when it is sound, 1 with file, line and the nearest known name when it is not."""
-    policy = _named(name, config)
-    text = f"{policy.name} {policy.version}: sound, {len(policy.rules)} rules, digest {policy.digest}"
-    value = {"name": policy.name, "version": policy.version, "digest": policy.digest, "policy": policy.body()}
-    shell.show(value, text, json=json)
+app.command("check")(policy_check.check)
+app.command("test")(policy_rehearse.rehearse)
+app.command("schema")(policy_schema.schema)
 
 
 @app.command()
@@ -49,7 +29,7 @@ def explain(
     json: shell.Json = False,
 ) -> None:
     """The rules of a policy in a table; with --run, what each says of that run and what would change its mind."""
-    policy = _named(name, config)
+    policy = named(name, config).policy
     if run is None:
         rows = [
             (rule.id, rule.kind, rule.level, _selected(rule.select.body()), _own_terms(rule.body()), rule.cite)
