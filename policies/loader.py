@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +12,10 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from checkpoints_db.errors import BadPolicy, PolicyError, UnknownName
+from checkpoints_db.records import PolicySource, PolicyText
 from policies.files import SHELF, in_memory, nearest, read_file, shelf_names
 from policies.include import Gathered, RuleTable, gather
-from policies.lines import Excerpt, Place
+from policies.lines import Excerpt, Lines, Place
 from policies.mistakes import Mistake, mistakes_of
 from policies.policy_tests import PolicyTest
 from policies.rules import RULES, rule_of
@@ -31,13 +33,24 @@ class LoadedPolicy:
     tests: tuple[PolicyTest, ...] = ()
     """The `[[test]]` tables of the file itself; those of included files are about those files."""
 
-    def rule_lines(self, rule: str) -> tuple[str, Excerpt] | None:
-        """The file of a rule and the lines it stands on; None for a rule that is none of the policy's."""
-        for table in self.gathered.rules:
-            if table.id == rule:
-                lines = table.spot.file.lines.table(table.spot.place)
-                return None if lines is None else (table.spot.file.path, lines)
-        return None
+    @property
+    def text(self) -> PolicyText:
+        """The files as they are kept beside the decisions of the policy."""
+        policy = self.policy
+        files = tuple(PolicySource(path=file.path, text=file.text) for file in self.gathered.files)
+        named = {"policy": policy.digest, "name": policy.name, "version": policy.version}
+        return PolicyText(**named, terms=policy.body(), files=files)
+
+
+def rule_lines(text: PolicyText, rule: str) -> tuple[str, Excerpt] | None:
+    """The file of a rule and the lines it stands on; None for a rule that none of the files has."""
+    for source in text.files:  # what replaces an included rule stands in an earlier file
+        tables = tomllib.loads(source.text).get("rules", [])
+        for index, table in enumerate(tables):
+            if table.get("id") == rule:
+                lines = Lines(source.text).table(("rules", index))
+                return None if lines is None else (source.path, lines)
+    return None
 
 
 def load(path: Path) -> Policy:

@@ -47,8 +47,9 @@ FLOORS: dict[str, float] = {
     "monitor.notify": 3,
     "monitor.watch": 4,
     "monitor.review": 4,
-    "monitor.assessing": 4,
+    "monitor.explanation": 4,
     "monitor.rehearsal": 4.5,  # walks a fixture ladder as monitor.watch walks a result
+    "monitor.assessing": 4,
     "monitor.replay": 4,
     "monitor.daemon": 5,
     "monitor.faces": 6,

@@ -69,6 +69,7 @@ from checkpoints_db.records.judgement import (
     Verdict,
     Why,
 )
+from checkpoints_db.records.policy_text import PolicySource, PolicyText
 from checkpoints_db.records.reach import Asked, Knot, Rate, Reach, Skilled
 from checkpoints_db.records.track import Tally
 
@@ -120,6 +121,8 @@ __all__ = [
     "Paper",
     "Place",
     "Point",
+    "PolicySource",
+    "PolicyText",
     "Rate",
     "Reach",
     "Reading",

@@ -11,7 +11,7 @@ import pytest
 from checkpoints_db.errors import BadPolicy
 from policies import load, shelf
 from policies.include import MAX_DEPTH, MAX_FILES
-from policies.loader import load_file
+from policies.loader import load_file, rule_lines
 
 BASE = """\
 name = "base"
@@ -244,10 +244,14 @@ def test_what_replaces_must_have_something_to_replace(tmp_path: Path, top: str, 
 
 
 def test_the_lines_of_a_rule_are_those_of_the_file_it_is_from(tmp_path: Path) -> None:
-    path = write(tmp_path, top='include = "base.toml"\n', base=BASE)
-    found = load_file(path).rule_lines("diagnosis")
-    assert found is not None
-    file, lines = found
+    mine = 'include = "base.toml"\n[[rules]]\nid = "break"\nkind = "break"\nlevel = "hard"\nreplaces = true\n'
+    text = load_file(write(tmp_path, top=mine, base=BASE)).text
+    found = {rule: rule_lines(text, rule) for rule in ("diagnosis", "break", "nothing")}
+    assert found["nothing"] is None
+    assert found["diagnosis"] is not None
+    file, lines = found["diagnosis"]
     assert (file, lines.first, lines.last) == (str(tmp_path / "base.toml"), 17, 20)
     assert lines.text.startswith('[[rules]]\nid = "diagnosis"')
-    assert load_file(path).rule_lines("nothing") is None
+    assert found["break"] is not None
+    file, lines = found["break"]
+    assert (file, lines.first, lines.last) == (str(tmp_path / "top.toml"), 2, 6)
