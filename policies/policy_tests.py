@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
@@ -41,6 +41,17 @@ def _upper(value: Any) -> Any:
     return value.upper() if isinstance(value, str) else value
 
 
+def _moment(value: Any) -> Any:
+    """A moment that is text by now: inside a list that may be one table, nothing reads dates any more."""
+    try:
+        return datetime.fromisoformat(value) if isinstance(value, str) else value
+    except ValueError as error:
+        raise ValueError(f"{value!r} is no moment; write 2026-11-23T09:00:00Z") from error
+
+
+Moment = Annotated[Instant, BeforeValidator(_moment, json_schema_input_type=datetime)]
+
+
 class Assessed(Terms):
     """An assessment of the run that was recorded before it asks."""
 
@@ -48,7 +59,7 @@ class Assessed(Terms):
     """Name of the assessment."""
     ago: CalendarDuration = CalendarSpan(length=timedelta(days=1))
     """How long before the question it was made; months are counted back on the calendar of UTC."""
-    at: Instant | None = None
+    at: Moment | None = None
     """The moment it was made, instead of `ago`."""
     since: Multiple = 1.0
     """How many times the compute that was assessed the checkpoint has now."""
@@ -63,7 +74,7 @@ class Attested(Terms):
     """Name of the safeguard."""
     ago: CalendarDuration = CalendarSpan(length=timedelta(days=1))
     """How long before the question it was given."""
-    at: Instant | None = None
+    at: Moment | None = None
     """The moment it was given, instead of `ago`."""
     lasts: CalendarDuration | None = None
     """How long it is good for; left out: as long as the policy says."""

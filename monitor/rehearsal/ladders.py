@@ -10,11 +10,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 from checkpoints_db.records import Checkpoint, Metric, Result
 from policies.policy_tests import Given
 from policies.schema import matches
 
+ASKED = datetime(2026, 11, 2, 9, tzinfo=UTC)
+"""When a run asks, where a test says nothing."""
+APART = timedelta(days=91)
+"""Time from the evaluation of one rung to that of the next."""
 FLOP = 4.096e23
 """Compute of the checkpoint, where a test says nothing."""
 STEP = 4.0
@@ -111,7 +116,9 @@ def _results(given: Given, ladder: Ladder, rung: int) -> list[Result]:
     run = given.run if rung == ladder.rungs else f"rung-{rung}"
     flop = (given.compute or FLOP) * STEP ** (rung - ladder.rungs)
     at = Checkpoint(family=given.family, run=run, model=run, flop=flop)
-    return [result for number, task in enumerate(given.task) for result in _task(given, ladder, at, rung, number, task)]
+    dated = {"date": (given.at or ASKED) - timedelta(hours=ladder.hours) - (ladder.rungs - rung) * APART}
+    tasks = [result for n, task in enumerate(given.task) for result in _task(given, ladder, at, rung, n, task)]
+    return [result.model_copy(update=dated) for result in tasks]
 
 
 def _task(given: Given, ladder: Ladder, at: Checkpoint, rung: int, number: int, task: str) -> list[Result]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Self
 
@@ -29,15 +29,13 @@ from checkpoints_db.records import (
 from checkpoints_db.records.base import digest_of, stamp
 from monitor import gate, watch
 from monitor.clock import VirtualClock
-from monitor.rehearsal.ladders import LADDERS, checkpoint_of, idle_drops, rungs_of
+from monitor.rehearsal.ladders import ASKED, LADDERS, checkpoint_of, idle_drops, rungs_of
 from monitor.settings import Settings
 from policies.calendar_span import before, due
 from policies.engine import decide
 from policies.policy_tests import Given, PolicyTest
 from policies.schema import Policy
 
-ASKED = datetime(2026, 11, 2, 9, tzinfo=UTC)
-"""When a run asks, where a test says nothing."""
 BY = "rehearsal"
 NAMED = 3
 """So many rules are named that say what was not expected."""
