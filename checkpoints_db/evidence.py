@@ -277,6 +277,26 @@ class Evidence:
         """The series `series` from the results that count and carry no remark, along `axis` or the best axis known."""
         return make_series([seen.result for seen in self.results(series=series) if seen.counts], axis)
 
+    def ladders(self, family: str, stage: str, axis: Axis | None = None) -> dict[str, Series]:
+        """Series id -> series, of every series of a family at a stage, in order of first arrival."""
+        found: dict[str, list[Result]] = {}
+        for seen in self.results(family=family, stage=stage):
+            counting = found.setdefault(seen.result.series, [])
+            if seen.counts:
+                counting.append(seen.result)
+        return {name: make_series(results, axis) for name, results in found.items()}
+
+    def arrivals(self, family: str) -> list[tuple[int, Seen]]:
+        """Row of the ledger and result, of every result of a family as it was when it arrived, oldest first."""
+        found = []
+        for row in self._tables.rows("results", "family = ?", [family], order_by="seq"):
+            seq, seen = int(row["seq"]), _seen(row)
+            # A remarked result may have been set aside since; the ledger says what it was at first.
+            if seen.result.remarks and not seen.counts and self._ledger.entry(seq).value()["counts"]:
+                seen = seen.model_copy(update={"counts": True})
+            found.append((seq, seen))
+        return found
+
     # -- readings without a place -------------------------------------------------------------------------------------
 
     def hold(

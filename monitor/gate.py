@@ -23,6 +23,7 @@ from checkpoints_db.records import (
     Level,
     Missing,
     Reason,
+    Result,
     Series,
     Verdict,
 )
@@ -119,12 +120,8 @@ def newest(results: Iterable[Seen]) -> Checkpoint:
 
 def _ladder(store: Store, checkpoint: Checkpoint, axis: Axis | None) -> dict[str, Series]:
     """Series id -> the rungs below `checkpoint`, for every series of its family and stage."""
-    found: dict[str, list[Seen]] = {}
-    for seen in store.evidence.results(family=checkpoint.family, stage=checkpoint.stage):
-        found.setdefault(seen.result.series, []).append(seen)
     ladder = {}
-    for name, everything in found.items():
-        series = make_series([seen.result for seen in everything if seen.counts], axis)
+    for name, series in store.evidence.ladders(checkpoint.family, checkpoint.stage, axis).items():
         x = checkpoint.scale(series.axis)
         # On two axes the run's own earlier checkpoints are rungs like any other.
         points = tuple(p for p in series.points if p.run != checkpoint.run or series.axis == PLANE)
@@ -136,20 +133,44 @@ def _ladder(store: Store, checkpoint: Checkpoint, axis: Axis | None) -> dict[str
 
 def _verdict(store: Store, policy: Policy, ladder: dict[str, Series], seen: Seen) -> tuple[Verdict, tuple[float, ...]]:
     """The verdict on a result, and where past results lay under forecasts of its series."""
-    result = seen.result
-    sealed = store.judgements.sealed(result.series, up_to=seen.seen_after)
+    result, known = seen.result, store.judgements.known
+    seal = store.judgements.seal_of(result.series, up_to=seen.seen_after)
+    words = _too_few(result, ladder)
+    if known is None:
+        return compared(store, seal, result, policy.judging, words)
+    key = (seal, result.identity, policy.judging, words)
+    if key not in known:
+        known[key] = compared(store, seal, result, policy.judging, words)
+    return known[key]
+
+
+def compared(
+    store: Store, seal: int | None, result: Result, judging: Judging, words: str
+) -> tuple[Verdict, tuple[float, ...]]:
+    """The verdict on a result under what was sealed as row `seal`, and where past results of its series lay.
+
+    `words`: why its ladder has no forecast; empty where it is long enough for one.
+    """
+    sealed = None if seal is None else store.judgements.sealed_at(seal)
     places = () if sealed is None else sealed.forecast.places()
+    if not words:
+        return judge(sealed, result, judging), places
+    return judge(sealed, result, judging, why_not="too_few", words=words), places
+
+
+def _too_few(result: Result, ladder: dict[str, Series]) -> str:
+    """Why a ladder is too short for a forecast; empty where it is not."""
     own = ladder.get(result.series)
     rungs = set(own.names().values()) if own else set()
     if len(rungs) >= MIN_RUNGS:
-        return judge(sealed, result, policy.judging), places
+        return ""
     stage = result.checkpoint.stage
     what = "checkpoints" if own and own.axis == PLANE else "runs"
     words = f"{len(rungs)} smaller {what} were evaluated on it{' at ' + stage if stage else ''}"
     words += f", a forecast needs {MIN_RUNGS}"
     if stage:
         words += ' (`compare_at = "any"` in the catalogue compares across steps)'
-    return judge(sealed, result, policy.judging, why_not="too_few", words=words), places
+    return words
 
 
 def _measured(
@@ -242,13 +263,22 @@ def settle(
     Wants a transaction around it.
     """
     case = case_of(store, catalogue, policy, family, run, checkpoint)
+    return conclude(store, policy, case, at, checkpoint=checkpoint)
+
+
+def conclude(store: Store, policy: Policy, case: Case, at: datetime, *, checkpoint: str | None = None) -> Decision:
+    """Decide on a case at a time and write down what came of it; `checkpoint`: the one named, not simply the newest.
+
+    Wants a transaction around it.
+    """
     for verdict in case.verdicts:
         store.judgements.put_verdict(verdict, at)
     for diagnosis in case.diagnoses:
         store.judgements.put_diagnosis(diagnosis, at)
-    waivers, approvals = store.actions.waivers(family, run), store.actions.approvals(family, run)
+    waivers, approvals = store.actions.waivers(case.family, case.run), store.actions.approvals(case.family, case.run)
     decision = _unchanged(store, decide(policy, case, waivers, approvals, at))
-    store.judgements.put_decision(decision, case.verdicts[0].checkpoint if case.verdicts else "", at)
+    spoken = case.verdicts[0].checkpoint if case.verdicts else ""
+    store.judgements.put_decision(decision, checkpoint or spoken, at)
     store.actions.put_gate(state_of(decision), _latch(case, decision))
     return decision
 
