@@ -37,8 +37,18 @@ class Moment(NamedTuple):
     digest: str
 
 
-Known = dict[Hashable, tuple[Verdict, tuple[float, ...]]]
-"""What a verdict rests on -> the verdict, and where past results of its series lay."""
+class Known:
+    """Verdicts and diagnoses by what they rest on: where history is walked many times, none is made twice."""
+
+    def __init__(self) -> None:
+        self.verdicts: dict[Hashable, tuple[Verdict, tuple[float, ...]]] = {}
+        """With where past results of the series lay."""
+        self.diagnoses: dict[Hashable, Diagnosis] = {}
+
+    def learn(self, other: Known) -> None:
+        """Know what another knows."""
+        self.verdicts |= other.verdicts
+        self.diagnoses |= other.diagnoses
 
 
 class Judgements:
@@ -47,7 +57,7 @@ class Judgements:
     def __init__(self, tables: Tables, ledger: Ledger) -> None:
         self._tables, self._ledger = tables, ledger
         self.known: Known | None = None
-        """Verdicts that need not be made again, where history is walked many times; a store in a file has none."""
+        """What need not be judged again; a store in a file has none."""
 
     # -- forecasts ----------------------------------------------------------------------------------------------------
 

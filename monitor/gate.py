@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -16,29 +16,22 @@ from checkpoints_db.records import (
     Case,
     Checkpoint,
     Decision,
-    Diagnosis,
     Fault,
     GateState,
     Latch,
     Level,
     Missing,
     Reason,
-    Result,
     Series,
-    Verdict,
 )
 from checkpoints_db.records.duration import spell_duration
-from checkpoints_db.series import make_series
 from monitor.clock import Clock
-from monitor.composition import compose
-from monitor.diagnosis import diagnose
 from monitor.drifting import drifts
 from monitor.faults import changed_conditions, faults_of
-from monitor.forecasting import MIN_RUNGS
 from monitor.items import ItemLadder, ItemTallies, Past, item_ladders, tallied
+from monitor.judging import diagnosed, judged_by
 from monitor.looks import looks, progress, questions
 from monitor.settings import Settings
-from monitor.verdicts import judge
 from policies.engine import decide
 from policies.loader import find
 from policies.schema import Judging, Policy
@@ -58,19 +51,15 @@ def case_of(
     Speaks of the run's newest checkpoint, or of the one named; what earlier ones did is remembered by the latch.
     Reads only.
     """
-    everything = store.evidence.results(family=family, run=run, checkpoint=checkpoint)
-    news = [seen for seen in everything if not seen.baseline]
     latch = store.actions.latch(family, run)
-    if not news:
+    latest, here = news_of(store, family, run, checkpoint)
+    if latest is None:
         return Case(family=family, run=run, judged=False, latch=latch)
-    latest = newest(news)
-    here = [seen for seen in news if seen.result.checkpoint.id == latest.id]
     ladder = _ladder(store, latest, catalogue.axis(family))
-    judged = [_verdict(store, policy, ladder, seen) for seen in here if seen.counts]
+    judged = judged_by(store, policy.judging, ladder, here)
     verdicts = tuple(verdict for verdict, _ in judged)
     faults, past = _measured(store, latest, here, ladder)
-    later = _later(store, latest, ladder, verdicts)
-    diagnoses = tuple(_diagnoses(catalogue, verdicts, past, later, policy.judging))
+    diagnoses = diagnosed(store, catalogue, policy.judging, latest, past, verdicts)
     rules = [rule for rule in policy.rules if rule.select.applies(family, run)]
     missing, incomparable = _absent(ladder, latest, here)
     return Case(
@@ -113,6 +102,27 @@ def measured(
     return Measurement(tuple(item_ladders(store, here, ladder)), faults)
 
 
+def news_of(store: Store, family: str, run: str, checkpoint: str | None = None) -> tuple[Checkpoint | None, list[Seen]]:
+    """The newest checkpoint of a run that has news, or the one named, and its news; None where there is none."""
+    everything = store.evidence.results(family=family, run=run, checkpoint=checkpoint)
+    news = [seen for seen in everything if not seen.baseline]
+    if not news:
+        return None, []
+    latest = newest(news)
+    return latest, [seen for seen in news if seen.result.checkpoint.id == latest.id]
+
+
+def judged_ahead(
+    store: Store, catalogue: Catalogue, judging: Judging, family: str, run: str, checkpoint: str | None = None
+) -> None:
+    """Make every verdict and diagnosis that `case_of` will ask for, where they are remembered; reads only."""
+    latest, here = news_of(store, family, run, checkpoint)
+    if latest is not None:
+        ladder = _ladder(store, latest, catalogue.axis(family))
+        verdicts = [verdict for verdict, _ in judged_by(store, judging, ladder, here)]
+        diagnosed(store, catalogue, judging, latest, _measured(store, latest, here, ladder)[1], verdicts)
+
+
 def newest(results: Iterable[Seen]) -> Checkpoint:
     """The furthest checkpoint that has news. Raises ValueError where none has."""
     return max((seen.result.checkpoint for seen in results if not seen.baseline), key=progress)
@@ -131,48 +141,6 @@ def _ladder(store: Store, checkpoint: Checkpoint, axis: Axis | None) -> dict[str
     return ladder
 
 
-def _verdict(store: Store, policy: Policy, ladder: dict[str, Series], seen: Seen) -> tuple[Verdict, tuple[float, ...]]:
-    """The verdict on a result, and where past results lay under forecasts of its series."""
-    result, known = seen.result, store.judgements.known
-    seal = store.judgements.seal_of(result.series, up_to=seen.seen_after)
-    words = _too_few(result, ladder)
-    if known is None:
-        return compared(store, seal, result, policy.judging, words)
-    key = (seal, result.identity, policy.judging, words)
-    if key not in known:
-        known[key] = compared(store, seal, result, policy.judging, words)
-    return known[key]
-
-
-def compared(
-    store: Store, seal: int | None, result: Result, judging: Judging, words: str
-) -> tuple[Verdict, tuple[float, ...]]:
-    """The verdict on a result under what was sealed as row `seal`, and where past results of its series lay.
-
-    `words`: why its ladder has no forecast; empty where it is long enough for one.
-    """
-    sealed = None if seal is None else store.judgements.sealed_at(seal)
-    places = () if sealed is None else sealed.forecast.places()
-    if not words:
-        return judge(sealed, result, judging), places
-    return judge(sealed, result, judging, why_not="too_few", words=words), places
-
-
-def _too_few(result: Result, ladder: dict[str, Series]) -> str:
-    """Why a ladder is too short for a forecast; empty where it is not."""
-    own = ladder.get(result.series)
-    rungs = set(own.names().values()) if own else set()
-    if len(rungs) >= MIN_RUNGS:
-        return ""
-    stage = result.checkpoint.stage
-    what = "checkpoints" if own and own.axis == PLANE else "runs"
-    words = f"{len(rungs)} smaller {what} were evaluated on it{' at ' + stage if stage else ''}"
-    words += f", a forecast needs {MIN_RUNGS}"
-    if stage:
-        words += ' (`compare_at = "any"` in the catalogue compares across steps)'
-    return words
-
-
 def _measured(
     store: Store, checkpoint: Checkpoint, here: Sequence[Seen], ladder: dict[str, Series]
 ) -> tuple[tuple[Fault, ...], Past]:
@@ -186,36 +154,6 @@ def _measured(
         if counted is not None:
             links[items.task] = counted
     return tuple(faults), Past(ladder, links)
-
-
-def _later(
-    store: Store, checkpoint: Checkpoint, ladder: dict[str, Series], verdicts: Sequence[Verdict]
-) -> dict[str, Series]:
-    """The rungs beyond `checkpoint` of every series that fell below its forecast: they tell a dip from a regression."""
-    later = {}
-    for name in {v.series for v in verdicts if v.outcome == "below"}:
-        found = store.evidence.results(family=checkpoint.family, stage=checkpoint.stage, series=name)
-        series = make_series([seen.result for seen in found if seen.counts], ladder[name].axis)
-        x = checkpoint.scale(series.axis)
-        if x is not None:
-            beyond = tuple(p for p in series.points if p.x > x * (1 + 1e-9) and p.run != checkpoint.run)
-            later[name] = series.model_copy(update={"points": beyond})
-    return later
-
-
-def _diagnoses(
-    catalogue: Catalogue,
-    verdicts: Sequence[Verdict],
-    ladder: Mapping[str, Series],
-    later: Mapping[str, Series],
-    judging: Judging,
-) -> Iterable[Diagnosis]:
-    questions: dict[str, list[Verdict]] = {}
-    for verdict in verdicts:
-        questions.setdefault(catalogue.question(verdict.task), []).append(verdict)
-    for question, asked in questions.items():
-        yield diagnose(question, asked, ladder, later)
-    yield from compose(catalogue.compositions, questions, judging)
 
 
 def _absent(
@@ -262,8 +200,17 @@ def settle(
 
     Wants a transaction around it.
     """
+    read_by(store, catalogue, at)
     case = case_of(store, catalogue, policy, family, run, checkpoint)
     return conclude(store, policy, case, at, checkpoint=checkpoint)
+
+
+def read_by(store: Store, catalogue: Catalogue, at: datetime) -> None:
+    """Write down the catalogue that cases are read by, where it is another one than before; wants a transaction."""
+    known = store.fact("catalogue")
+    if known is None or known[0] != catalogue.digest:
+        store.ledger.append("catalogue", catalogue.digest[:12], catalogue.body(), at)
+        store.note("catalogue", catalogue.digest, at)
 
 
 def conclude(store: Store, policy: Policy, case: Case, at: datetime, *, checkpoint: str | None = None) -> Decision:
@@ -279,7 +226,7 @@ def conclude(store: Store, policy: Policy, case: Case, at: datetime, *, checkpoi
     decision = _unchanged(store, decide(policy, case, waivers, approvals, at))
     spoken = case.verdicts[0].checkpoint if case.verdicts else ""
     store.judgements.put_decision(decision, checkpoint or spoken, at)
-    store.actions.put_gate(state_of(decision), _latch(case, decision))
+    store.actions.put_gate(state_of(decision), latch_after(case.latch, decision))
     return decision
 
 
@@ -291,14 +238,14 @@ def _unchanged(store: Store, decision: Decision) -> Decision:
     return decision
 
 
-def _latch(case: Case, decision: Decision) -> Latch | None:
+def latch_after(before: Latch | None, decision: Decision) -> Latch | None:
     """A pause latches; only a release by people opens it."""
     if decision.answer == Answer.PAUSE:
         hard = any(f.level == Level.hard and f.effect == Answer.PAUSE for f in decision.findings)
-        if case.latch is not None:
-            return case.latch.model_copy(update={"hard": case.latch.hard or hard})
+        if before is not None:
+            return before.model_copy(update={"hard": before.hard or hard})
         return Latch(decision=decision.digest, at=decision.at, sentence=decision.sentence, hard=hard)
-    return None if decision.released else case.latch
+    return None if decision.released else before
 
 
 def state_of(decision: Decision) -> GateState:

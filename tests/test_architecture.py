@@ -38,13 +38,14 @@ FLOORS: dict[str, float] = {
     "monitor.looks": 2.7,
     "monitor.settling": 2.7,  # asks forecasting and verdicts, as planning does
     "monitor.planning": 2.75,
+    "monitor.judging": 2.8,  # from a store, by verdicts, diagnosis and composition
     "monitor.alerts": 3,
     "monitor.gate": 3,
     "monitor.lease": 3,
     "monitor.notify": 3,
     "monitor.watch": 4,
     "monitor.review": 4,
-    "monitor.replay": 4,
+    "monitor.replay": 4.5,  # reads logs as the watch does
     "monitor.daemon": 5,
     "monitor.faces": 6,
     "monitor.adapters": 6,

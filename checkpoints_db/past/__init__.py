@@ -13,11 +13,11 @@ from pathlib import Path
 from checkpoints_db.ledger import Ledger
 from checkpoints_db.past.actions import PastActions, PastItems
 from checkpoints_db.past.evidence import PastEvidence
-from checkpoints_db.past.history import Absent, History, Horizon, ItemSource, RecordedSeals, Seals, recorded
+from checkpoints_db.past.history import Absent, History, Horizon, ItemSource, NoSeals, RecordedSeals, Seals, recorded
 from checkpoints_db.past.judgements import PastJudgements
 from checkpoints_db.store import Store
 
-__all__ = ["History", "ItemSource", "Past", "RecordedSeals", "Seals", "recorded"]
+__all__ = ["History", "ItemSource", "NoSeals", "Past", "RecordedSeals", "Seals", "recorded"]
 
 
 class Past(Store):

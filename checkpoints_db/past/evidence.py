@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from checkpoints_db.evidence import Evidence, Seen
 from checkpoints_db.ledger import Ledger
@@ -140,9 +141,17 @@ class PastEvidence(Evidence):
         """The series as it was at row `seq`."""
         return self._series[series].series(seq, axis)
 
-    def changed(self, series: str, seq: int) -> int:
+    def changed(self, series: str) -> int:
+        """Row of the last change of a series; 0 before the first."""
+        return self.changed_at(series, self._at.seq)
+
+    def changed_at(self, series: str, seq: int) -> int:
         """Row of the last change of a series at or before row `seq`; 0 before the first."""
         return self._series[series].changed(seq) if series in self._series else 0
+
+    def arrived(self, series: str, seq: int) -> datetime:
+        """When the newest result of a series up to row `seq` was seen."""
+        return self._series[series].up_to(seq)[-1].seen.seen_at
 
     def ladders(self, family: str, stage: str, axis: Axis | None = None) -> dict[str, Series]:
         """Series id -> series, of every series of the family at a stage, in order of first arrival."""

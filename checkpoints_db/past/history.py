@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -51,6 +51,17 @@ class History:
     items: ItemSource | None = None
 
 
+class NoSeals:
+    """Of a history in which nothing was sealed."""
+
+    def at(self, series: str, up_to: int) -> None:
+        """None."""
+
+    def read(self, seq: int) -> Sealed:
+        """Nothing; raises StoreError."""
+        raise StoreError(f"row {seq} of a history without seals was asked for as one; please report this")
+
+
 class RecordedSeals:
     """The seals of a family as the store has them."""
 
@@ -71,11 +82,14 @@ class RecordedSeals:
         return self._store.judgements.sealed_at(seq)
 
 
-def recorded(store: Store, family: str) -> History:
-    """What a store has of a family. It is read while the history is walked, so it must stay open as long."""
+def recorded(store: Store, family: str, wanted: Callable[[str], bool] = lambda _: True) -> History:
+    """What a store has of a family, of the tasks that are `wanted`: every one unless told.
+
+    It is read while the history is walked, so it must stay open as long.
+    """
     return History(
         family,
-        store.evidence.arrivals(family),
+        store.evidence.arrivals(family, wanted),
         RecordedSeals(store, family),
         store.actions.reviewed(),
         store.items.logged(),

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime
 
-from checkpoints_db.catalogue import Catalogue
-from checkpoints_db.judgements import Known, Moment
-from checkpoints_db.past import History
+from checkpoints_db.judgements import Known
 from checkpoints_db.records import Case
 from monitor.replay.expecting import Chance, chance_of, total
 from monitor.replay.records import Played, Step
+from monitor.replay.source import Told
 from monitor.replay.summing import sights_of, spans
 from monitor.replay.walk import DAILY, Timetable, Walk
 from policies.schema import Policy
 
 
 def play(
-    history: History,
-    moments: Sequence[Moment],
-    catalogue: Catalogue,
+    told: Told,
     policy: Policy,
     timetable: Timetable = DAILY,
     *,
@@ -32,9 +29,7 @@ def play(
     `since`: what came before is walked and not told; `known`: verdicts that are there already, under this policy's
     judging; `tell` is called after each step.
     """
-    walk = Walk(history, moments, catalogue, policy, timetable)
-    if known is not None:
-        walk.past.judgements.known = known
+    walk = Walk(told, policy, timetable, known)
     chances: dict[str, Chance] = {}
     steps = []
 
@@ -48,9 +43,9 @@ def play(
     verdicts = [v for at, v in walk.past.judgements.verdicts() if since is None or at >= since]
     begins, ends = spans(steps)
     return Played(
-        family=history.family,
+        family=told.history.family,
         steps=tuple(steps),
-        sights=sights_of(history.family, verdicts),
+        sights=sights_of(told.history.family, verdicts),
         judged=len(verdicts),
         tests=sum(c.tests for c in chances.values()),
         checkpoints=len(chances),

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from checkpoints_db.catalogue import Catalogue
-from checkpoints_db.judgements import Moment
-from checkpoints_db.past import History, Past
+from checkpoints_db.judgements import Known, Moment
+from checkpoints_db.past import Past
 from checkpoints_db.records import Case, Decision
 from monitor import gate
 from monitor.replay.records import Step
+from monitor.replay.source import Told
 from policies.engine import decide
 from policies.schema import Policy
 
-Told = Callable[[Step, Case], None]
+Tell = Callable[[Step, Case], None]
 
 
 class Timetable(NamedTuple):
@@ -49,21 +49,14 @@ class _Stood(NamedTuple):
 class Walk:
     """One policy over one history. `run` may be asked once."""
 
-    def __init__(
-        self,
-        history: History,
-        moments: Sequence[Moment],
-        catalogue: Catalogue,
-        policy: Policy,
-        timetable: Timetable = DAILY,
-    ) -> None:
-        self.past = Past(history)
-        self.past.judgements.known = {}
-        self._moments, self._catalogue, self._policy = moments, catalogue, policy
+    def __init__(self, told: Told, policy: Policy, timetable: Timetable = DAILY, known: Known | None = None) -> None:
+        self.past = Past(told.history)
+        self.past.judgements.known = Known() if known is None else known
+        self._moments, self._catalogues, self._policy = told.moments, told.catalogues, policy
         self._timetable = timetable
         self._stood: dict[str, _Stood] = {}
 
-    def run(self, tell: Told = lambda *_: None) -> Iterator[Step]:
+    def run(self, tell: Tell = lambda *_: None) -> Iterator[Step]:
         """Every moment of history, and the changes that time alone brings; not in order of time across runs.
 
         `tell` is called with each step and the case it was decided on, before the step is given.
@@ -82,7 +75,8 @@ class Walk:
         """What is decided at a moment that history has, from what was there just before the decision it has."""
         self.past.move(moment.seq - 1)
         named = moment.checkpoint or None
-        case = gate.case_of(self.past, self._catalogue, self._policy, moment.family, moment.run, named)
+        catalogue = self._catalogues.at(moment.seq)
+        case = gate.case_of(self.past, catalogue, self._policy, moment.family, moment.run, named)
         return self._concluded(case, moment.at, moment.checkpoint, moment.seq), case
 
     def _concluded(self, case: Case, at: datetime, checkpoint: str, seq: int) -> Step:
