@@ -52,6 +52,7 @@ def over(
     families: Sequence[str] | None = None,
     *,
     workers: int = 0,
+    small: int = SMALL,
     tell: Tell = lambda *_: None,
 ) -> list[list[Played]]:
     """For each policy, what it would have done in each family, in the order of their first results.
@@ -61,7 +62,7 @@ def over(
     """
     weights = {f: n for f, n in source.weights().items() if families is None or f in families}
     total, workers = sum(weights.values()), workers or os.cpu_count() or 1
-    if workers == 1 or total < SMALL:
+    if workers == 1 or total < small:
         return _turned([_alone(source, asked, family, tell) for family in weights])
     with _processes(workers) as pool:
         if _most(weights, workers) <= EVEN * total / workers:
