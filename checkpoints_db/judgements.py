@@ -123,7 +123,7 @@ class Judgements:
     def sealed_at(self, seq: int) -> Sealed:
         """The forecast that was sealed as ledger row `seq`, checked against its digest. Raises LedgerBroken."""
         entry = self._ledger.entry(seq)
-        return Sealed(forecast=Forecast.model_validate(entry.value()), at=entry.at, seq=entry.seq)
+        return Sealed.read(entry.text, entry.at, entry.seq)
 
     # -- track records ------------------------------------------------------------------------------------------------
 

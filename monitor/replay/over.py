@@ -63,15 +63,15 @@ def over(
     weights = {f: n for f, n in source.weights().items() if families is None or f in families}
     total, workers = sum(weights.values()), workers or os.cpu_count() or 1
     if workers == 1 or total < small:
-        return _turned([_alone(source, asked, family, tell) for family in weights])
+        return _turned(asked, [_alone(source, asked, family, tell) for family in weights])
     with _processes(workers) as pool:
         if _most(weights, workers) <= EVEN * total / workers:
-            return _turned(_shared_out(pool, source, asked, weights, tell))
-        return _turned([_judged_apart(pool, source, asked, family, workers, tell) for family in weights])
+            return _turned(asked, _shared_out(pool, source, asked, weights, tell))
+        return _turned(asked, [_judged_apart(pool, source, asked, family, workers, tell) for family in weights])
 
 
-def _turned(families: Sequence[Sequence[Played]]) -> list[list[Played]]:
-    return [list(each) for each in zip(*families, strict=True)]
+def _turned(asked: Asked, families: Sequence[Sequence[Played]]) -> list[list[Played]]:
+    return [[own[i] for own in families] for i in range(len(asked.policies))]
 
 
 def _most(weights: dict[str, int], workers: int) -> int:

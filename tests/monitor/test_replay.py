@@ -214,7 +214,7 @@ def test_every_flip_is_told_with_rule_and_numbers(lived: Lab) -> None:
 
 
 def test_one_tightened_and_one_loosened_is_both(lived: Lab) -> None:
-    """The break of s6 no longer counts, and s7 reaches a ceiling that s6 stays below: 0.591 and 0.633 are the bounds."""
+    """The break of s6 counts no longer; s7 reaches a ceiling that s6 stays below: the bounds are 0.591 and 0.633."""
     old, new = effect(shelf("default"), 0.79), effect(shelf("default"), 0.80)
     ceiling = {"id": "line", "kind": "level", "level": "soft", "metric": "acc", "ceiling": 0.61}
     found = differ(source_of(lived), old, changed(new, rules=[*new.body()["rules"], ceiling]))
