@@ -39,6 +39,8 @@ FLOORS: dict[str, float] = {
     "monitor.settling": 2.7,  # asks forecasting and verdicts, as planning does
     "monitor.planning": 2.75,
     "monitor.judging": 2.8,  # from a store, by verdicts, diagnosis and composition
+    "monitor.adoption": 2.9,  # which policies decide: asked by alerts and gate
+    "monitor.ruling": 2.95,
     "monitor.alerts": 3,
     "monitor.gate": 3,
     "monitor.lease": 3,

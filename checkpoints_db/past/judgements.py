@@ -43,9 +43,10 @@ class PastJudgements(Judgements):
         asked = diagnosis.checkpoint, diagnosis.question
         _keep(self._diagnoses.setdefault(diagnosis.run, {}).setdefault(asked, []), diagnosis, at)
 
-    def put_decision(self, decision: Decision, checkpoint: str, at: datetime) -> None:
-        """Keep a decision likewise."""
-        _keep(self._decisions.setdefault(decision.run, []), decision, at)
+    def put_decision(self, decision: Decision, checkpoint: str, at: datetime, *, shadow: bool = False) -> None:
+        """Keep a decision likewise; what would be decided in shadow nobody asks of a past."""
+        if not shadow:
+            _keep(self._decisions.setdefault(decision.run, []), decision, at)
 
     def verdicts(self, family: str | None = None, run: str | None = None) -> list[tuple[datetime, Verdict]]:
         """The newest verdict on every result."""
