@@ -51,11 +51,14 @@ class Known:
         self.verdicts: dict[Hashable, tuple[Verdict, tuple[float, ...]]] = {}
         """With where past results of the series lay."""
         self.diagnoses: dict[Hashable, Diagnosis] = {}
+        self.seals: dict[str, int] = {}
+        """Digest of a forecast that was judged by -> the row it was sealed as."""
 
     def learn(self, other: Known) -> None:
         """Know what another knows."""
         self.verdicts |= other.verdicts
         self.diagnoses |= other.diagnoses
+        self.seals |= other.seals
 
 
 class Judgements:

@@ -37,7 +37,10 @@ def _verdict(
     key = (seal, result.identity, judging, words)
     if key not in known.verdicts:
         known.verdicts[key] = _compared(store, seal, result, judging, words)
-    return known.verdicts[key]
+    verdict, places = known.verdicts[key]
+    if verdict.forecast is not None and seal is not None:
+        known.seals[verdict.forecast] = seal
+    return verdict, places
 
 
 def _compared(

@@ -34,6 +34,11 @@ class PastJudgements(Judgements):
         """What was sealed as row `seq`."""
         return self._seals.read(seq)
 
+    def forecast(self, digest: str) -> Sealed | None:
+        """The sealed forecast with this digest, where something was judged by it."""
+        seq = None if self.known is None else self.known.seals.get(digest)
+        return None if seq is None else self.sealed_at(seq)
+
     def put_verdict(self, verdict: Verdict, at: datetime) -> None:
         """Keep a verdict for as long as this lasts; an equal one is already there and nothing happens."""
         _keep(self._verdicts.setdefault(verdict.run, {}).setdefault(verdict.result, []), verdict, at)
