@@ -42,6 +42,17 @@ class AlertEvent(Record):
     sentence: str
 
 
+class Reviewed(Record):
+    """One thing that a person decided, as the store keeps it."""
+
+    seq: int
+    kind: str
+    family: str
+    run: str
+    text: str
+    """The record as JSON."""
+
+
 class Actions:
     """What we do about it. Every writing method wants a transaction around it."""
 
@@ -157,6 +168,11 @@ class Actions:
                 "body": review.model_dump_json(),
             },
         )
+
+    def reviewed(self) -> list[Reviewed]:
+        """Everything that people decided, of whatever kind, oldest first."""
+        columns = "seq, kind, family, run, body as text"
+        return [Reviewed.model_validate(row) for row in self._tables.rows("reviews", order_by="seq", select=columns)]
 
     def waivers(self, family: str | None = None, run: str | None = None) -> list[Waiver]:
         """Every waiver ever granted, expired ones too, oldest first."""

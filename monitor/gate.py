@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import NamedTuple
@@ -17,28 +17,23 @@ from checkpoints_db.records import (
     Case,
     Checkpoint,
     Decision,
-    Diagnosis,
     Fault,
     GateState,
     Missing,
+    PolicyName,
     Reason,
     Series,
-    Verdict,
 )
 from checkpoints_db.records.duration import spell_duration
-from checkpoints_db.series import make_series
 from monitor import adoption, ruling
 from monitor.clock import Clock
-from monitor.composition import compose
-from monitor.diagnosis import diagnose
 from monitor.drifting import drifts
 from monitor.faults import changed_conditions, faults_of
-from monitor.forecasting import MIN_RUNGS
 from monitor.items import ItemLadder, ItemTallies, Past, item_ladders, tallied
+from monitor.judging import diagnosed, judged_by
 from monitor.looks import looks, progress, questions
 from monitor.outlook import outlook
 from monitor.settings import Settings
-from monitor.verdicts import judge
 from policies.loader import find
 from policies.schema import Judging, Policy
 from policies.several import Ruling, decide_all, each_decides, latched, worst_of
@@ -58,19 +53,15 @@ def case_of(
     Speaks of the run's newest checkpoint, or of the one named; what earlier ones did is remembered by the latch.
     Reads only.
     """
-    everything = store.evidence.results(family=family, run=run, checkpoint=checkpoint)
-    news = [seen for seen in everything if not seen.baseline]
     latch, glass = store.actions.latch(family, run), store.actions.open_glass(family, run)
-    if not news:
+    latest, here = news_of(store, family, run, checkpoint)
+    if latest is None:
         return Case(family=family, run=run, judged=False, latch=latch, glass=glass)
-    latest = newest(news)
-    here = [seen for seen in news if seen.result.checkpoint.id == latest.id]
     ladder = _ladder(store, latest, catalogue.axis(family))
-    judged = [_verdict(store, policy, ladder, seen) for seen in here if seen.counts]
+    judged = judged_by(store, policy.judging, ladder, here)
     verdicts = tuple(verdict for verdict, _ in judged)
     faults, past = _measured(store, latest, here, ladder)
-    later = _later(store, latest, ladder, verdicts)
-    diagnoses = tuple(_diagnoses(catalogue, verdicts, past, later, policy.judging))
+    diagnoses = diagnosed(store, catalogue, policy.judging, latest, past, verdicts)
     stages = tuple(store.actions.stages(family, run))
     spoken = tuple(entry.stage for entry in stages[-1:])
     rules = [part for rule in policy.rules if rule.select.applies(family, run, spoken) for part in rule.parts]
@@ -126,6 +117,27 @@ def measured(
     return Measurement(tuple(item_ladders(store, here, ladder)), faults)
 
 
+def news_of(store: Store, family: str, run: str, checkpoint: str | None = None) -> tuple[Checkpoint | None, list[Seen]]:
+    """The newest checkpoint of a run that has news, or the one named, and its news; None where there is none."""
+    everything = store.evidence.results(family=family, run=run, checkpoint=checkpoint)
+    news = [seen for seen in everything if not seen.baseline]
+    if not news:
+        return None, []
+    latest = newest(news)
+    return latest, [seen for seen in news if seen.result.checkpoint.id == latest.id]
+
+
+def judged_ahead(
+    store: Store, catalogue: Catalogue, judging: Judging, family: str, run: str, checkpoint: str | None = None
+) -> None:
+    """Make every verdict and diagnosis that `case_of` will ask for, where they are remembered; reads only."""
+    latest, here = news_of(store, family, run, checkpoint)
+    if latest is not None:
+        ladder = _ladder(store, latest, catalogue.axis(family))
+        verdicts = [verdict for verdict, _ in judged_by(store, judging, ladder, here)]
+        diagnosed(store, catalogue, judging, latest, _measured(store, latest, here, ladder)[1], verdicts)
+
+
 def newest(results: Iterable[Seen]) -> Checkpoint:
     """The furthest checkpoint that has news. Raises ValueError where none has."""
     return max((seen.result.checkpoint for seen in results if not seen.baseline), key=progress)
@@ -133,12 +145,8 @@ def newest(results: Iterable[Seen]) -> Checkpoint:
 
 def _ladder(store: Store, checkpoint: Checkpoint, axis: Axis | None) -> dict[str, Series]:
     """Series id -> the rungs below `checkpoint`, for every series of its family and stage."""
-    found: dict[str, list[Seen]] = {}
-    for seen in store.evidence.results(family=checkpoint.family, stage=checkpoint.stage):
-        found.setdefault(seen.result.series, []).append(seen)
     ladder = {}
-    for name, everything in found.items():
-        series = make_series([seen.result for seen in everything if seen.counts], axis)
+    for name, series in store.evidence.ladders(checkpoint.family, checkpoint.stage, axis).items():
         x = checkpoint.scale(series.axis)
         # On two axes the run's own earlier checkpoints are rungs like any other.
         points = tuple(p for p in series.points if p.run != checkpoint.run or series.axis == PLANE)
@@ -146,24 +154,6 @@ def _ladder(store: Store, checkpoint: Checkpoint, axis: Axis | None) -> dict[str
         if x is not None:
             ladder[name] = ladder[name].below(x)
     return ladder
-
-
-def _verdict(store: Store, policy: Policy, ladder: dict[str, Series], seen: Seen) -> tuple[Verdict, tuple[float, ...]]:
-    """The verdict on a result, and where past results lay under forecasts of its series."""
-    result = seen.result
-    sealed = store.judgements.sealed(result.series, up_to=seen.seen_after)
-    places = () if sealed is None else sealed.forecast.places()
-    own = ladder.get(result.series)
-    rungs = set(own.names().values()) if own else set()
-    if len(rungs) >= MIN_RUNGS:
-        return judge(sealed, result, policy.judging), places
-    stage = result.checkpoint.stage
-    what = "checkpoints" if own and own.axis == PLANE else "runs"
-    words = f"{len(rungs)} smaller {what} were evaluated on it{' at ' + stage if stage else ''}"
-    words += f", a forecast needs {MIN_RUNGS}"
-    if stage:
-        words += ' (`compare_at = "any"` in the catalogue compares across steps)'
-    return judge(sealed, result, policy.judging, why_not="too_few", words=words), places
 
 
 def _measured(
@@ -179,36 +169,6 @@ def _measured(
         if counted is not None:
             links[items.task] = counted
     return tuple(faults), Past(ladder, links)
-
-
-def _later(
-    store: Store, checkpoint: Checkpoint, ladder: dict[str, Series], verdicts: Sequence[Verdict]
-) -> dict[str, Series]:
-    """The rungs beyond `checkpoint` of every series that fell below its forecast: they tell a dip from a regression."""
-    later = {}
-    for name in {v.series for v in verdicts if v.outcome == "below"}:
-        found = store.evidence.results(family=checkpoint.family, stage=checkpoint.stage, series=name)
-        series = make_series([seen.result for seen in found if seen.counts], ladder[name].axis)
-        x = checkpoint.scale(series.axis)
-        if x is not None:
-            beyond = tuple(p for p in series.points if p.x > x * (1 + 1e-9) and p.run != checkpoint.run)
-            later[name] = series.model_copy(update={"points": beyond})
-    return later
-
-
-def _diagnoses(
-    catalogue: Catalogue,
-    verdicts: Sequence[Verdict],
-    ladder: Mapping[str, Series],
-    later: Mapping[str, Series],
-    judging: Judging,
-) -> Iterable[Diagnosis]:
-    questions: dict[str, list[Verdict]] = {}
-    for verdict in verdicts:
-        questions.setdefault(catalogue.question(verdict.task), []).append(verdict)
-    for question, asked in questions.items():
-        yield diagnose(question, asked, ladder, later)
-    yield from compose(catalogue.compositions, questions, judging)
 
 
 def _absent(
@@ -255,8 +215,30 @@ def settle(
 
     `policy` is the one that the settings name; it comes into force here, or waits. Wants a transaction around it.
     """
+    read_by(store, catalogue, at)
     force = take_up(store, catalogue, policy, at)
     ruled = rulings(store, catalogue, force, family, run, checkpoint)
+    decision = conclude(store, ruled, at, force.pending, checkpoint=checkpoint)
+    ruling.in_shadow(store, partial(case_of, store, catalogue), force, ruled, checkpoint, at)
+    return decision
+
+
+def read_by(store: Store, catalogue: Catalogue, at: datetime) -> None:
+    """Write down the catalogue that cases are read by, where it is another one than before; wants a transaction."""
+    known = store.fact("catalogue")
+    if known is None or known[0] != catalogue.digest:
+        store.ledger.append("catalogue", catalogue.digest[:12], catalogue.body(), at)
+        store.note("catalogue", catalogue.digest, at)
+
+
+def conclude(
+    store: Store, ruled: Sequence[Ruling], at: datetime, pending: PolicyName | None = None, *, checkpoint: str | None
+) -> Decision:
+    """Decide on a run by the policies that rule, and write down what came of it.
+
+    `checkpoint`: the one that was named, where it was not simply the newest. Wants a transaction around it.
+    """
+    family, run = ruled[0].case.family, ruled[0].case.run
     for one in ruled:
         for verdict in one.case.verdicts:
             store.judgements.put_verdict(verdict, at)
@@ -264,11 +246,10 @@ def settle(
             store.judgements.put_diagnosis(diagnosis, at)
     waivers, approvals = store.actions.waivers(family, run), store.actions.approvals(family, run)
     decided = each_decides(ruled, waivers, approvals, at)
-    decision = worst_of(ruled, decided, force.pending)
+    decision = worst_of(ruled, decided, pending)
     decision = ruling.unchanged(store.judgements.decisions(family, run), decision)
-    store.judgements.put_decision(decision, ruling.checkpoint_of(ruled), at)
+    store.judgements.put_decision(decision, checkpoint or ruling.checkpoint_of(ruled), at)
     store.actions.put_gate(state_of(decision), latched(store.actions.latch(family, run), decision, decided))
-    ruling.in_shadow(store, partial(case_of, store, catalogue), force, ruled, checkpoint, at)
     return decision
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -19,7 +20,7 @@ from checkpoints_db.records import Forecast, Place, Sealed, Series
 from checkpoints_db.records.duration import parse_duration
 from checkpoints_db.signing import SigningKey
 from monitor.clock import SystemClock
-from monitor.faces.render import as_json, console
+from monitor.faces.render import as_json, clean, console
 from monitor.settings import FILE, Settings
 
 Config = Annotated[
@@ -94,6 +95,11 @@ def signing_key(path: Path | None) -> SigningKey | None:
 def say(text: object) -> None:
     """One line or one table to standard output."""
     console().print(text)
+
+
+def plain(text: str) -> None:
+    """One line to standard output as it is, neither folded nor coloured."""
+    sys.stdout.write(clean(text) + "\n")
 
 
 def show(value: Any, table: object, *, json: bool) -> None:
