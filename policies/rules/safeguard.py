@@ -11,7 +11,7 @@ from checkpoints_db.records import Answer, Attestation, Case, Finding, Reason
 from policies.calendar_span import CalendarDuration, due
 from policies.rules.base import doubts, fires, found, spoken
 from policies.rules.composite import Find
-from policies.schema import Policy, RuleTerms, Several, Terms
+from policies.schema import Papers, Policy, RuleTerms, Several, Terms
 
 
 class When(Terms):
@@ -34,6 +34,11 @@ class SafeguardTerms(RuleTerms):
     """The condition under which they are asked for."""
     answer: Literal["pause", "hold", "warn"] = "hold"
     """What the rule says while one of them is missing."""
+
+    @property
+    def papers(self) -> frozenset[Papers]:
+        """What people stated that the rule reads."""
+        return frozenset(("attestations",))
 
     @property
     def refers_to(self) -> tuple[str, ...]:
