@@ -184,7 +184,8 @@ class Case(Record):
     family_since: Instant | None = None
     """When the first result of the family arrived."""
     assessments: tuple[Assessment, ...] = ()
-    """Of the family, oldest first; withdrawn ones are left out, as everywhere here."""
+    """Of the run, or of its family where a rule asks for those; oldest first. Withdrawn ones are left out, and so is
+    what no rule of the policy reads, as everywhere here."""
     attestations: tuple[Attestation, ...] = ()
     """Of safeguards, as far as they speak of this run."""
     stages: tuple[StageEntry, ...] = ()
