@@ -13,7 +13,10 @@ from checkpoints_db.records import (
     Approval,
     Assessment,
     Attestation,
+    BreakGlass,
+    ChangeApproval,
     GateState,
+    GlassReview,
     Instant,
     Latch,
     Paper,
@@ -25,7 +28,7 @@ from checkpoints_db.records import (
 from checkpoints_db.records.base import stamp
 from checkpoints_db.tables import Tables
 
-Review = Acknowledgement | Waiver | Approval | Paper
+Review = Acknowledgement | Waiver | Approval | Paper | ChangeApproval | BreakGlass | GlassReview
 P = TypeVar("P", bound=Paper)
 
 
@@ -37,6 +40,17 @@ class AlertEvent(Record):
     at: Instant
     by: str
     sentence: str
+
+
+class Reviewed(Record):
+    """One thing that a person decided, as the store keeps it."""
+
+    seq: int
+    kind: str
+    family: str
+    run: str
+    text: str
+    """The record as JSON."""
 
 
 class Actions:
@@ -155,6 +169,11 @@ class Actions:
             },
         )
 
+    def reviewed(self) -> list[Reviewed]:
+        """Everything that people decided, of whatever kind, oldest first."""
+        columns = "seq, kind, family, run, body as text"
+        return [Reviewed.model_validate(row) for row in self._tables.rows("reviews", order_by="seq", select=columns)]
+
     def waivers(self, family: str | None = None, run: str | None = None) -> list[Waiver]:
         """Every waiver ever granted, expired ones too, oldest first."""
         return [Waiver.model_validate_json(body) for body in self._reviews("waiver", family, run)]
@@ -162,6 +181,24 @@ class Actions:
     def approvals(self, family: str | None = None, run: str | None = None) -> list[Approval]:
         """Every approval and veto ever given, oldest first."""
         return [Approval.model_validate_json(body) for body in self._reviews("approval", family, run)]
+
+    def change_approvals(self, change: str | None = None) -> list[ChangeApproval]:
+        """Every vote on a change of policy, oldest first; on one change, where it is named."""
+        found = [ChangeApproval.model_validate_json(body) for body in self._reviews("changeapproval", None, None)]
+        return [a for a in found if change in (None, a.change)]
+
+    def glasses(self, family: str | None = None, run: str | None = None) -> list[BreakGlass]:
+        """Every break-glass, oldest first."""
+        return [BreakGlass.model_validate_json(body) for body in self._reviews("breakglass", family, run)]
+
+    def glass_reviews(self, family: str | None = None, run: str | None = None) -> list[GlassReview]:
+        """Every review of a break-glass, oldest first."""
+        return [GlassReview.model_validate_json(body) for body in self._reviews("glassreview", family, run)]
+
+    def open_glass(self, family: str, run: str) -> BreakGlass | None:
+        """The break-glass of a run that nobody has reviewed, live or ended; the oldest, and there is one at most."""
+        reviewed = {review.glass for review in self.glass_reviews(family, run)}
+        return next((glass for glass in self.glasses(family, run) if glass.id not in reviewed), None)
 
     def acknowledgements(self, alert: str | None = None) -> list[Acknowledgement]:
         """Every acknowledgement, oldest first."""

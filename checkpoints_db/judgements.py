@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from checkpoints_db.ledger import Entry, Ledger
 from checkpoints_db.records import Decision, Diagnosis, Forecast, Sealed, Tally, Verdict
@@ -12,6 +12,13 @@ from checkpoints_db.records.base import stamp
 from checkpoints_db.records.track import BINS
 from checkpoints_db.tables import Tables
 
+KINDS = {
+    "verdicts": "verdict",
+    "diagnoses": "diagnosis",
+    "decisions": "decision",
+    "shadow_decisions": "shadow_decision",
+}
+"""Table to the kind of its rows in the ledger."""
 _EDGE = 1e-12
 _SUMS = {
     "forecasts": "1",
@@ -24,11 +31,43 @@ _SUMS = {
 }
 
 
+class Moment(NamedTuple):
+    """When a decision was made, and on what."""
+
+    seq: int
+    at: datetime
+    family: str
+    run: str
+    checkpoint: str
+    """Id of the checkpoint; empty for the newest one, where no result of it counted."""
+    policy: str
+    digest: str
+
+
+class Known:
+    """Verdicts and diagnoses by what they rest on: where history is walked many times, none is made twice."""
+
+    def __init__(self) -> None:
+        self.verdicts: dict[Hashable, tuple[Verdict, tuple[float, ...]]] = {}
+        """With where past results of the series lay."""
+        self.diagnoses: dict[Hashable, Diagnosis] = {}
+        self.seals: dict[str, int] = {}
+        """Digest of a forecast that was judged by -> the row it was sealed as."""
+
+    def learn(self, other: Known) -> None:
+        """Know what another knows."""
+        self.verdicts |= other.verdicts
+        self.diagnoses |= other.diagnoses
+        self.seals |= other.seals
+
+
 class Judgements:
     """What we expected and how it compared. Every writing method wants a transaction around it."""
 
     def __init__(self, tables: Tables, ledger: Ledger) -> None:
         self._tables, self._ledger = tables, ledger
+        self.known: Known | None = None
+        """What need not be judged again; a store in a file has none."""
 
     # -- forecasts ----------------------------------------------------------------------------------------------------
 
@@ -57,17 +96,28 @@ class Judgements:
 
         The forecast is read from the ledger and checked against its digest: raises LedgerBroken when it was touched.
         """
+        seq = self.seal_of(series, up_to)
+        return None if seq is None else self.sealed_at(seq)
+
+    def seal_of(self, series: str, up_to: int | None = None) -> int | None:
+        """Ledger row of the forecast that `sealed` gives, without reading it."""
         where, args = "series = ?", [series]
         if up_to is not None:
             where, args = "series = ? and seq <= ?", [series, str(up_to)]
-        for row in self._tables.rows("forecasts", where, args, order_by="seq desc", limit=1):
-            return self._sealed(row)
-        return None
+        rows = self._tables.rows("forecasts", where, args, order_by="seq desc", limit=1, select="seq")
+        return int(rows[0]["seq"]) if rows else None
 
-    def seals(self, series: str) -> Iterator[Sealed]:
+    def seals(self, family: str) -> list[tuple[str, int]]:
+        """(series, ledger row) of every seal of a family, oldest first."""
+        rows = self._tables.rows("forecasts", "family = ?", [family], order_by="seq", select="series, seq")
+        return [(row["series"], int(row["seq"])) for row in rows]
+
+    def seals_of(self, series: str) -> Iterator[Sealed]:
         """Every sealed forecast of a series, the newest first; each is read when it is asked for."""
-        for row in self._tables.rows("forecasts", "series = ?", [series], order_by="seq desc"):
-            yield self._sealed(row)
+        seq = self.seal_of(series)
+        while seq is not None:
+            yield self.sealed_at(seq)
+            seq = self.seal_of(series, seq - 1)
 
     def forecast(self, digest: str) -> Sealed | None:
         """The sealed forecast whose digest starts with `digest`, or None when there is none or several."""
@@ -90,7 +140,7 @@ class Judgements:
     def sealed_at(self, seq: int) -> Sealed:
         """The forecast that was sealed as ledger row `seq`, checked against its digest. Raises LedgerBroken."""
         entry = self._ledger.entry(seq)
-        return Sealed(forecast=Forecast.model_validate(entry.value()), at=entry.at, seq=entry.seq)
+        return Sealed.read(entry.text, entry.at, entry.seq)
 
     # -- track records ------------------------------------------------------------------------------------------------
 
@@ -155,10 +205,10 @@ class Judgements:
             {"checkpoint": diagnosis.checkpoint, "question": diagnosis.question, "name": diagnosis.name},
         )
 
-    def put_decision(self, decision: Decision, checkpoint: str, at: datetime) -> None:
-        """Keep a decision; an equal one is already there and nothing happens."""
+    def put_decision(self, decision: Decision, checkpoint: str, at: datetime, *, shadow: bool = False) -> None:
+        """Keep a decision, or one made in shadow; an equal one is already there and nothing happens."""
         self._put(
-            "decisions",
+            "shadow_decisions" if shadow else "decisions",
             decision.digest,
             f"{decision.family}/{decision.run}",
             decision,
@@ -184,7 +234,7 @@ class Judgements:
         """Whether the record is new."""
         if self._tables.count(table, "digest = ?", [digest]):
             return False
-        kind = {"verdicts": "verdict", "diagnoses": "diagnosis", "decisions": "decision"}[table]
+        kind = KINDS[table]
         seq = self._ledger.append(kind, subject, record.body(), at)
         row = {"digest": digest, "family": record.family, "run": record.run, **columns, "at": stamp(at), "seq": seq}
         self._tables.insert(table, row)
@@ -205,6 +255,21 @@ class Judgements:
     def decisions(self, family: str | None = None, run: str | None = None) -> list[Decision]:
         """Every decision, oldest first."""
         return [Decision.model_validate(e.value()) for e in self._entries(self._rows("decisions", family, run))]
+
+    def moments(self, family: str) -> list[Moment]:
+        """When the decisions on a family were made, oldest first, without reading them."""
+        columns = ", ".join(Moment._fields)
+        rows = self._tables.rows("decisions", "family = ?", [family], order_by="seq", select=columns)
+        return [Moment(**{**row, "at": datetime.fromisoformat(row["at"])}) for row in rows]
+
+    def decision_at(self, seq: int) -> Decision:
+        """The decision that was made as ledger row `seq`, checked against its digest. Raises LedgerBroken."""
+        return Decision.model_validate(self._ledger.entry(seq).value())
+
+    def shadow_decisions(self, family: str | None = None, run: str | None = None) -> list[Decision]:
+        """Every decision that an earlier policy made in shadow, oldest first; none of them ever gated."""
+        entries = self._entries(self._rows("shadow_decisions", family, run))
+        return [Decision.model_validate(e.value()) for e in entries]
 
     def decision(self, digest: str) -> Decision | None:
         """The decision with this digest, or None."""

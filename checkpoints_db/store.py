@@ -17,6 +17,7 @@ from checkpoints_db.item_table import ItemTable
 from checkpoints_db.judgements import Judgements
 from checkpoints_db.ledger import Ledger
 from checkpoints_db.outbox import Outbox
+from checkpoints_db.policy_history import PolicyHistory
 from checkpoints_db.policy_texts import PolicyTexts
 from checkpoints_db.records.base import stamp
 from checkpoints_db.tables import WAIT, Tables
@@ -34,16 +35,18 @@ class Store:
         self.judgements = Judgements(tables, self.ledger)
         self.actions = Actions(tables, self.ledger)
         self.outbox = Outbox(tables, self.ledger)
+        self.policies = PolicyHistory(tables, self.ledger)
         self.policy_texts = PolicyTexts(self.ledger)
 
     @classmethod
-    def open(cls, path: Path, *, create: bool = False, wait: float = WAIT) -> Store:
-        """Open the store at `path`, bringing its schema up to date.
+    def open(cls, path: Path, *, create: bool = False, wait: float = WAIT, read_only: bool = False) -> Store:
+        """Open the store at `path`, bringing its schema up to date; `read_only`: without changing a byte of it.
 
         Raises NoStore when there is none and `create` is false, SchemaTooNew when a newer holdpoint wrote it, and
-        StoreUnreadable when the file is locked for longer than `wait` seconds, damaged, or not ours to read.
+        StoreUnreadable when the file is locked for longer than `wait` seconds, damaged, not ours to read, or, where it
+        must not be changed, of an older schema.
         """
-        return cls(Tables.open(path, create=create, wait=wait))
+        return cls(Tables.open(path, create=create, wait=wait, read_only=read_only))
 
     def close(self) -> None:
         """Close the file."""

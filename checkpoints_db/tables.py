@@ -30,37 +30,45 @@ class Tables:
         self.path = path
 
     @classmethod
-    def open(cls, path: Path, *, create: bool = False, wait: float = WAIT) -> Tables:
-        """Open the file at `path`, bringing its schema up to date.
+    def open(cls, path: Path, *, create: bool = False, wait: float = WAIT, read_only: bool = False) -> Tables:
+        """Open the file at `path`, bringing its schema up to date; `read_only`: without changing a byte of it.
 
         Raises NoStore when there is none and `create` is false, SchemaTooNew when a newer holdpoint wrote it, and
-        StoreUnreadable when the file is locked for longer than `wait` seconds, damaged, or not ours to read.
+        StoreUnreadable when the file is locked for longer than `wait` seconds, damaged, not ours to read, or, where it
+        must not be changed, of an older schema.
         """
         if not create and not path.is_file():
             raise NoStore(str(path))
         with translated(path):
             if create:
                 path.parent.mkdir(parents=True, exist_ok=True)
-            connection = sqlite3.connect(path, timeout=wait, isolation_level=None, check_same_thread=False)
+            name = f"{path.resolve().as_uri()}?mode={'ro' if read_only else 'rwc'}"
+            connection = sqlite3.connect(name, uri=True, timeout=wait, isolation_level=None, check_same_thread=False)
             try:
                 # Plugins of sqlite-utils are left out: nothing runs in a safety gate that no reviewed file names.
                 db = Database(connection, execute_plugins=False)
-                db.execute("PRAGMA journal_mode=WAL")
-                db.execute("PRAGMA synchronous=FULL")
-                db.execute("PRAGMA foreign_keys=ON")
-                cls._migrate(db, path)
+                if read_only:
+                    db.execute("PRAGMA query_only=ON")
+                else:
+                    db.execute("PRAGMA journal_mode=WAL")
+                    db.execute("PRAGMA synchronous=FULL")
+                    db.execute("PRAGMA foreign_keys=ON")
+                cls._migrate(db, path, read_only=read_only)
             except BaseException:
                 connection.close()
                 raise
             return cls(db, path)
 
     @staticmethod
-    def _migrate(db: Database, path: Path) -> None:
+    def _migrate(db: Database, path: Path, *, read_only: bool) -> None:
         pending = {step.name for step in schema.pending(db)}
         applied = {step.name for step in schema.applied(db)}
         newest = applied - {step.name for step in schema._migrations}
         if newest:
             raise SchemaTooNew(str(path), sorted(newest))
+        if pending and read_only:
+            older = "its schema is older than this holdpoint; let `holdpoint ledger verify` bring it up to date first"
+            raise StoreUnreadable(str(path), older)
         if pending:
             schema.apply(db)
 

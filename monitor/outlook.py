@@ -32,7 +32,7 @@ def outlook(
     asked = any(rule.kind == "skill" for rule in rules)
     return case.model_copy(
         update={
-            "reaches": reaches(rules, case, latest, store.judgements.seals),
+            "reaches": reaches(rules, case, latest, store.judgements.seals_of),
             "rates": rates(rules, case, latest, ladder, dates),
             "skills": skills(case.verdicts, behind) if asked else (),
         }

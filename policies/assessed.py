@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
 from checkpoints_db.records import Assessment, Case
+from policies.direction import ordered
 from policies.schema import Globs, Papers, RuleTerms, matches
 
 
@@ -14,7 +15,7 @@ class SinceTerms(RuleTerms):
 
     assessment: Globs = ("*",)
     """Assessments that count, by name."""
-    of: Literal["family", "run"] = "family"
+    of: Annotated[Literal["family", "run"], ordered("family", "run")] = "family"
     """Whether assessments of every run of the family count, or of the run alone."""
 
     @property

@@ -24,6 +24,17 @@ class CalendarSpan:
     months: int = 0
     length: timedelta = timedelta(0)
 
+    def __lt__(self, other: CalendarSpan) -> bool:
+        """Whether it is over first whenever it starts: a month has 28 to 31 days.
+
+        >>> calendar_span("90d") < calendar_span("6mo"), calendar_span("30d") < calendar_span("1mo")
+        (True, False)
+        """
+        if self.months and other.months:
+            return self.months < other.months
+        longest = self.length + timedelta(days=31 * self.months)
+        return longest < other.length + timedelta(days=28 * other.months)
+
     def __str__(self) -> str:
         """The shortest spelling that a policy file reads back."""
         if not self.months:

@@ -100,7 +100,7 @@ def keys_of(model: type[BaseModel], place: Place) -> list[str]:
     """Names of the keys that a table may have, `place` below the table of `model`; empty where any key may stand.
 
     >>> keys_of(Preamble, ("waivers",))
-    ['max']
+    ['max', 'renewals']
     """
     for part in place:
         if isinstance(part, int):

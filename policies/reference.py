@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import Enum
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin
@@ -13,6 +13,9 @@ from pydantic.fields import FieldInfo
 
 from checkpoints_db.records.duration import spell_duration
 from policies.calendar_span import CalendarSpan
+from policies.direction import Direction
+from policies.file_terms import REPLACES, FileTerms
+from policies.policy_tests import Assessed, Attested, PolicyTest
 from policies.rules import RULES
 from policies.schema import Preamble, RuleTerms, Terms, multiple, spell_multiple
 
@@ -25,6 +28,7 @@ NAMES: dict[Any, str] = {
     bool: "`true` or `false`",
     timedelta: "length of time (`30m`, `48h`, `14d`, `2w`)",
     CalendarSpan: "length of time, months included (`90d`, `6mo`, `1y`)",
+    datetime: "moment with its zone",
     "multiple": "multiple (`2x`, `1.5x`)",
 }
 """How the table of keys calls each type of value."""
@@ -33,6 +37,11 @@ NAMES: dict[Any, str] = {
 def key_table() -> str:
     """Markdown tables of all keys: of the file, of every rule, and of each kind of rule."""
     parts = ["### Keys of the file", "", *_head(), *_rows(Preamble, ""), ""]
+    parts += ["### Keys of the file that are no terms", "", *_head(), *_rows(FileTerms, "")]
+    parts += [f"| `rules.replaces` | `true` | none | {REPLACES} |", ""]
+    parts += ["### Keys of every `[[test]]` table", "", *_head(), *_rows(PolicyTest, ""), ""]
+    for name, model in (("assessed", Assessed), ("attested", Attested)):
+        parts += [f"### Keys of `given.{name}` in a test", "", *_head(), *_rows(model, ""), ""]
     parts += ["### Keys of every `[[rules]]` table", "", *_head(), *_rows(RuleTerms, ""), ""]
     common = set(RuleTerms.model_fields)
     for rule in RULES:
@@ -50,7 +59,7 @@ def renewed(page: str) -> str:
 
 
 def _head() -> list[str]:
-    return ["| key | value | default | meaning |", "|---|---|---|---|"]
+    return ["| key | value | default | stricter | meaning |", "|---|---|---|---|---|"]
 
 
 def _rows(model: type[BaseModel], prefix: str, without: set[str] | None = None) -> Iterator[str]:
@@ -62,7 +71,12 @@ def _rows(model: type[BaseModel], prefix: str, without: set[str] | None = None) 
             yield from _rows(inner, f"{prefix}{name}.")
         else:
             meaning = " ".join((field.description or "").split()).replace("|", "\\|")
-            yield f"| `{prefix}{name}` | {_value(field)} | {_default(field)} | {meaning} |"
+            yield f"| `{prefix}{name}` | {_value(field)} | {_default(field)} | {_stricter(field)} | {meaning} |"
+
+
+def _stricter(field: FieldInfo) -> str:
+    """Which side of a key is stricter; a dash where none is, so that any change of it loosens."""
+    return next((mark.words for mark in field.metadata if isinstance(mark, Direction)), "-")
 
 
 def _value(field: FieldInfo) -> str:
@@ -103,7 +117,7 @@ def _type(kind: Any) -> str:
 
 def _list_of(kind: Any) -> str:
     inner = get_args(kind)[0] if hasattr(kind, "__metadata__") else kind
-    if isinstance(inner, type) and issubclass(inner, RuleTerms):
+    if isinstance(inner, type) and issubclass(inner, Terms):
         return "list of tables"
     return f"{NAMES[inner]} or list of {'texts' if inner is str else 'them'}"
 

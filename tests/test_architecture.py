@@ -41,6 +41,9 @@ FLOORS: dict[str, float] = {
     "monitor.looks": 2.7,
     "monitor.settling": 2.7,  # asks forecasting and verdicts, as planning does
     "monitor.planning": 2.75,
+    "monitor.judging": 2.8,  # from a store, by verdicts, diagnosis and composition
+    "monitor.adoption": 2.9,  # which policies decide: asked by alerts and gate
+    "monitor.ruling": 2.95,
     "monitor.alerts": 3,
     "monitor.gate": 3,
     "monitor.lease": 3,
@@ -50,7 +53,7 @@ FLOORS: dict[str, float] = {
     "monitor.explanation": 4,
     "monitor.rehearsal": 4.5,  # walks a fixture ladder as monitor.watch walks a result
     "monitor.assessing": 4,
-    "monitor.replay": 4,
+    "monitor.replay": 4.5,  # reads logs as the watch does
     "monitor.daemon": 5,
     "monitor.faces": 6,
     "monitor.adapters": 6,

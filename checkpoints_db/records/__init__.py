@@ -6,10 +6,12 @@ from checkpoints_db.records.action import (
     AlertState,
     Answer,
     Approval,
+    BreakGlass,
     Case,
     Decision,
     Finding,
     GateState,
+    GlassReview,
     Latch,
     Level,
     Message,
@@ -28,7 +30,7 @@ from checkpoints_db.records.assessment import (
     StageEntry,
     Withdrawal,
 )
-from checkpoints_db.records.base import Instant, Record, canonical, digest_of
+from checkpoints_db.records.base import Instant, Record, Signed, canonical, digest_of
 from checkpoints_db.records.budget import Budget, BudgetMethod, Look
 from checkpoints_db.records.drift import Drift
 from checkpoints_db.records.evidence import (
@@ -69,11 +71,13 @@ from checkpoints_db.records.judgement import (
     Verdict,
     Why,
 )
+from checkpoints_db.records.policy import COMES, ChangeApproval, PolicyEntry, PolicyEvent, PolicyName
 from checkpoints_db.records.policy_text import PolicySource, PolicyText
 from checkpoints_db.records.reach import Asked, Knot, Rate, Reach, Skilled
 from checkpoints_db.records.track import Tally
 
 __all__ = [
+    "COMES",
     "EVERY",
     "PLANE",
     "STAGES",
@@ -87,9 +91,11 @@ __all__ = [
     "Atom",
     "Attestation",
     "Axis",
+    "BreakGlass",
     "Budget",
     "BudgetMethod",
     "Case",
+    "ChangeApproval",
     "Checkpoint",
     "Composed",
     "Compute",
@@ -105,6 +111,7 @@ __all__ = [
     "Finding",
     "Forecast",
     "GateState",
+    "GlassReview",
     "Instant",
     "Kind",
     "Knot",
@@ -121,6 +128,9 @@ __all__ = [
     "Paper",
     "Place",
     "Point",
+    "PolicyEntry",
+    "PolicyEvent",
+    "PolicyName",
     "PolicySource",
     "PolicyText",
     "Rate",
@@ -134,6 +144,7 @@ __all__ = [
     "Series",
     "Shape",
     "ShapeName",
+    "Signed",
     "Skilled",
     "Span",
     "StageEntry",

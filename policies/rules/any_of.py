@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from checkpoints_db.records import Case, Finding
+from policies.direction import LOWER
 from policies.rules.composite import CompositeTerms, Find, concluded, heard
 from policies.schema import Policy
 
@@ -17,7 +18,7 @@ class AnyOfTerms(CompositeTerms):
 
     kind: Literal["any_of"]
     """Kind of rule."""
-    at_least: Annotated[int, Field(ge=1)] = 1
+    at_least: Annotated[int, Field(ge=1), LOWER] = 1
     """How many of the rules inside must fire."""
 
     @model_validator(mode="after")

@@ -12,6 +12,7 @@ from checkpoints_db.records import Answer, Case, Finding, Reason
 from checkpoints_db.records.duration import spell_duration
 from policies.assessed import SinceTerms, counted, named
 from policies.calendar_span import CalendarDuration, due
+from policies.direction import ANSWERS, LOWER, MORE
 from policies.rules.base import found, spoken
 from policies.schema import Duration, Policy, several
 
@@ -32,15 +33,15 @@ class CalendarTerms(SinceTerms):
 
     kind: Literal["calendar"]
     """Kind of rule."""
-    every: CalendarDuration
+    every: Annotated[CalendarDuration, LOWER]
     """Time after an assessment at which the next one is due."""
     zone: Annotated[str, AfterValidator(_zone)] = "UTC"
     """Time zone on whose wall clock months are counted."""
     warn: Annotated[
-        tuple[Duration, ...], BeforeValidator(several, json_schema_input_type=Duration | tuple[Duration, ...])
+        tuple[Duration, ...], BeforeValidator(several, json_schema_input_type=Duration | tuple[Duration, ...]), MORE
     ] = ()
     """Lengths of time before it is due from which the rule warns."""
-    answer: Literal["pause", "hold", "warn"] = "hold"
+    answer: Annotated[Literal["warn", "hold", "pause"], ANSWERS] = "hold"
     """What the rule says when an assessment is due."""
 
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
-from typing import Any, ClassVar, Literal, NamedTuple, Self
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
 
 from pydantic import SerializeAsAny, model_validator
 
 from checkpoints_db.records import Answer, Case, Finding, Kind, Reason
+from policies.direction import ANSWERS
 from policies.rules.base import Rule, doubts, fires, found, spoken
 from policies.schema import Policy, RuleTerms, Select
 
@@ -27,7 +28,7 @@ class CompositeTerms(RuleTerms):
 
     rules: tuple[SerializeAsAny[RuleTerms], ...] = ()
     """The rules inside, as `[[rules.rules]]` tables with an `id` and a `kind` each; their level is that of this one."""
-    answer: Literal["pause", "hold", "warn"] = "pause"
+    answer: Annotated[Literal["warn", "hold", "pause"], ANSWERS] = "pause"
     """What the rule says when it fires."""
 
     @model_validator(mode="after")

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from checkpoints_db.records import Answer, Case, Finding, Kind, Knot, Rate, Reason
+from policies.direction import ANSWERS, FEWER, LOWER, WIDER, Direction
 from policies.rules.base import doubt, found, spoken, subject_of, unanswered
 from policies.schema import Globs, Multiple, Policy, RuleTerms, Several, matches, spell_multiple
 
@@ -21,21 +22,21 @@ class RateTerms(RuleTerms):
 
     kind: Literal["rate"]
     """Kind of rule."""
-    metric: Globs
+    metric: Annotated[Globs, WIDER]
     """Metrics or indices, by name."""
-    knots: Annotated[Several, Field(min_length=1)]
+    knots: Annotated[Several, Field(min_length=1), FEWER]
     """Where the trend may bend: names of rungs, scales (`1e21`) or, over time, dates (`2026-03-01`)."""
-    ratio: Multiple
+    ratio: Annotated[Multiple, LOWER]
     """Multiple of the earlier slope, toward capability, that the later one must reach at every knot."""
     over: Literal["scale", "time"] = "scale"
     """What the slope is over: the logarithm of scale, or the dates of the evaluations."""
     min_generations: Annotated[int, Field(ge=1)] = 3
     """Rungs beyond a knot without which it says nothing yet."""
-    confidence: Annotated[float, Field(gt=0.5, lt=1)] | None = None
+    confidence: Annotated[Annotated[float, Field(gt=0.5, lt=1)] | None, Direction("lower", absent="strictest")] = None
     """One-sided confidence at which the ratio must be reached; left out: its estimate counts."""
-    on_few: Literal["hold", "warn"] = "hold"
+    on_few: Annotated[Literal["warn", "hold"], ANSWERS] = "hold"
     """What the rule says while a knot has too few rungs beyond it."""
-    answer: Literal["pause", "hold", "warn"] = "pause"
+    answer: Annotated[Literal["warn", "hold", "pause"], ANSWERS] = "pause"
     """What the rule says when it fires."""
 
     def takes(self, task: str, metric: str, kind: Kind | None, domains: Collection[str]) -> bool:

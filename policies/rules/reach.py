@@ -10,6 +10,7 @@ from pydantic import Field
 
 from checkpoints_db.records import Answer, Case, Finding, Kind, Reach, Reason
 from policies.assessed import SinceTerms, counted
+from policies.direction import ANSWERS, HIGHER, LOWER, WIDER
 from policies.rules.base import doubt, found, spoken, subject_of, unanswered
 from policies.schema import Globs, Multiple, Policy, matches, spell_multiple
 
@@ -19,17 +20,17 @@ class ReachTerms(SinceTerms):
 
     kind: Literal["reach"]
     """Kind of rule."""
-    metric: Globs
+    metric: Annotated[Globs, WIDER]
     """Metrics, by name."""
     ceiling: float
     """Value that must not be reached; for a metric where lower is more capable, the value to stay above."""
-    until: Multiple
+    until: Annotated[Multiple, HIGHER]
     """How far the next assessment is: a multiple of scale, of training compute where that orders the ladder."""
     since: Literal["checkpoint", "assessment"] = "checkpoint"
     """What `until` is a multiple of: the scale of the newest checkpoint, or the compute at the last assessment."""
-    probability: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    probability: Annotated[float, Field(gt=0, lt=1), LOWER] = 0.1
     """Probability of reaching the ceiling, at which the rule fires."""
-    answer: Literal["pause", "hold", "warn"] = "hold"
+    answer: Annotated[Literal["warn", "hold", "pause"], ANSWERS] = "hold"
     """What the rule says when it fires."""
 
     def takes(self, task: str, metric: str, kind: Kind | None, domains: Collection[str]) -> bool:

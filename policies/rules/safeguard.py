@@ -9,6 +9,7 @@ from pydantic import Field
 
 from checkpoints_db.records import Answer, Attestation, Case, Finding, Reason
 from policies.calendar_span import CalendarDuration, due
+from policies.direction import ANSWERS, MORE, SOONER
 from policies.rules.base import doubts, fires, found, spoken
 from policies.rules.composite import Find
 from policies.schema import Papers, Policy, RuleTerms, Several, Terms
@@ -26,13 +27,13 @@ class SafeguardTerms(RuleTerms):
 
     kind: Literal["safeguard"]
     """Kind of rule."""
-    attestations: Annotated[Several, Field(min_length=1)]
+    attestations: Annotated[Several, Field(min_length=1), MORE]
     """Names of the safeguards, each of which must be attested."""
-    max_age: CalendarDuration | None = None
+    max_age: Annotated[CalendarDuration | None, SOONER] = None
     """Longest time since an attestation was given; it may also say itself when it expires."""
     when: When = When()
     """The condition under which they are asked for."""
-    answer: Literal["pause", "hold", "warn"] = "hold"
+    answer: Annotated[Literal["warn", "hold", "pause"], ANSWERS] = "hold"
     """What the rule says while one of them is missing."""
 
     @property

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 
 from checkpoints_db.records import Answer, Assessment, Case, Compute, Finding, Reason
 from policies.assessed import SinceTerms, counted, named
+from policies.direction import ANSWERS, LOWER, NEUTRAL, SOONER, ordered
 from policies.rules.base import found, spoken
 from policies.schema import Multiple, Policy, spell_multiple
 
@@ -22,23 +23,23 @@ class ScaleStepTerms(SinceTerms):
 
     kind: Literal["scale_step"]
     """Kind of rule."""
-    factor: Multiple | None = None
+    factor: Annotated[Multiple | None, LOWER] = None
     """Multiple of compute at which the rule fires."""
-    at: Annotated[float, Field(gt=0)] | None = None
+    at: Annotated[Annotated[float, Field(gt=0)] | None, LOWER] = None
     """FLOP at which the rule fires, until an assessment was made at or above it."""
-    reference: Annotated[float, Field(gt=0)] | None = None
+    reference: Annotated[Annotated[float, Field(gt=0)] | None, LOWER] = None
     """FLOP of a named model that `factor` is a multiple of, instead of the last assessment; no assessment lifts it."""
-    reference_name: str = ""
+    reference_name: Annotated[str, NEUTRAL] = ""
     """The model that `reference` is of."""
     axis: Literal["flop", "effective_compute"] = "flop"
     """What is compared: training FLOP, or effective compute as the catalogue declares it."""
     counts: str = ""
     """What the FLOP of `at` or `reference` count, in the words of the catalogue; a run counted otherwise holds."""
-    since: Literal["last", "largest"] = "last"
+    since: Annotated[Literal["largest", "last"], ordered("largest", "last")] = "last"
     """Which assessment counts: the last one in time, or the one of the most compute."""
-    warn_at: Annotated[float, Field(gt=0, lt=1)] | None = None
+    warn_at: Annotated[Annotated[float, Field(gt=0, lt=1)] | None, SOONER] = None
     """Share of the figure from which the rule warns."""
-    answer: Literal["pause", "hold", "warn"] = "hold"
+    answer: Annotated[Literal["warn", "hold", "pause"], ANSWERS] = "hold"
     """What the rule says when it fires."""
 
     @model_validator(mode="after")

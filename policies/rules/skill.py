@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from checkpoints_db.records import Answer, Case, Finding, Reason, Skilled, Verdict
+from policies.direction import ANSWERS, HIGHER
 from policies.rules.base import found, spoken, subject_of
 from policies.schema import Policy, RuleTerms
 
@@ -17,11 +18,11 @@ class SkillTerms(RuleTerms):
 
     kind: Literal["skill"]
     """Kind of rule."""
-    at_least: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    at_least: Annotated[float, Field(ge=0, lt=1), HIGHER] = 0.0
     """Skill that is enough, where it is above 0; 0 is that of repeating the last rung, 1 that of knowing."""
-    forecasts: Annotated[int, Field(ge=1)] = 2
+    forecasts: Annotated[int, Field(ge=1), HIGHER] = 2
     """Past forecasts of the series without which its skill is not known."""
-    on_few: Literal["hold", "warn"] = "hold"
+    on_few: Annotated[Literal["warn", "hold"], ANSWERS] = "hold"
     """What the rule says where there are fewer."""
 
 

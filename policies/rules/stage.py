@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from checkpoints_db.records import Answer, Assessment, Case, Finding, Reason
+from policies.direction import ANSWERS, MORE, WIDER
 from policies.rules.base import found, spoken
 from policies.schema import Globs, Papers, Policy, RuleTerms, Several, matches
 
@@ -18,13 +19,13 @@ class StageTerms(RuleTerms):
 
     kind: Literal["stage"]
     """Kind of rule."""
-    before: Globs
+    before: Annotated[Globs, WIDER]
     """Stages before which the assessments must have been made."""
-    requires: Annotated[Several, Field(min_length=1)]
+    requires: Annotated[Several, Field(min_length=1), MORE]
     """Names of the assessments of the run, each of which must have been made."""
     since: Literal["stage", "checkpoint"] = "stage"
     """Made since the run entered its present stage, or of its newest checkpoint."""
-    answer: Literal["pause", "hold", "warn"] = "hold"
+    answer: Annotated[Literal["warn", "hold", "pause"], ANSWERS] = "hold"
     """What the rule says while one of them is missing."""
 
     @property

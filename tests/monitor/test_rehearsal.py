@@ -124,3 +124,30 @@ def test_what_people_stated_is_in_the_case(stage: Stage, tmp_path: Path) -> None
     assert asked.answer is Answer.PAUSE
     untagged = stage.decision(policy, jump.model_copy(update={"domain": ()}))
     assert untagged.answer is Answer.HOLD
+
+
+def chapter_blocks() -> list[str]:
+    page = (SHELF.parent / "README.md").read_text(encoding="utf-8")
+    return [block.partition("```")[0] for block in page.split("```toml\n")[1:]]
+
+
+def test_what_the_chapter_writes_is_what_a_policy_may_write(stage: Stage, tmp_path: Path) -> None:
+    including, tests = chapter_blocks()
+    (tmp_path / "people.toml").write_text('[roles]\nsafety = ["bob"]\n')
+    path = tmp_path / "mine.toml"
+    path.write_text(including + tests)
+    loaded = load_file(path)
+    assert (loaded.policy.name, loaded.policy.judging.tail, loaded.policy.roles) == (
+        "mine",
+        0.005,
+        {"safety": ("bob",)},
+    )
+    assert [rule.level.value for rule in loaded.policy.rules if rule.id in ("drift", "ceiling")] == ["soft", "hard"]
+    jump, missing = loaded.tests
+    assert stage.play(shelf("default"), jump).passed
+    assert stage.play(loaded.policy, missing).passed
+
+
+def test_the_chapter_names_every_ladder() -> None:
+    page = (SHELF.parent / "README.md").read_text(encoding="utf-8")
+    assert all(f"| `{name}` | " in page for name in LADDERS)

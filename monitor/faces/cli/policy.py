@@ -4,11 +4,23 @@ from __future__ import annotations
 
 import typer
 
-from monitor.faces.cli import policy_check, policy_explain, policy_rehearse, policy_schema
+from monitor.faces.cli import (
+    policy_adopt,
+    policy_check,
+    policy_diff,
+    policy_explain,
+    policy_rehearse,
+    policy_replay,
+    policy_schema,
+)
 
 app = typer.Typer(no_args_is_help=True, help="Policies: check and test one, and have it explain itself.")
+app.command("replay")(policy_replay.replay_command)
+app.command("diff")(policy_diff.diff_command)
 
 app.command("check")(policy_check.check)
 app.command("test")(policy_rehearse.rehearse)
+app.command("adopt")(policy_adopt.adopt)
+app.command("history")(policy_adopt.history)
 app.command("schema")(policy_schema.schema)
 app.command("explain")(policy_explain.explain)
