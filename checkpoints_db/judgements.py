@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
@@ -111,6 +111,13 @@ class Judgements:
         """(series, ledger row) of every seal of a family, oldest first."""
         rows = self._tables.rows("forecasts", "family = ?", [family], order_by="seq", select="series, seq")
         return [(row["series"], int(row["seq"])) for row in rows]
+
+    def seals_of(self, series: str) -> Iterator[Sealed]:
+        """Every sealed forecast of a series, the newest first; each is read when it is asked for."""
+        seq = self.seal_of(series)
+        while seq is not None:
+            yield self.sealed_at(seq)
+            seq = self.seal_of(series, seq - 1)
 
     def forecast(self, digest: str) -> Sealed | None:
         """The sealed forecast whose digest starts with `digest`, or None when there is none or several."""

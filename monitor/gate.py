@@ -86,8 +86,6 @@ def case_of(
         looks=looks(store, catalogue, policy, latest) if policy.budget.per == "run" else (),
         domains={task: tags for task in sorted(tasks) if (tags := catalogue.domains_of(task))},
         compute=catalogue.compute(latest),
-        run_since=store.evidence.first_seen(family, run),
-        family_since=store.evidence.first_seen(family),
         stages=tuple(store.actions.stages(family, run)),
     )
     return outlook(store, case, rules, latest, ladder)

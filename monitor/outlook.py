@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from checkpoints_db import Store
@@ -29,15 +29,10 @@ def outlook(
     def behind(verdict: Verdict) -> Sealed | None:
         return None if verdict.forecast is None else store.judgements.forecast(verdict.forecast)
 
-    def seals(verdict: Verdict) -> Iterator[Sealed]:
-        for sealed in (store.judgements.sealed(verdict.series), behind(verdict)):
-            if sealed is not None:
-                yield sealed
-
     asked = any(rule.kind == "skill" for rule in rules)
     return case.model_copy(
         update={
-            "reaches": reaches(rules, case, latest, seals),
+            "reaches": reaches(rules, case, latest, store.judgements.seals_of),
             "rates": rates(rules, case, latest, ladder, dates),
             "skills": skills(case.verdicts, behind) if asked else (),
         }
@@ -54,4 +49,7 @@ def _stated(store: Store, case: Case, rules: Sequence[RuleTerms]) -> Case:
         found["assessments"] = tuple(store.actions.assessments(case.family, case.run))
     if "attestations" in read:
         found["attestations"] = tuple(store.actions.attestations(case.family, case.run))
+    if any(rule.kind == "calendar" for rule in rules):
+        found["run_since"] = store.evidence.first_seen(case.family, case.run)
+        found["family_since"] = store.evidence.first_seen(case.family)
     return case.model_copy(update=found)

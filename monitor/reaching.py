@@ -46,16 +46,16 @@ NEAREST = 1e-3
 
 
 def reaches(
-    rules: Iterable[RuleTerms], case: Case, latest: Checkpoint, seals: Callable[[Verdict], Iterator[Sealed]]
+    rules: Iterable[RuleTerms], case: Case, latest: Checkpoint, seals: Callable[[str], Iterator[Sealed]]
 ) -> tuple[Reach, ...]:
     """One for each `reach` rule and metric of the case that it selects.
 
-    `seals`: forecasts of the series of a verdict, the newest first. The first whose ladder ends at the checkpoint or
+    `seals`: forecasts of a series, the newest first. The first whose ladder ends at the checkpoint or
     before is asked: it may have learnt from this very checkpoint, for it is asked about larger ones only, and what
     larger ones showed later changes nothing of what was to be expected from here.
     """
     return tuple(
-        _reach(rule, case, latest, verdict, _from_here(list(seals(verdict)), latest))
+        _reach(rule, case, latest, verdict, _from_here(seals(verdict.series), latest))
         for rule in rules
         if isinstance(rule, ReachTerms)
         for verdict in case.verdicts
@@ -63,12 +63,14 @@ def reaches(
     )
 
 
-def _from_here(seals: Sequence[Sealed], latest: Checkpoint) -> Sealed | None:
+def _from_here(seals: Iterator[Sealed], latest: Checkpoint) -> Sealed | None:
+    newest = None
     for sealed in seals:
+        newest = newest or sealed
         place = latest.place(sealed.forecast.axis)
-        if place is not None and sealed.forecast.x_last <= cost_of(place) * (1 + SAME):
+        if place is None or sealed.forecast.x_last <= cost_of(place) * (1 + SAME):
             return sealed
-    return seals[0] if seals else None
+    return newest
 
 
 def skills(verdicts: Iterable[Verdict], sealed: Callable[[Verdict], Sealed | None]) -> tuple[Skilled, ...]:
