@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from histories import Event, events, happen
+from histories import Event, changing, events, happen
 from hypothesis import HealthCheck, given, settings
 from lab import Lab, rung
 
 from checkpoints_db import Store
+from checkpoints_db.catalogue import Catalogue
 from checkpoints_db.errors import StoreError, StoreUnreadable
 from checkpoints_db.past import Past, recorded
 from checkpoints_db.records import Answer, Decision, canonical
 from monitor import gate
 from monitor.replay import Asked, StoreSource, Timetable, Walk, differ, likeness, over, replay
 from monitor.replay.expecting import chance_of
+from monitor.replay.source import Catalogues, Told
 from policies.loader import from_body, shelf
 from policies.schema import Policy
 
@@ -54,6 +58,43 @@ def test_history_comes_out_again_byte_for_byte(
             assert gate.case_of(walk.past, lab.catalogue, policy, family, run) == there
     every = likeness(source, "lab")
     assert (every.same, every.unlike) == (len(told.moments), ())
+
+
+@given(history=changing)
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_history_under_changing_policies_comes_out_again(
+    built: Lab, tmp_path_factory: pytest.TempPathFactory, history: list[Event]
+) -> None:
+    lab = built.copy(tmp_path_factory.mktemp("changing") / "lab")
+    happen(lab, history)
+    found = likeness(source_of(lab), "lab")
+    assert (found.same, found.unlike, found.passed_over) == (found.decisions, (), {})
+
+
+def test_what_does_not_come_out_again_is_told_once_and_by_name(built: Lab, tmp_path: Path) -> None:
+    """A store whose catalogue was not written down, and is another one now: the question has another name."""
+    lab = built.copy(tmp_path / "lab")
+    lab.arrive(rung(6, loss=1.0), "s6.csv")
+    lab.cycle()
+    told = source_of(lab)
+    grouped = lab.root / "other.toml"
+    grouped.write_text((lab.root / "catalogue.toml").read_text() + '[[together]]\ntasks = ["other", "sums"]\n')
+    assert likeness(told, "lab").unlike == ()
+
+    class Forgetful(StoreSource):
+        """A source of before catalogues were written down."""
+
+        @contextmanager
+        def told(self, family: str) -> Iterator[Told]:
+            with super().told(family) as known:
+                yield known._replace(catalogues=Catalogues((), Catalogue.from_toml(grouped)))
+
+    found = likeness(Forgetful(told.path, told.catalogue), "lab")
+    (unlike,) = found.unlike
+    assert (found.decisions, found.same) == (1, 0)
+    assert unlike.run == "s6"
+    assert "it rests on other evidence" in unlike.why
+    assert "catalogue" in unlike.why
 
 
 @pytest.fixture(scope="module")
