@@ -218,6 +218,13 @@ class Judgements:
             return Decision.model_validate(self._ledger.entry(row["seq"]).value())
         return None
 
+    def decisions_like(self, start: str) -> list[tuple[str, Decision]]:
+        """At most two decisions whose digest begins with `start`, each with the checkpoint it was about."""
+        rows = self._tables.rows("decisions", "digest like ?", [start + "%"], order_by="seq", limit=2)
+        return [
+            (str(row["checkpoint"]), Decision.model_validate(self._ledger.entry(row["seq"]).value())) for row in rows
+        ]
+
     def _rows(self, table: str, family: str | None, run: str | None) -> list[dict[str, object]]:
         tests = {c: v for c, v in (("family", family), ("run", run)) if v is not None}
         where = " and ".join(f"{c} = ?" for c in tests) or None

@@ -90,9 +90,9 @@ def test_a_good_policy(tmp_path: Path) -> None:
         ('"cyber*" }', '"cyber*", tsk = "x" }', 17, "unknown key 'select.tsk'; did you mean 'task'?"),
         ('"cyber*" }', '"cyber*", kind = "continous" }', 17, "did you mean 'continuous'?"),
         ('task = "cyber*"', "task = []", 17, "at least 1 item"),
-        ('name = "mine"', "", 0, "the key 'name' is missing; add it"),
+        ('name = "mine"', "", 1, "the key 'name' is missing; add it"),
         ('name = "mine"', 'name = "mine"\nname2 = """\n[judging]\ntail = 9\n"""', 3, "unknown key 'name2'"),
-        ("[release]", '[release]\nrequire_roles = ["safety"]', 0, "asks for 'safety', which .roles. does not name"),
+        ("[release]", '[release]\nrequire_roles = ["safety"]', 8, "asks for 'safety', which .roles. does not name"),
     ],
 )
 def test_mistakes_are_refused_with_their_line(tmp_path: Path, old: str, new: str, line: int, message: str) -> None:
