@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, Literal
 
@@ -69,6 +70,11 @@ class Judgements:
         for row in self._tables.rows("forecasts", where, args, order_by="seq desc", limit=1):
             return self._sealed(row)
         return None
+
+    def seals(self, series: str) -> Iterator[Sealed]:
+        """Every sealed forecast of a series, the newest first; each is read when it is asked for."""
+        for row in self._tables.rows("forecasts", "series = ?", [series], order_by="seq desc"):
+            yield self._sealed(row)
 
     def forecast(self, digest: str) -> Sealed | None:
         """The sealed forecast whose digest starts with `digest`, or None when there is none or several."""

@@ -71,9 +71,8 @@ def case_of(
     faults, past = _measured(store, latest, here, ladder)
     later = _later(store, latest, ladder, verdicts)
     diagnoses = tuple(_diagnoses(catalogue, verdicts, past, later, policy.judging))
-    stages = tuple(store.actions.stages(family, run))
-    spoken = tuple(entry.stage for entry in stages[-1:])
-    rules = [part for rule in policy.rules if rule.select.applies(family, run, spoken) for part in rule.parts]
+    # Of whatever stage: the run may ask to enter another than it is in.
+    rules = [part for rule in policy.rules if rule.select.applies(family, run, ()) for part in rule.parts]
     missing, incomparable = _absent(ladder, latest, here)
     tasks = {v.task for v in verdicts} | {m.task for m in missing} | {d.question for d in diagnoses}
     case = Case(
@@ -96,11 +95,7 @@ def case_of(
         looks=looks(store, catalogue, policy, latest) if policy.budget.per == "run" else (),
         domains={task: tags for task in sorted(tasks) if (tags := catalogue.domains_of(task))},
         compute=catalogue.compute(latest),
-        run_since=store.evidence.first_seen(family, run),
-        family_since=store.evidence.first_seen(family),
-        assessments=tuple(store.actions.assessments(family)),
-        attestations=tuple(store.actions.attestations(family, run)),
-        stages=stages,
+        stages=tuple(store.actions.stages(family, run)),
     )
     return outlook(store, case, rules, latest, ladder)
 

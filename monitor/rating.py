@@ -126,7 +126,9 @@ def _slopes(fit: Bend, confidence: float | None) -> dict[str, float | None]:
     earlier, later = float(fit.earlier[0]), float(fit.later[0])
     ratio = later / earlier if earlier > 0 and math.isfinite(later / earlier) else None
     bound = math.nan if confidence is None else float(lower_bound(fit, confidence)[0])
-    return {"earlier": earlier, "later": later, "ratio": ratio, "lower": bound if math.isfinite(bound) else None}
+    found = {"earlier": earlier, "later": later, "ratio": ratio, "lower": bound if math.isfinite(bound) else None}
+    # Nine digits: the last ones depend on the machine, and digests must not.
+    return {name: None if value is None else float(f"{value:.9g}") for name, value in found.items()}
 
 
 def _words(knots: Sequence[Knot], unit: str) -> str:

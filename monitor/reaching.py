@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -35,6 +35,9 @@ from policies.schema import RuleTerms, spell_multiple
 PLACES = 17
 """Places between here and the next assessment at which the forecast is asked."""
 
+SAME = 1e-9
+"""Scales that differ by less, as a share, are one."""
+
 EVER = datetime.max.replace(tzinfo=UTC)
 """Every assessment that is recorded counts."""
 
@@ -43,20 +46,31 @@ NEAREST = 1e-3
 
 
 def reaches(
-    rules: Iterable[RuleTerms], case: Case, latest: Checkpoint, sealed: Callable[[str], Sealed | None]
+    rules: Iterable[RuleTerms], case: Case, latest: Checkpoint, seals: Callable[[str], Iterator[Sealed]]
 ) -> tuple[Reach, ...]:
     """One for each `reach` rule and metric of the case that it selects.
 
-    `sealed`: the newest seal of a series. It may have learnt from this very checkpoint, for it is asked about larger
-    ones only, which nobody has seen.
+    `seals`: forecasts of a series, the newest first. The first whose ladder ends at the checkpoint or
+    before is asked: it may have learnt from this very checkpoint, for it is asked about larger ones only, and what
+    larger ones showed later changes nothing of what was to be expected from here.
     """
     return tuple(
-        _reach(rule, case, latest, verdict, sealed(verdict.series))
+        _reach(rule, case, latest, verdict, _from_here(seals(verdict.series), latest))
         for rule in rules
         if isinstance(rule, ReachTerms)
         for verdict in case.verdicts
         if rule.takes_verdict(verdict, case)
     )
+
+
+def _from_here(seals: Iterator[Sealed], latest: Checkpoint) -> Sealed | None:
+    newest = None
+    for sealed in seals:
+        newest = newest or sealed
+        place = latest.place(sealed.forecast.axis)
+        if place is None or sealed.forecast.x_last <= cost_of(place) * (1 + SAME):
+            return sealed
+    return newest
 
 
 def skills(verdicts: Iterable[Verdict], sealed: Callable[[Verdict], Sealed | None]) -> tuple[Skilled, ...]:
@@ -115,7 +129,7 @@ def _asked(rule: ReachTerms, told: dict[str, Any], forecast: Forecast, start: Pl
     )
     sentence += "; a flat history says nothing of a take-off" if why == "plateau" else ""
     sentence += f"; {ground[1].sentence}" if ground is not None and why == ground[0] else ""
-    both = {"probability": found.anywhere, "marginal": found.somewhere}
+    both = {"probability": _short(found.anywhere), "marginal": _short(found.somewhere)}
     if not all(math.isfinite(p) for p in both.values()):
         return Reach(**told, why="blind", sentence=f"{head}, and the forecast has no finite numbers that far")
     return Reach(**told, **both, why=why, sentence=sentence)
@@ -127,7 +141,12 @@ def _seen(verdict: Verdict, ceiling: float) -> float | None:
     over = verdict.metric.sign * (verdict.observed - ceiling)
     if variance is None:
         return None
-    return float(ndtr(over / math.sqrt(variance))) if variance > 0 else float(over >= 0)
+    return _short(float(ndtr(over / math.sqrt(variance)))) if variance > 0 else float(over >= 0)
+
+
+def _short(number: float) -> float:
+    # Nine digits: the last ones depend on the machine, and digests must not.
+    return float(f"{number:.9g}")
 
 
 def _far(rule: ReachTerms, case: Case, latest: Checkpoint, forecast: Forecast) -> float | None:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Literal
 
 from checkpoints_db.records import Assessment, Case
-from policies.schema import Globs, RuleTerms, matches
+from policies.schema import Globs, Papers, RuleTerms, matches
 
 
 class SinceTerms(RuleTerms):
@@ -16,6 +16,11 @@ class SinceTerms(RuleTerms):
     """Assessments that count, by name."""
     of: Literal["family", "run"] = "family"
     """Whether assessments of every run of the family count, or of the run alone."""
+
+    @property
+    def papers(self) -> frozenset[Papers]:
+        """What people stated that the rule reads."""
+        return frozenset(("assessments of the family" if self.of == "family" else "assessments of the run",))
 
     @property
     def wanted(self) -> str:

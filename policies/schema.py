@@ -228,6 +228,9 @@ class Select(Terms):
         return right_kind and self.asks(task, domains) and matches(metric, self.metric)
 
 
+Papers = Literal["assessments of the family", "assessments of the run", "attestations"]
+
+
 class RuleTerms(Terms):
     """The keys that every `[[rules]]` table has; each kind of rule adds its own."""
 
@@ -254,6 +257,11 @@ class RuleTerms(Terms):
     def stages(self) -> tuple[str, ...]:
         """Stages and patterns of stages that the rule speaks of."""
         return self.select.stage
+
+    @property
+    def papers(self) -> frozenset[Papers]:
+        """What people stated that the rule reads; only that is evidence of a run under its policy."""
+        return frozenset()
 
     @property
     def refers_to(self) -> tuple[str, ...]:

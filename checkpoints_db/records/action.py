@@ -180,11 +180,12 @@ class Case(Record):
     compute: Compute | None = None
     """Training behind the newest checkpoint; None where neither FLOP nor parameters and tokens are known."""
     run_since: Instant | None = None
-    """When the first result of the run arrived, of any of its checkpoints."""
+    """When the first result of the run arrived, of any of its checkpoints; told where a `calendar` rule asks."""
     family_since: Instant | None = None
-    """When the first result of the family arrived."""
+    """When the first result of the family arrived; told where a `calendar` rule asks."""
     assessments: tuple[Assessment, ...] = ()
-    """Of the family, oldest first; withdrawn ones are left out, as everywhere here."""
+    """Of the run, or of its family where a rule asks for those; oldest first. Withdrawn ones are left out, and so is
+    what no rule of the policy reads, as everywhere here."""
     attestations: tuple[Attestation, ...] = ()
     """Of safeguards, as far as they speak of this run."""
     stages: tuple[StageEntry, ...] = ()

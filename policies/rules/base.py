@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol, TypeVar
 
@@ -59,6 +59,31 @@ def absent(terms: RuleTerms, case: Case, metric: Sequence[str]) -> list[str]:
     named = {subject_of(m.task, m.metric) for m in case.missing if takes_missing(terms, m, case)}
     globs = [glob for glob in terms.select.task if not any(matches(v.task, (glob,)) for v in taken)]
     return sorted(named | {subject_of(glob, " or ".join(metric)) for glob in globs})
+
+
+def unanswered(
+    terms: RuleTerms, case: Case, metric: Sequence[str], answered: Iterable[str], what: str
+) -> tuple[Finding, ...]:
+    """HOLDs for selected results that are not there, and for those that nobody answered the question of the rule for.
+
+    `answered`: ids of series; `what` completes "has no result ...".
+    """
+    gone = [(subject, "has no result") for subject in absent(terms, case, metric)]
+    known = set(answered)
+    left = [v for v in case.verdicts if v.series not in known and terms.takes_verdict(v, case)]
+    gone += [(subject_of(v.task, v.metric.name), "has no answer") for v in left]
+    return tuple(
+        found(
+            terms,
+            Answer.HOLD,
+            Reason.no_data,
+            f"{case.family}/{case.run}: {subject} {lack} {what}",
+            subject=subject,
+            remedy="the result were there",
+            magnitude=1.0,
+        )
+        for subject, lack in gone
+    )
 
 
 def spoken(answer: str) -> Answer:

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from checkpoints_db.records import Answer, Case, Finding, Kind, Knot, Rate, Reason
 from policies.direction import ANSWERS, AT_ONCE, LOWER, WIDER
-from policies.rules.base import absent, doubt, found, spoken, subject_of
+from policies.rules.base import doubt, found, spoken, subject_of, unanswered
 from policies.schema import Globs, Multiple, Policy, RuleTerms, Several, matches, spell_multiple
 
 ROUNDING = 1e-12
@@ -53,19 +53,9 @@ class RateRule:
 
     def look(self, terms: RateTerms, case: Case, policy: Policy, at: datetime) -> tuple[Finding, ...]:
         """One finding for each selected metric; HOLD where a result, a knot or progress before it is not there."""
-        gone = tuple(
-            found(
-                terms,
-                Answer.HOLD,
-                Reason.no_data,
-                f"{case.family}/{case.run}: {subject} has no result whose rate could be told",
-                subject=subject,
-                remedy="the result were there",
-                magnitude=1.0,
-            )
-            for subject in absent(terms, case, terms.metric)
-        )
-        return gone + tuple(self._judge(terms, rate, policy) for rate in case.rates if rate.rule == terms.id)
+        own = [rate for rate in case.rates if rate.rule == terms.id]
+        gone = unanswered(terms, case, terms.metric, [rate.series for rate in own], "whose rate could be told")
+        return gone + tuple(self._judge(terms, rate, policy) for rate in own)
 
     def _judge(self, terms: RateTerms, rate: Rate, policy: Policy) -> Finding:
         subject, numbers = subject_of(rate.task, rate.metric.name), _numbers(rate, terms)

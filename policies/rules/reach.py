@@ -11,7 +11,7 @@ from pydantic import Field
 from checkpoints_db.records import Answer, Case, Finding, Kind, Reach, Reason
 from policies.assessed import SinceTerms, counted
 from policies.direction import ANSWERS, HIGHER, LOWER, WIDER
-from policies.rules.base import absent, doubt, found, spoken, subject_of
+from policies.rules.base import doubt, found, spoken, subject_of, unanswered
 from policies.schema import Globs, Multiple, Policy, matches, spell_multiple
 
 
@@ -52,19 +52,10 @@ class ReachRule:
             why = f"{place}: no assessment of its {terms.of} is recorded that the next one could be measured from"
             remedy = f"{terms.wanted} were recorded"
             return (found(terms, Answer.HOLD, Reason.assessment_due, why, remedy=remedy, magnitude=1.0),)
-        gone = tuple(
-            found(
-                terms,
-                Answer.HOLD,
-                Reason.no_data,
-                f"{place}: {subject} has no result from which a ceiling of {terms.ceiling:g} could be reached",
-                subject=subject,
-                remedy="the result were there",
-                magnitude=1.0,
-            )
-            for subject in absent(terms, case, terms.metric)
-        )
-        return gone + tuple(self._judge(terms, reach, policy) for reach in case.reaches if reach.rule == terms.id)
+        own = [reach for reach in case.reaches if reach.rule == terms.id]
+        what = f"from which a ceiling of {terms.ceiling:g} could be reached"
+        gone = unanswered(terms, case, terms.metric, [reach.series for reach in own], what)
+        return gone + tuple(self._judge(terms, reach, policy) for reach in own)
 
     def _judge(self, terms: ReachTerms, reach: Reach, policy: Policy) -> Finding:
         subject = subject_of(reach.task, reach.metric.name)

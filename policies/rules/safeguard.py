@@ -12,7 +12,7 @@ from policies.calendar_span import CalendarDuration, due
 from policies.direction import ANSWERS, MORE, SOONER
 from policies.rules.base import doubts, fires, found, spoken
 from policies.rules.composite import Find
-from policies.schema import Policy, RuleTerms, Several, Terms
+from policies.schema import Papers, Policy, RuleTerms, Several, Terms
 
 
 class When(Terms):
@@ -35,6 +35,11 @@ class SafeguardTerms(RuleTerms):
     """The condition under which they are asked for."""
     answer: Annotated[Literal["warn", "hold", "pause"], ANSWERS] = "hold"
     """What the rule says while one of them is missing."""
+
+    @property
+    def papers(self) -> frozenset[Papers]:
+        """What people stated that the rule reads."""
+        return frozenset(("attestations",))
 
     @property
     def refers_to(self) -> tuple[str, ...]:

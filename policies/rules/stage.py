@@ -11,7 +11,7 @@ from pydantic import Field
 from checkpoints_db.records import Answer, Assessment, Case, Finding, Reason
 from policies.direction import ANSWERS, MORE, WIDER
 from policies.rules.base import found, spoken
-from policies.schema import Globs, Policy, RuleTerms, Several, matches
+from policies.schema import Globs, Papers, Policy, RuleTerms, Several, matches
 
 
 class StageTerms(RuleTerms):
@@ -29,6 +29,11 @@ class StageTerms(RuleTerms):
     """What the rule says while one of them is missing."""
 
     @property
+    def papers(self) -> frozenset[Papers]:
+        """What people stated that the rule reads."""
+        return frozenset(("assessments of the run",))
+
+    @property
     def stages(self) -> tuple[str, ...]:
         """Stages and patterns of stages that the rule speaks of."""
         return (*self.select.stage, *self.before)
@@ -44,7 +49,7 @@ class StageRule:
     def look(self, terms: StageTerms, case: Case, policy: Policy, at: datetime) -> tuple[Finding, ...]:
         """One finding for each stage and assessment; HOLD where nobody recorded which stage the run is in."""
         place = f"{case.family}/{case.run}"
-        if not case.concerned:
+        if not case.concerned or (not case.stages and terms.since == "stage"):
             why = f"{place}: nobody recorded which stage it is in, and {' or '.join(terms.before)} may be it"
             remedy = "its stage were recorded with `holdpoint run stage`"
             return (found(terms, Answer.HOLD, Reason.no_data, why, remedy=remedy, magnitude=1.0),)
@@ -88,13 +93,12 @@ _NEWEST = "of its newest checkpoint"
 def _since(terms: StageTerms, case: Case, *, inside: bool) -> tuple[str, datetime | None]:
     """From when on an assessment counts, in words and as a moment.
 
-    Of a run that is inside the stage already, one that was made in the stage before counts, and a late one too. Where
-    nobody recorded a stage, only the newest checkpoint tells that the assessment is of now.
+    Of a run that is inside the stage already, one that was made in the stage before counts, and a late one too.
     """
     if inside:
         earlier = case.stages[-2:-1]
         words = f"since it entered {earlier[0].stage!r}, the stage before" if earlier else "at any time"
         return words, earlier[0].at if earlier else None
-    if terms.since == "checkpoint" or not case.stages:
+    if terms.since == "checkpoint":
         return _NEWEST, None
     return f"since it entered {case.stage!r}", case.stages[-1].at

@@ -10,6 +10,7 @@ from lab import Lab, Row, rung
 
 from checkpoints_db.records import Answer, Case, Decision, Reason
 from monitor import gate
+from monitor.assessing import Clerk
 from policies.loader import from_body
 
 ASKS = """
@@ -152,3 +153,64 @@ def test_reach_without_a_seal_says_so(tmp_path: Path) -> None:
     case, decision = case_of(lab)
     assert {reach.why for reach in case.reaches} == {"unsealed"}
     assert {finding.reason for finding in decision.findings if finding.rule == "near"} == {Reason.unregistered}
+
+
+def test_what_larger_rungs_showed_later_changes_nothing_of_what_was_to_be_expected(lab: Lab, tmp_path: Path) -> None:
+    """The next run arrives and is sealed: the outlook of the last one, and so its evidence, stays what it was."""
+    twin = lab.copy(tmp_path / "lab")
+    twin.cycle()
+    before, _ = case_of(twin)
+    twin.arrive(dated(7), "s7.csv")
+    twin.cycle()
+    with twin.store() as store:
+        newest = store.judgements.sealed(before.reaches[0].series)
+        assert newest is not None
+        assert newest.forecast.rungs[-1] == "s7"
+    after, _ = case_of(twin)
+    assert after.reaches == before.reaches
+    assert after.evidence == before.evidence
+
+
+def test_only_what_a_rule_reads_is_evidence(lab: Lab, tmp_path: Path) -> None:
+    twin = lab.copy(tmp_path / "lab")
+    rules = {
+        "none": {"id": "e", "kind": "evidence"},
+        "run": {"id": "e", "kind": "scale_step", "factor": "4x", "of": "run"},
+        "family": {"id": "e", "kind": "calendar", "every": "6mo"},
+        "lock": {"id": "e", "kind": "safeguard", "attestations": "lock", "select": {"stage": "rl"}},
+    }
+    policies = {name: from_body({"name": "p", "rules": [{**rule, "level": "soft"}]}) for name, rule in rules.items()}
+
+    def evidence() -> dict[str, str]:
+        with twin.store() as store:
+            return {n: gate.case_of(store, twin.catalogue, p, "lab", "s6").evidence for n, p in policies.items()}
+
+    first = evidence()
+    with twin.store() as store:
+        clerk = Clerk(store, twin.catalogue, twin.rules().policy, twin.clock.now())
+        clerk.assess("lab", "s5", "light", by="alice")
+    second = evidence()
+    assert {name for name in policies if first[name] != second[name]} == {"family"}
+    with twin.store() as store:
+        clerk.store = store
+        clerk.assess("lab", "s6", "light", by="alice")
+        clerk.attest("lock", by="alice")
+    third = evidence()
+    assert {name for name in policies if second[name] != third[name]} == {"family", "run", "lock"}
+
+
+def test_a_rule_of_a_stage_is_answered_before_the_run_is_in_it(lab: Lab) -> None:
+    rule = {"id": "near", "kind": "reach", "level": "soft", "metric": "acc", "ceiling": 0.62, "until": "4x"}
+    policy = from_body({"name": "p", "rules": [{**rule, "select": {"stage": "rl"}}]})
+    with lab.store() as store:
+        assert gate.case_of(store, lab.catalogue, policy, "lab", "s6").reaches
+
+
+def test_a_calendar_is_told_when_it_all_began(lab: Lab) -> None:
+    rule = {"id": "c", "kind": "calendar", "level": "soft", "every": "6mo"}
+    with lab.store() as store:
+        case = gate.case_of(store, lab.catalogue, from_body({"name": "p", "rules": [rule]}), "lab", "s6")
+        seen = store.evidence.results(family="lab")
+    assert case.family_since == min(each.seen_at for each in seen)
+    assert case.run_since == min(each.seen_at for each in seen if each.result.checkpoint.run == "s6")
+    assert case.family_since < case.run_since

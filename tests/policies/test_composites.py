@@ -122,7 +122,7 @@ REFUSED = {
     "no rules": ("", "is made of rules; write"),
     "level": ('[[rules.rules]]\nid = "a"\nkind = "break"\nlevel = "hard"\n', "p.toml:9: .*has the level of the rule"),
     "key": ('[[rules.rules]]\nid = "a"\nkind = "break"\nsied = "above"\n', "p.toml:9: unknown key 'sied'.*'side'"),
-    "kind": ('[[rules.rules]]\nid = "a"\nkind = "brake"\n', "p.toml:8: unknown rule 'brake'; did you mean 'break'"),
+    "kind": ('[[rules.rules]]\nid = "a"\nkind = "brake"\n', "p.toml:8: .*unknown rule 'brake'; did you mean 'break'"),
     "same id": ('[[rules.rules]]\nid = "it"\nkind = "break"\n', "two rules have the id 'it'"),
     "run": ('[[rules.rules]]\nid = "a"\nkind = "break"\nselect = { run = "x" }\n', "selected by 'it' around it"),
 }

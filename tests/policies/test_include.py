@@ -197,7 +197,10 @@ def test_depth_and_number_have_limits(tmp_path: Path) -> None:
         ('"sub/../../base.toml"', "lies outside "),
         ('"link.toml"', "include 'link.toml' lies outside "),
         ('"base.json"', "write a .toml file relative to this one"),
-        ('"defualt"', "did you mean 'default'? write a .toml file relative to this one, or a shipped policy (default,"),
+        (
+            '"defualt"',
+            "did you mean 'default'? write a .toml file relative to this one, or a shipped policy (academic,",
+        ),
         ('"missing.toml"', "include 'missing.toml': there is no such file"),
         ('"folder.toml"', "include 'folder.toml': there is no such file"),
         ("3", "include is a list of files, not 3"),

@@ -125,7 +125,7 @@ def test_no_rules_or_no_list_of_rules(tmp_path: Path, rules: str) -> None:
 
 
 def test_files_that_are_no_policy(tmp_path: Path) -> None:
-    with pytest.raises(BadPolicy, match=r"cannot be read: .*shipped policies are default, shadow, strict"):
+    with pytest.raises(BadPolicy, match=r"cannot be read: .*shipped policies are academic, default, "):
         load(tmp_path / "nowhere.toml")
     binary = tmp_path / "binary.toml"
     binary.write_bytes(b'name = "x"\n\xff\xfe\x00')
@@ -168,4 +168,4 @@ def test_find(tmp_path: Path) -> None:
         find("defualt", tmp_path)
     with pytest.raises(BadPolicy, match="cannot be read"):
         find("missing.toml", tmp_path)
-    assert shelf_names() == ["default", "shadow", "strict"]
+    assert {"default", "shadow", "strict"} <= set(shelf_names())

@@ -76,6 +76,14 @@ def test_a_large_probability_fires_whatever_the_doubt(made: SimpleNamespace) -> 
     assert told(made, reach(made, why="plateau", probability=0.5), {"answer": "pause"}).answer is Answer.PAUSE
 
 
+def test_what_was_not_asked_holds(made: SimpleNamespace) -> None:
+    for table, metric in ((REACH, "exact_match"), (RATE, "eci")):
+        judged = made.verdict(metric=made.MATCH.model_copy(update={"name": metric}))
+        held = decide(made.policy(table), made.case((judged,)), (), (), made.T0)
+        assert (held.answer, held.reason) == (Answer.HOLD, Reason.no_data)
+        assert "has no answer" in held.sentence
+
+
 def test_what_is_not_there_cannot_be_asked(made: SimpleNamespace) -> None:
     gone = made.case((made.verdict(),), missing=(made.missing("shift", "exact_match"),))
     assert decide(made.policy(REACH), gone, (), (), made.T0).reason is Reason.no_data

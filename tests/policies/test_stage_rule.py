@@ -57,10 +57,9 @@ def test_a_run_that_entered_without_it_holds_until_it_is_made(made: SimpleNamesp
 def test_a_stage_that_nobody_recorded_holds(made: SimpleNamespace) -> None:
     unknown = said(made)
     assert (unknown.answer, unknown.reason) == (Answer.HOLD, Reason.no_data)
-    old = (made.assessment("light", days(made, 9), checkpoint="tiny/m4@1"),)
-    assert said(made, entering="rl", assessments=old).answer is Answer.HOLD
-    fresh = (made.assessment("light", days(made, 9)),)
-    assert said(made, entering="rl", assessments=fresh).answer is Answer.GO
+    done = (made.assessment("light", days(made, 9)),)
+    assert said(made, entering="rl", assessments=done).reason is Reason.no_data
+    assert said(made, {"since": "checkpoint"}, entering="rl", assessments=done).answer is Answer.GO
 
 
 def test_every_assessment_that_is_named_is_needed(made: SimpleNamespace) -> None:
