@@ -28,7 +28,7 @@ from checkpoints_db.records import (
 from checkpoints_db.records.base import stamp
 from checkpoints_db.tables import Tables
 
-Review = Acknowledgement | Waiver | Approval | Paper | ChangeApproval | BreakGlass | GlassReview
+Review = Acknowledgement | Waiver | Approval | ChangeApproval | BreakGlass | GlassReview | Paper
 P = TypeVar("P", bound=Paper)
 
 

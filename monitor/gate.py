@@ -255,24 +255,27 @@ def take_up(store: Store, catalogue: Catalogue, policy: Policy, at: datetime) ->
 
 
 def rulings(
-    store: Store, catalogue: Catalogue, force: adoption.Force, family: str, run: str, checkpoint: str | None = None
+    store: Store,
+    catalogue: Catalogue,
+    force: adoption.Force,
+    family: str,
+    run: str,
+    checkpoint: str | None = None,
+    *,
+    stage: str = "",
 ) -> list[Ruling]:
     """The policies that decide on a run's newest checkpoint, or on the one named, each with its case. Reads only.
 
-    They are those in force since its evidence first arrived, and one that waits where it also tightens.
+    They are those in force since its evidence first arrived, and one that waits where it also tightens. `stage` is the
+    one that the run asks to enter.
     """
     news = [s for s in store.evidence.results(family=family, run=run, checkpoint=checkpoint) if not s.baseline]
     latest = newest(news).id if news else ""
     arrived = min((seen.seen_after for seen in news if seen.result.checkpoint.id == latest), default=None)
     asked = (force.policy,) if arrived is None else force.asked(arrived)
-    return ruling.with_latch([Ruling(p, case_of(store, catalogue, p, family, run, checkpoint)) for p in asked])
-
-
-def reach(store: Store, family: str, run: str, multiple: float) -> float | None:
-    """How far in FLOP a multiple of the run's newest checkpoint is; None where its FLOP are unknown."""
-    news = [seen for seen in store.evidence.results(family=family, run=run) if not seen.baseline]
-    flop = newest(news).flop if news else None
-    return None if flop is None else flop * multiple
+    cases = [case_of(store, catalogue, policy, family, run, checkpoint) for policy in asked]
+    cases = [case.model_copy(update={"entering": stage}) if stage else case for case in cases]
+    return ruling.with_latch([Ruling(policy, case) for policy, case in zip(asked, cases, strict=True)])
 
 
 def state_of(decision: Decision) -> GateState:
@@ -351,8 +354,7 @@ def _answer(
     if silent:
         return hold(family, run, *silent, at)
     force = adoption.force(store, policy, at)
-    ruled = rulings(store, catalogue, force, family, run)
-    ruled = [one._replace(case=one.case.model_copy(update={"entering": stage.strip()})) for one in ruled]
+    ruled = rulings(store, catalogue, force, family, run, stage=stage.strip())
     waivers, approvals = store.actions.waivers(family, run), store.actions.approvals(family, run)
     return state_of(decide_all(ruled, waivers, approvals, at, force.pending))
 

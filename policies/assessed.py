@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Literal
 
 from checkpoints_db.records import Assessment, Case
-from policies.direction import ordered
 from policies.schema import Globs, Papers, RuleTerms, matches
 
 
@@ -15,7 +14,7 @@ class SinceTerms(RuleTerms):
 
     assessment: Globs = ("*",)
     """Assessments that count, by name."""
-    of: Annotated[Literal["family", "run"], ordered("family", "run")] = "family"
+    of: Literal["family", "run"] = "family"
     """Whether assessments of every run of the family count, or of the run alone."""
 
     @property

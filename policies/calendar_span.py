@@ -24,22 +24,22 @@ class CalendarSpan:
     months: int = 0
     length: timedelta = timedelta(0)
 
-    def __lt__(self, other: CalendarSpan) -> bool:
-        """Whether it is over first whenever it starts: a month has 28 to 31 days.
-
-        >>> calendar_span("90d") < calendar_span("6mo"), calendar_span("30d") < calendar_span("1mo")
-        (True, False)
-        """
-        if self.months and other.months:
-            return self.months < other.months
-        longest = self.length + timedelta(days=31 * self.months)
-        return longest < other.length + timedelta(days=28 * other.months)
-
     def __str__(self) -> str:
         """The shortest spelling that a policy file reads back."""
         if not self.months:
             return spell_duration(self.length)
         return f"{self.months}mo" if self.months % 12 else f"{self.months // 12}y"
+
+    def __lt__(self, other: CalendarSpan) -> bool:
+        """Whether it is shorter from every day on: a month has 28 to 31 days.
+
+        >>> calendar_span("3mo") < calendar_span("6mo"), calendar_span("30d") < calendar_span("1mo")
+        (True, False)
+        """
+        if self.months and other.months:
+            return self.months < other.months
+        longest, shortest = timedelta(days=31 * self.months), timedelta(days=28 * other.months)
+        return self.length + longest < other.length + shortest
 
 
 def calendar_span(text: Any) -> CalendarSpan:

@@ -321,6 +321,18 @@ class Preamble(Terms):
     notify: Annotated[Several, MORE] = ("log", "file")
     """Receivers of alerts, by the names they have in the settings."""
 
+    @model_validator(mode="after")
+    def _one_persons_keys(self) -> Self:
+        keys: dict[str, str] = {}
+        for name, key in ((name, key) for name, many in self.principals.items() for key in many):
+            if not is_public_key(key):
+                raise ValueError(
+                    f"principals.{name}: {key!r} is no public key; write ed25519: and 64 hexadecimal digits"
+                )
+            if keys.setdefault(key, name) != name:
+                raise ValueError(f"principals: {keys[key]!r} and {name!r} have the same key; a key is one person's")
+        return self
+
 
 class Policy(Preamble):
     """A versioned set of rules, thresholds, roles and routes; known by its digest."""

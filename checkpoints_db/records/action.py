@@ -204,7 +204,7 @@ class Case(Record):
 
     @property
     def evidence(self) -> str:
-        """Digest of the evidence a person sees when releasing; latch, break-glass and questions are not."""
+        """Digest of the evidence a person sees when releasing; latch, break-glass and a question are not evidence."""
         return self.model_copy(update={"latch": None, "glass": None, "entering": ""}).digest
 
     @property

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from checkpoints_db.records import Answer, Case, Finding, Kind, Knot, Rate, Reason
-from policies.direction import ANSWERS, FEWER, LOWER, WIDER, Direction
+from policies.direction import ANSWERS, AT_ONCE, LOWER, WIDER
 from policies.rules.base import doubt, found, spoken, subject_of, unanswered
 from policies.schema import Globs, Multiple, Policy, RuleTerms, Several, matches, spell_multiple
 
@@ -24,7 +24,7 @@ class RateTerms(RuleTerms):
     """Kind of rule."""
     metric: Annotated[Globs, WIDER]
     """Metrics or indices, by name."""
-    knots: Annotated[Several, Field(min_length=1), FEWER]
+    knots: Annotated[Several, Field(min_length=1)]
     """Where the trend may bend: names of rungs, scales (`1e21`) or, over time, dates (`2026-03-01`)."""
     ratio: Annotated[Multiple, LOWER]
     """Multiple of the earlier slope, toward capability, that the later one must reach at every knot."""
@@ -32,9 +32,9 @@ class RateTerms(RuleTerms):
     """What the slope is over: the logarithm of scale, or the dates of the evaluations."""
     min_generations: Annotated[int, Field(ge=1)] = 3
     """Rungs beyond a knot without which it says nothing yet."""
-    confidence: Annotated[Annotated[float, Field(gt=0.5, lt=1)] | None, Direction("lower", absent="strictest")] = None
+    confidence: Annotated[Annotated[float, Field(gt=0.5, lt=1)] | None, AT_ONCE] = None
     """One-sided confidence at which the ratio must be reached; left out: its estimate counts."""
-    on_few: Annotated[Literal["warn", "hold"], ANSWERS] = "hold"
+    on_few: Annotated[Literal["hold", "warn"], ANSWERS] = "hold"
     """What the rule says while a knot has too few rungs beyond it."""
     answer: Annotated[Literal["warn", "hold", "pause"], ANSWERS] = "pause"
     """What the rule says when it fires."""

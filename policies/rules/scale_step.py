@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from checkpoints_db.records import Answer, Assessment, Case, Compute, Finding, Reason
 from policies.assessed import SinceTerms, counted, named
-from policies.direction import ANSWERS, LOWER, NEUTRAL, SOONER, ordered
+from policies.direction import ANSWERS, LOWER, NEUTRAL, SOONER
 from policies.rules.base import found, spoken
 from policies.schema import Multiple, Policy, spell_multiple
 
@@ -25,7 +25,7 @@ class ScaleStepTerms(SinceTerms):
     """Kind of rule."""
     factor: Annotated[Multiple | None, LOWER] = None
     """Multiple of compute at which the rule fires."""
-    at: Annotated[Annotated[float, Field(gt=0)] | None, LOWER] = None
+    at: Annotated[float, Field(gt=0)] | None = None
     """FLOP at which the rule fires, until an assessment was made at or above it."""
     reference: Annotated[Annotated[float, Field(gt=0)] | None, LOWER] = None
     """FLOP of a named model that `factor` is a multiple of, instead of the last assessment; no assessment lifts it."""
@@ -35,7 +35,7 @@ class ScaleStepTerms(SinceTerms):
     """What is compared: training FLOP, or effective compute as the catalogue declares it."""
     counts: str = ""
     """What the FLOP of `at` or `reference` count, in the words of the catalogue; a run counted otherwise holds."""
-    since: Annotated[Literal["largest", "last"], ordered("largest", "last")] = "last"
+    since: Literal["last", "largest"] = "last"
     """Which assessment counts: the last one in time, or the one of the most compute."""
     warn_at: Annotated[Annotated[float, Field(gt=0, lt=1)] | None, SOONER] = None
     """Share of the figure from which the rule warns."""

@@ -20,9 +20,9 @@ class SkillTerms(RuleTerms):
     """Kind of rule."""
     at_least: Annotated[float, Field(ge=0, lt=1), HIGHER] = 0.0
     """Skill that is enough, where it is above 0; 0 is that of repeating the last rung, 1 that of knowing."""
-    forecasts: Annotated[int, Field(ge=1), HIGHER] = 2
+    forecasts: Annotated[int, Field(ge=1)] = 2
     """Past forecasts of the series without which its skill is not known."""
-    on_few: Annotated[Literal["warn", "hold"], ANSWERS] = "hold"
+    on_few: Annotated[Literal["hold", "warn"], ANSWERS] = "hold"
     """What the rule says where there are fewer."""
 
 

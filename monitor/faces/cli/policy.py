@@ -14,13 +14,12 @@ from monitor.faces.cli import (
     policy_schema,
 )
 
-app = typer.Typer(no_args_is_help=True, help="Policies: check and test one, and have it explain itself.")
-app.command("replay")(policy_replay.replay_command)
-app.command("diff")(policy_diff.diff_command)
-
+app = typer.Typer(no_args_is_help=True, help="Policies: check, test, try, change one, and have it explain itself.")
 app.command("check")(policy_check.check)
 app.command("test")(policy_rehearse.rehearse)
+app.command("explain")(policy_explain.explain)
+app.command("schema")(policy_schema.schema)
+app.command("replay")(policy_replay.replay_command)
+app.command("diff")(policy_diff.diff_command)
 app.command("adopt")(policy_adopt.adopt)
 app.command("history")(policy_adopt.history)
-app.command("schema")(policy_schema.schema)
-app.command("explain")(policy_explain.explain)
