@@ -9,6 +9,7 @@ from checkpoints_db.records import STAGES, Level
 from policies.files import nearest
 from policies.lines import Place
 from policies.loader import LoadedPolicy
+from policies.rules import rule_of
 from policies.schema import RuleTerms, matches
 
 WILD = frozenset("*?[")
@@ -44,6 +45,12 @@ def _cannot_stop(loaded: LoadedPolicy) -> Iterator[Remark]:
         yield Remark(("rules",), "every rule is a shadow rule: nothing can stop a run; give one the level soft or hard")
     elif not levels & {Level.soft, Level.hard}:
         yield Remark(("rules",), "no rule is soft or hard: the rules warn and stop nothing; give one the level soft")
+
+
+def _judges_nothing(loaded: LoadedPolicy) -> Iterator[Remark]:
+    parts = [part for rule in loaded.policy.rules for part in rule.parts]
+    if not any(rule_of(part.kind).reads_verdicts for part in parts):
+        yield Remark(("rules",), "no rule judges a result: a break would go unseen; add one of kind diagnosis or break")
 
 
 def _nobody_in_a_role(loaded: LoadedPolicy) -> Iterator[Remark]:
@@ -96,6 +103,7 @@ def _twice(loaded: LoadedPolicy, index: int, rule: RuleTerms) -> Iterator[str]:
 LINTS: tuple[Callable[[LoadedPolicy], Iterator[Remark]], ...] = (
     _without_tests,
     _cannot_stop,
+    _judges_nothing,
     _nobody_in_a_role,
     _never_owned,
     _never_applies,

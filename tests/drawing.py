@@ -97,15 +97,25 @@ def _table(schema: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
 
 
 @cache
+def whole() -> dict[str, Any]:
+    return file_schema()
+
+
 def defs() -> dict[str, Any]:
-    found: dict[str, Any] = file_schema()["$defs"]
+    found: dict[str, Any] = whole()["$defs"]
     return found
+
+
+@cache
+def preamble() -> st.SearchStrategy[dict[str, Any]]:
+    """How results are judged, and the budget."""
+    return st.fixed_dictionaries({name: drawn(whole()["properties"][name]) for name in ("judging", "budget")})
 
 
 @cache
 def rule_tables() -> dict[str, st.SearchStrategy[dict[str, Any]]]:
     """A table of each kind of rule."""
-    refs = file_schema()["properties"]["rules"]["items"]["discriminator"]["mapping"]
+    refs = whole()["properties"]["rules"]["items"]["discriminator"]["mapping"]
     return {kind: drawn({"$ref": ref}) for kind, ref in refs.items()}
 
 
@@ -116,9 +126,9 @@ def _named(table: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 @st.composite
-def rules(draw: st.DrawFn, name: str, **fixed: Any) -> dict[str, Any]:
-    """The table of a rule of any kind that a policy of its own would take."""
-    kind = draw(st.sampled_from(list(RULES.names())))
+def rules(draw: st.DrawFn, name: str, *kinds: str, **fixed: Any) -> dict[str, Any]:
+    """The table of a rule of any kind, or of these, that a policy of its own would take."""
+    kind = draw(st.sampled_from(kinds or tuple(RULES.names())))
     table = {**_named(draw(rule_tables()[kind]), name), **fixed}
     for inner in table.get("rules", []):
         inner.pop("level", None)
@@ -130,12 +140,11 @@ def rules(draw: st.DrawFn, name: str, **fixed: Any) -> dict[str, Any]:
 
 
 @st.composite
-def policies(draw: st.DrawFn, **fixed: Any) -> Policy:
+def policies(draw: st.DrawFn, *kinds: str, **fixed: Any) -> Policy:
     """A policy of one to three rules of any kind and level, with any judging and budget."""
-    tables = [draw(rules(f"r{number}", **fixed)) for number in range(draw(st.integers(1, 3)))]
-    preamble = {name: draw(drawn(file_schema()["properties"][name])) for name in ("judging", "budget")}
+    tables = [draw(rules(f"r{number}", *kinds, **fixed)) for number in range(draw(st.integers(1, 3)))]
     try:
-        return from_body({"name": "any", **preamble, "rules": tables})
+        return from_body({"name": "any", **draw(preamble()), "rules": tables})
     except BadPolicy:
         reject()
 

@@ -96,6 +96,12 @@ def test_policies_that_cannot_stop(tmp_path: Path, level: str, says: str) -> Non
     assert (line, says in what) == (12, True)
 
 
+def test_a_policy_that_judges_nothing(tmp_path: Path) -> None:
+    text = CLEAN.split("[[rules]]", maxsplit=1)[0] + '[[rules]]\nid = "e"\nkind = "evidence"\nlevel = "soft"\n'
+    ((_, line, what),) = remarks(load_file(written(tmp_path, text + '[[test]]\nname = "t"\nexpect = "GO"\n')))
+    assert (line, what.startswith("no rule judges a result")) == (12, True)
+
+
 def test_a_slip_in_an_included_file_is_said_to_stand_there(tmp_path: Path) -> None:
     base = written(tmp_path, CLEAN.replace('safety = ["bob"]', "safety = []"))
     top = tmp_path / "top.toml"
