@@ -20,7 +20,7 @@ from checkpoints_db.records import (
     Withdrawal,
     digest_of,
 )
-from monitor import alerts, gate
+from monitor import adoption, alerts, gate
 from monitor.looks import progress
 from policies.schema import Policy
 
@@ -143,7 +143,8 @@ class Clerk:
             self.store.actions.put_review(paper, paper.id, family, run)
             if any(not seen.baseline for seen in self.store.evidence.results(family=family, run=run)):
                 decision = gate.settle(self.store, self.catalogue, self.policy, family, run, self.at)
-                alerts.raise_for(self.store, decision, self.policy.notify, self.at)
+                receivers = adoption.force(self.store, self.policy, self.at).told
+                alerts.raise_for(self.store, decision, receivers, self.at)
         return paper
 
     def _same(self, row: P) -> P:

@@ -11,6 +11,7 @@ from lab import Lab, Row, rung
 from checkpoints_db.records import Answer, Case, Decision, Reason
 from monitor import gate
 from monitor.assessing import Clerk
+from monitor.replay import StoreSource, likeness
 from policies.loader import from_body
 
 ASKS = """
@@ -214,3 +215,21 @@ def test_a_calendar_is_told_when_it_all_began(lab: Lab) -> None:
     assert case.family_since == min(each.seen_at for each in seen)
     assert case.run_since == min(each.seen_at for each in seen if each.result.checkpoint.run == "s6")
     assert case.family_since < case.run_since
+
+
+def test_a_replay_asks_the_same_of_the_past(built: Lab, tmp_path: Path) -> None:
+    """Seals, statements and beginnings as they were known at each moment: every decision comes out again."""
+    lab = built.copy(tmp_path / "lab")
+    lab.policy.write_text(ASKS + '[[rules]]\nid = "step"\nkind = "scale_step"\nlevel = "soft"\nfactor = "4x"\n')
+    lab.arrive(dated(6), "s6.csv")
+    lab.cycle()
+    with lab.store() as store:
+        made = Clerk(store, lab.catalogue, lab.rules().policy, lab.clock.now()).assess("lab", "s6", "light", by="a")
+    lab.arrive(dated(7), "s7.csv")
+    lab.cycle()
+    with lab.store() as store:
+        Clerk(store, lab.catalogue, lab.rules().policy, lab.clock.now()).withdraw(made.id, by="a", note="wrong")
+    lab.cycle()
+    every = likeness(StoreSource(lab.root / "holdpoint.db", lab.catalogue), "lab")
+    assert every.same >= 4
+    assert every.unlike == ()
