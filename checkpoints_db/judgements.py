@@ -107,7 +107,7 @@ class Judgements:
         rows = self._tables.rows("forecasts", where, args, order_by="seq desc", limit=1, select="seq")
         return int(rows[0]["seq"]) if rows else None
 
-    def seals(self, family: str) -> list[tuple[str, int]]:
+    def seal_rows(self, family: str) -> list[tuple[str, int]]:
         """(series, ledger row) of every seal of a family, oldest first."""
         rows = self._tables.rows("forecasts", "family = ?", [family], order_by="seq", select="series, seq")
         return [(row["series"], int(row["seq"])) for row in rows]
