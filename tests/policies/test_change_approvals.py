@@ -81,3 +81,13 @@ def test_without_authors_nobody_carries_it(made: SimpleNamespace, change: Simple
     )
     assert approvers(change.old, nameless, votes, made.T0)
     assert adopted(change.old, nameless, votes, made.T0) == ()
+
+
+@pytest.mark.parametrize("by", ["dan", "Dan", "erin", "olga", " "])
+def test_authors_owners_and_the_nameless_do_not_count_in_a_store(made: SimpleNamespace, by: str) -> None:
+    old = made.policy(BREAK, owners={"tiny/*": ["olga"]})
+    new = made.policy({**BREAK, "level": "advisory"}, authors=["dan", "erin"])
+    name = change_id(old.digest, new.digest, 1)
+    vote = approve_change(old, new, name, by="carol", reason="r", at=made.T0)
+    forged = vote.model_copy(update={"id": "x", "by": by})
+    assert approvers(old, new, (vote, forged), made.T0) == ("carol",)
