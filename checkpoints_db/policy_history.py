@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 from checkpoints_db.ledger import Ledger
@@ -16,6 +17,8 @@ class PolicyRow(NamedTuple):
 
     seq: int
     entry: PolicyEntry
+    text: str
+    """The entry as the ledger has it."""
 
 
 class PolicyHistory:
@@ -49,4 +52,10 @@ class PolicyHistory:
         return None
 
     def _row(self, seq: int) -> PolicyRow:
-        return PolicyRow(seq, PolicyEntry.model_validate(self._ledger.entry(seq).value()))
+        text = self._ledger.entry(seq).text  # checked against its digest each time, read once
+        return PolicyRow(seq, _entry(text), text)
+
+
+@lru_cache(maxsize=256)
+def _entry(text: str) -> PolicyEntry:
+    return PolicyEntry.model_validate_json(text)

@@ -15,10 +15,10 @@ from typing import NamedTuple
 from checkpoints_db import Store
 from checkpoints_db.errors import BadPolicy
 from checkpoints_db.policy_history import PolicyRow
-from checkpoints_db.records import PolicyEntry, PolicyEvent, PolicyName, canonical
+from checkpoints_db.records import PolicyEntry, PolicyEvent, PolicyName
 from policies.adoption import adopted, approvers
 from policies.change import Change, change_id, compare
-from policies.loader import from_text
+from policies.loader import from_body
 from policies.schema import Policy
 from policies.several import InForce, asked_of, name_of
 
@@ -179,21 +179,21 @@ def _enter(
     store.policies.put(entry, at)
 
 
+@lru_cache(maxsize=256)
+def _of_text(text: str) -> Policy:
+    return policy_of(PolicyEntry.model_validate_json(text))
+
+
 def _policy(row: PolicyRow) -> Policy:
-    return policy_of(row.entry)
+    return _of_text(row.text)
 
 
 def policy_of(entry: PolicyEntry) -> Policy:
     """The policy of an entry. Raises BadPolicy where this holdpoint, or what is installed, cannot load it."""
-    return _loaded(canonical(entry.terms), entry.policy.words)
-
-
-@lru_cache(maxsize=64)
-def _loaded(terms: str, name: str) -> Policy:
+    name = f"policy {entry.policy.words} in the store"
     try:
-        return from_text(terms, f"policy {name} in the store")
+        return from_body(entry.terms, name)
     except BadPolicy as error:
         raise BadPolicy(
-            f"policy {name} in the store",
-            f"was in force and no longer loads ({error}); install what it needs, or the version that wrote it",
+            name, f"was in force and no longer loads ({error}); install what it needs, or the version that wrote it"
         ) from error

@@ -73,11 +73,6 @@ def from_body(body: Mapping[str, Any], name: str = "policy") -> Policy:
     return _build(gather(in_memory(dict(body), name), None)).policy
 
 
-def from_text(canonical_json: str, name: str) -> Policy:
-    """The policy whose `body()` this is as JSON text. Raises BadPolicy, without lines."""
-    return from_body(json.loads(canonical_json), name)
-
-
 def shelf(name: str) -> Policy:
     """A shipped policy. Raises UnknownName when there is none of this name."""
     return load(_on_shelf(name))

@@ -149,6 +149,18 @@ def test_hard_latched_and_failed_findings_are_never_waived(made: SimpleNamespace
         assert answer(paused, made.T0, (forged,), case=made.case(judged=False)).answer is Answer.HOLD
 
 
+@pytest.mark.parametrize(("renewals", "after"), [(3, Answer.GO), (2, Answer.PAUSE)])
+def test_a_waiver_renewed_too_often_is_absent_even_when_stored(
+    made: SimpleNamespace, paused: SimpleNamespace, renewals: int, after: Answer
+) -> None:
+    policy = made.policy(BREAK, owners={"tiny/*": ["Olga"]}, waivers={"renewals": renewals})
+    body = {"policy": policy.digest, "expires": made.T0 + DAY}
+    times = [made.T0 - n * DAY for n in range(4)]
+    given = [paused.waiver.model_copy(update={**body, "id": str(n), "at": at}) for n, at in enumerate(times)]
+    ended = [w.model_copy(update={"expires": w.at + HOUR}) for w in given[1:]]
+    assert answer(paused, made.T0, (given[0], *ended), policy=policy).answer is after
+
+
 def test_waivers_are_counted(made: SimpleNamespace, paused: SimpleNamespace) -> None:
     assert tally((paused.waiver,), paused.policy, made.T0 + DAY) == (1, 1)
     assert tally((paused.waiver,), paused.policy, made.T0 + 8 * DAY) == (0, 1)
