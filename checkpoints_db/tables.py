@@ -20,6 +20,8 @@ WAIT = 5.0
 """Seconds to wait for another writer before giving up."""
 CHUNK = 500
 """How many values one query asks for; SQLite has a limit on that."""
+PAGE = 1000
+"""How many rows of a long table are in memory at a time."""
 
 
 class Tables:
@@ -62,7 +64,14 @@ class Tables:
         if newest:
             raise SchemaTooNew(str(path), sorted(newest))
         if pending:
-            schema.apply(db)
+            # One writer migrates; the other waits for the lock and then finds nothing left to do.
+            db.execute("BEGIN IMMEDIATE")
+            try:
+                schema.apply(db)
+            except BaseException:
+                db.rollback()
+                raise
+            db.execute("COMMIT")
 
     def close(self) -> None:
         """Close the file."""
@@ -76,7 +85,10 @@ class Tables:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Everything inside happens, or nothing of it. Raises StoreUnreadable when another writer does not let go."""
+        """Everything inside happens, or nothing of it. Raises StoreUnreadable when another writer does not let go.
+
+        An error, or the end of the process, at any point of it leaves what was there before.
+        """
         if self._db.conn.in_transaction:
             with self._db.atomic():
                 yield
@@ -89,8 +101,12 @@ class Tables:
         except BaseException:
             self._db.rollback()
             raise
-        with translated(self.path):
-            self._db.conn.execute("COMMIT")
+        try:
+            with translated(self.path):
+                self._db.conn.execute("COMMIT")
+        except BaseException:  # a full disk: what is not committed must not linger, or the next one would commit it
+            self._db.rollback()
+            raise
 
     def must_be_writing(self) -> None:
         """Raise StoreError outside of `transaction()`: half a walk must never be written."""
@@ -121,6 +137,42 @@ class Tables:
             query = f"select {columns} from {table}{where} group by {group} order by {group}"  # noqa: S608 - ours alone
             return list(self._db.query(query, {} if family is None else {"family": family}))
 
+    def pages(
+        self,
+        table: str,
+        key: str,
+        where: str | None = None,
+        args: Sequence[Any] = (),
+        *,
+        after: Any = None,
+        select: str = "*",
+    ) -> Iterator[list[dict[str, Any]]]:
+        """Rows in order of the unique column `key`, page by page, those after `after` where it is given."""
+        while True:
+            tests = [test for test in (where, None if after is None else f"{key} > ?") if test]
+            given = [*args, *([] if after is None else [after])]
+            page = self.rows(table, " and ".join(tests) or None, given, order_by=key, limit=PAGE, select=select)
+            if page:
+                yield page
+            if len(page) < PAGE:
+                return
+            after = page[-1][key]
+
+    def names(self) -> list[str]:
+        """Our tables, in order of name."""
+        with translated(self.path):
+            return sorted(name for name in self._db.table_names() if not name.startswith(("_", "sqlite_")))
+
+    def key(self, table: str) -> str:
+        """The column that is the key of a table."""
+        with translated(self.path):
+            return str(self._db.table(table).pks[0])
+
+    def with_column(self, column: str) -> list[str]:
+        """Our tables other than the ledger that have a column of this name."""
+        with translated(self.path):
+            return [name for name in self.names() if name != "ledger" and column in self._db.table(name).columns_dict]
+
     def rows_among(self, table: str, column: str, values: Sequence[str]) -> list[dict[str, Any]]:
         """Rows whose `column` has one of many `values`, in no order."""
         found = []
@@ -148,6 +200,12 @@ class Tables:
         self.must_be_writing()
         with translated(self.path):
             self._db.table(table).upsert_all(rows, pk=self._db.table(table).pks[0])
+
+    def replace_all(self, table: str, rows: Sequence[dict[str, Any]]) -> None:
+        """Insert rows whole, each in place of the row with its key. Only for a store that is being rebuilt."""
+        self.must_be_writing()
+        with translated(self.path):
+            self._db.table(table).insert_all(rows, pk=self._db.table(table).pks[0], replace=True)
 
     def count(self, table: str, where: str | None = None, args: Sequence[Any] = ()) -> int:
         """Number of rows."""
