@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 
 from checkpoints_db.actions import Actions
-from checkpoints_db.errors import LeadershipLost
+from checkpoints_db.errors import LeadershipLost, StoreError
 from checkpoints_db.evidence import Evidence
 from checkpoints_db.item_table import ItemTable
 from checkpoints_db.judgements import Judgements
@@ -93,6 +93,21 @@ class Store:
         for row in self._tables.rows("facts", "name = ?", [name]):
             return str(row["value"]), datetime.fromisoformat(row["at"])
         return None
+
+    def accept_clock(self, by: str, reason: str, at: datetime) -> str:
+        """A person says that the clock is right after it was set back; returns the latest moment it had said, or "".
+
+        Raises StoreError where nobody is named, or no reason.
+        """
+        if not (by.strip() and reason.strip()):
+            raise StoreError("whoever says that the clock is right gives a name and a reason; --by and --reason")
+        with self.transaction():
+            was = self.fact("clock")
+            if was is None or not was[0]:
+                return ""
+            self.ledger.append("clock", "accepted", {"by": by.strip(), "reason": reason.strip(), "was": was[0]}, at)
+            self.note("clock", "", at)
+            return was[0]
 
     def lead(self, holder: str, at: datetime, until: datetime, *, renew: Callable[[], datetime] | None = None) -> None:
         """Take or renew leadership of this store. Raises LeadershipLost while another holder's time runs.

@@ -6,8 +6,8 @@ The only door to SQL (with the steps of `migrations`).
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ WAIT = 5.0
 """Seconds to wait for another writer before giving up."""
 CHUNK = 500
 """How many values one query asks for; SQLite has a limit on that."""
+STEP = 1024
+"""How many pages of the file are copied at a time."""
 PAGE = 1000
 """How many rows of a long table are in memory at a time."""
 
@@ -32,8 +34,8 @@ class Tables:
         self.path = path
 
     @classmethod
-    def open(cls, path: Path, *, create: bool = False, wait: float = WAIT) -> Tables:
-        """Open the file at `path`, bringing its schema up to date.
+    def open(cls, path: Path, *, create: bool = False, wait: float = WAIT, migrate: bool = True) -> Tables:
+        """Open the file at `path`, bringing its schema up to date; without `migrate` it is left as it is, for reading.
 
         Raises NoStore when there is none and `create` is false, SchemaTooNew when a newer holdpoint wrote it, and
         StoreUnreadable when the file is locked for longer than `wait` seconds, damaged, or not ours to read.
@@ -47,10 +49,12 @@ class Tables:
             try:
                 # Plugins of sqlite-utils are left out: nothing runs in a safety gate that no reviewed file names.
                 db = Database(connection, execute_plugins=False)
-                db.execute("PRAGMA journal_mode=WAL")
+                if migrate:
+                    db.execute("PRAGMA journal_mode=WAL")
                 db.execute("PRAGMA synchronous=FULL")
                 db.execute("PRAGMA foreign_keys=ON")
-                cls._migrate(db, path)
+                if migrate:
+                    cls._migrate(db, path)
             except BaseException:
                 connection.close()
                 raise
@@ -107,6 +111,22 @@ class Tables:
         except BaseException:  # a full disk: what is not committed must not linger, or the next one would commit it
             self._db.rollback()
             raise
+
+    def copy_to(self, path: Path, tick: Callable[[int, int], object] = lambda done, of: None) -> None:
+        """Copy the whole file, as of one moment, to a new one at `path`, while others go on writing; one file, no WAL.
+
+        `tick` is told how many pages are copied, and of how many.
+        """
+        with translated(path), closing(sqlite3.connect(path, isolation_level=None)) as copy:
+            # In one read transaction: otherwise every write of somebody else would make the copy start anew.
+            self._db.conn.execute("BEGIN")
+            try:
+                self._db.conn.execute("SELECT 1 FROM ledger LIMIT 1").fetchall()
+                self._db.conn.backup(copy, pages=STEP, progress=lambda _, left, of: tick(of - left, of))
+            finally:
+                self._db.rollback()
+            copy.execute("PRAGMA journal_mode=DELETE")
+            copy.execute("PRAGMA synchronous=FULL")
 
     def must_be_writing(self) -> None:
         """Raise StoreError outside of `transaction()`: half a walk must never be written."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from histories import busy, chained_anew, changed, dumped, ledger_of
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from lab import Lab
 
@@ -154,6 +154,7 @@ def broken(path: Path, *pins: Pin) -> int:
 COLUMNS = ("at", "kind", "subject", "body", "previous", "digest")
 
 
+@settings(deadline=None)
 @given(data=st.data())
 def test_a_flipped_dropped_reordered_or_inserted_row_is_named(copy: Callable[[], Path], data: st.DataObject) -> None:
     path = copy()
@@ -185,6 +186,7 @@ def test_a_flipped_dropped_reordered_or_inserted_row_is_named(copy: Callable[[],
     assert broken(path) == (1 if way == "renumber" else nth)
 
 
+@settings(deadline=None)
 @given(data=st.data())
 def test_a_ledger_that_was_cut_off_or_written_anew_does_not_keep_its_pins(
     copy: Callable[[], Path], data: st.DataObject
