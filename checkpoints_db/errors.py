@@ -7,6 +7,7 @@ HoldpointError
 +- PolicyError       BadPolicy · UnknownName · BadWaiver · BadRelease
 +- StoreError        NoStore · StoreUnreadable · SchemaTooNew · LedgerBroken · LeadershipLost
 +- DeliveryError     .permanent
++- SelfTestFailed
 +- SettingsError
 
 A class is a fact: it builds its own message from ids, and the message says what, where, and what to do next. Errors
@@ -222,6 +223,17 @@ class DeliveryError(HoldpointError):
     def __init__(self, receiver: str, why: str, *, permanent: bool) -> None:
         self.permanent = permanent
         super().__init__(f"receiver {receiver}: {why}")
+
+
+class SelfTestFailed(HoldpointError):
+    """The code that judges does not give the known answers."""
+
+    def __init__(self, wrong: list[str]) -> None:
+        more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
+        super().__init__(
+            f"the self-test failed: {wrong[0]}{more}; nothing this installation decides may be trusted: install "
+            "holdpoint and its pinned libraries anew, then run `holdpoint selftest`"
+        )
 
 
 class SettingsError(HoldpointError):

@@ -28,6 +28,7 @@ from checkpoints_db.records import (
 )
 from checkpoints_db.records.duration import spell_duration
 from checkpoints_db.series import make_series
+from monitor import selftest
 from monitor.clock import Clock
 from monitor.composition import compose
 from monitor.diagnosis import diagnose
@@ -317,6 +318,7 @@ def ask(settings: Settings, name: str, clock: Clock) -> GateState:
     """
     at = clock.now()
     try:
+        selftest.check(quick=True)
         policy = find(settings.policy, settings.base)
         catalogue = Catalogue.from_toml(settings.at(settings.catalogue))
         # The write lock is taken, though nothing is written: while somebody else holds it, a decision may be under way.

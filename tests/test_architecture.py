@@ -38,6 +38,7 @@ FLOORS: dict[str, float] = {
     "monitor.looks": 2.7,
     "monitor.settling": 2.7,  # asks forecasting and verdicts, as planning does
     "monitor.planning": 2.75,
+    "monitor.selftest": 2.8,  # asks all of judgement what it should know
     "monitor.alerts": 3,
     "monitor.gate": 3,
     "monitor.lease": 3,

@@ -30,6 +30,7 @@ from monitor.faces.cli import (
     power,
     prior,
     quarantine,
+    selftest,
     series,
     serve,
     verdict,
@@ -51,6 +52,7 @@ app.command("serve")(serve.serve)
 app.command("backtest")(backtest.backtest)
 app.command("power")(power.power)
 app.command("items")(items.items)
+app.command("selftest")(selftest.selftest)
 app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)
 for noun in (
