@@ -263,3 +263,12 @@ def m010_asked_often(db: Database) -> None:
     db.table("results").create_index(["run", "family"])
     db.table("results").create_index(["family", "seq"])
     db.table("items").create_index(["seq"])
+    db.table("reviews").create_index(["seq"])
+
+
+@schema()
+def m011_cases(db: Database) -> None:
+    """What gates were last decided on: read again instead of computed again, while nothing that made it has changed."""
+    db.table("cases").create(
+        {"name": str, "key": str, "seq": int, "body": str}, pk="name", not_null={"key", "seq", "body"}, strict=True
+    )

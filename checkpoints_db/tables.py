@@ -193,7 +193,7 @@ class Tables:
         with translated(self.path):
             return [name for name in self.names() if name != "ledger" and column in self._db.table(name).columns_dict]
 
-    def rows_among(self, table: str, column: str, values: Sequence[str]) -> list[dict[str, Any]]:
+    def rows_among(self, table: str, column: str, values: Sequence[str | int]) -> list[dict[str, Any]]:
         """Rows whose `column` has one of many `values`, in no order."""
         found = []
         for start in range(0, len(values), CHUNK):
@@ -226,6 +226,12 @@ class Tables:
         self.must_be_writing()
         with translated(self.path):
             self._db.table(table).insert_all(rows, pk=self._db.table(table).pks[0], replace=True)
+
+    def last(self, table: str, column: str, where: str | None = None, args: Sequence[Any] = ()) -> Any:
+        """The largest value of a column, found by its index; None in an empty table."""
+        for row in self.rows(table, where, args, order_by=f"{column} desc", limit=1, select=column):
+            return row[column]
+        return None
 
     def count(self, table: str, where: str | None = None, args: Sequence[Any] = ()) -> int:
         """Number of rows."""

@@ -102,12 +102,11 @@ def _vote(case: Case, by: str, **more: Any) -> Approval:
 
 @cache
 def quick_cases() -> tuple[Known, ...]:
-    """One case of each answer, and the two that matter most: a break that nobody released, and doubt."""
+    """One case of each answer that matters to a job: on trend, a break that nobody released, and doubt."""
     return (
         Known("on trend", _case(_verdict("expected")), Answer.GO, Reason.ok),
         Known("a break", _case(_verdict("above")), Answer.PAUSE, Reason.broken),
         Known("unforeseen", _case(_verdict("unforeseen")), Answer.HOLD, Reason.unregistered),
-        Known("nothing judged", _case(judged=False), Answer.HOLD, Reason.unregistered),
     )
 
 
@@ -138,6 +137,7 @@ def cases() -> tuple[Known, ...]:
     doubtful = {why: _case(_verdict("inconclusive", why=why, blindness=0.9)) for why in ("blind", "forms_disagree")}
     return (
         *quick_cases(),
+        Known("nothing judged", _case(judged=False), Answer.HOLD, Reason.unregistered),
         Known("a break of an advisory rule", _case(_verdict("expected"), _verdict("above", "advice")), *_WARN),
         Known("a break of a hard rule", hard, *_PAUSE),
         Known("a missing metric", good.model_copy(update={"missing": (Missing(task="t", metric="acc"),)}), *_NO_DATA),
@@ -215,7 +215,7 @@ def _misjudged() -> Iterator[str]:
 
 
 def check(*, quick: bool = False) -> None:
-    """Decide and judge what is known; `quick` decides four cases only.
+    """Decide and judge what is known; `quick` decides three cases only.
 
     Raises SelfTestFailed naming everything that came out otherwise, or what was raised instead.
     """

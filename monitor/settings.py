@@ -69,8 +69,8 @@ class Timetable(Record):
     leadership: Duration = parse_duration("1m")
     """How long this daemon leads without renewing; another one takes over after that."""
     ping_url: SecretStr | None = None
-    """Told of each complete cycle: a check at healthchecks.io or one like it, which raises the alarm a dead daemon cannot;
-    also as HOLDPOINT_DAEMON__PING_URL."""
+    """Told of each complete cycle: a check at healthchecks.io, or one like it, which notices when nobody tells it more.
+    Also as HOLDPOINT_DAEMON__PING_URL."""
     ping_every: Duration = parse_duration("1m")
     """How often it is told at most."""
     patience: Duration = parse_duration("1h")

@@ -9,7 +9,7 @@ from monitor.faces.cli import shell
 def selftest(json: shell.Json = False) -> None:
     """Decide and judge fixed cases whose answers are known. Exit code 0 when all of them come out, 1 naming the first.
 
-    The daemon does so before each heartbeat, and `gate ask` decides four of them. Example: holdpoint selftest
+    The daemon does so before each heartbeat, and `gate ask` decides three of them. Example: holdpoint selftest
     """
     known.check()
     decisions, verdicts = len(known.cases()), len(known.VERDICTS)
