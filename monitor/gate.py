@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from checkpoints_db import Seen, Store
+from checkpoints_db import Seen, Store, flag
 from checkpoints_db.catalogue import Catalogue
 from checkpoints_db.errors import HoldpointError
 from checkpoints_db.records import (
@@ -336,8 +336,12 @@ def ask(settings: Settings, name: str, clock: Clock) -> GateState:
         selftest.check(quick=True)
         policy = find(settings.policy, settings.base)
         catalogue = Catalogue.from_toml(settings.at(settings.catalogue))
+        path = settings.at(settings.store)
+        flag.must_have_room(path)
+        if said := flag.read(path):
+            return hold("", name, Reason.fault, f"the last cycle failed: {said}", at)
         # The write lock is taken, though nothing is written: while somebody else holds it, a decision may be under way.
-        with Store.open(settings.at(settings.store), wait=PATIENCE) as store, store.transaction():
+        with Store.open(path, wait=PATIENCE) as store, store.transaction():
             return _answer(store, catalogue, policy, settings, name, at)
     except HoldpointError as error:
         return hold("", name, Reason.fault, str(error), at)
