@@ -3,8 +3,9 @@
     python benchmarks/two_daemons.py [--minutes 10] [--seed 0] [--json two_daemons.json]
 
 Two real daemons are started as a supervisor would, again whenever one stops because it lost leadership. Files arrive
-all the time. Meanwhile the leader is stopped (SIGSTOP) until its time has run out and let go on, or its leadership is
-given away under it, or it is killed. At the end one cycle runs through, and the store is compared with what was written.
+all the time. Meanwhile the leader is stopped (SIGSTOP) until its time has run out and then let go on, or its leadership
+is given away under it, or it is killed. At the end one cycle runs through, and the store is compared with what was
+written.
 """
 
 from __future__ import annotations
