@@ -3,14 +3,33 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from checkpoints_db.ledger import Ledger
-from checkpoints_db.records import Acknowledgement, Alert, Approval, GateState, Instant, Latch, Record, Waiver
+from checkpoints_db.records import (
+    EVERY,
+    Acknowledgement,
+    Alert,
+    Approval,
+    Assessment,
+    Attestation,
+    BreakGlass,
+    ChangeApproval,
+    GateState,
+    GlassReview,
+    Instant,
+    Latch,
+    Paper,
+    Record,
+    StageEntry,
+    Waiver,
+    Withdrawal,
+)
 from checkpoints_db.records.base import stamp
 from checkpoints_db.tables import Tables
 
-Review = Acknowledgement | Waiver | Approval
+Review = Acknowledgement | Waiver | Approval | Paper | ChangeApproval | BreakGlass | GlassReview
+P = TypeVar("P", bound=Paper)
 
 
 class AlertEvent(Record):
@@ -21,6 +40,17 @@ class AlertEvent(Record):
     at: Instant
     by: str
     sentence: str
+
+
+class Reviewed(Record):
+    """One thing that a person decided, as the store keeps it."""
+
+    seq: int
+    kind: str
+    family: str
+    run: str
+    text: str
+    """The record as JSON."""
 
 
 class Actions:
@@ -87,9 +117,15 @@ class Actions:
     def put_review(self, review: Review, name: str, family: str, run: str) -> None:
         """Keep what a person decided; a row of its own that nothing overwrites."""
         kind = type(review).__name__.lower()
+        at = review.recorded_at if isinstance(review, Paper) else review.at
         told = {"kind": kind, "about": {"family": family, "run": run}, **review.body()}
-        seq = self._ledger.append("review", name, told, review.at)
-        self._tables.insert("reviews", review_row(review, name, family, run, review.at, seq))
+        seq = self._ledger.append("review", name, told, at)
+        self._tables.insert("reviews", review_row(review, name, family, run, at, seq))
+
+    def reviewed(self) -> list[Reviewed]:
+        """Everything that people decided, of whatever kind, oldest first."""
+        columns = "seq, kind, family, run, body as text"
+        return [Reviewed.model_validate(row) for row in self._tables.rows("reviews", order_by="seq", select=columns)]
 
     def waivers(self, family: str | None = None, run: str | None = None) -> list[Waiver]:
         """Every waiver ever granted, expired ones too, oldest first."""
@@ -99,10 +135,57 @@ class Actions:
         """Every approval and veto ever given, oldest first."""
         return [Approval.model_validate_json(body) for body in self._reviews("approval", family, run)]
 
+    def change_approvals(self, change: str | None = None) -> list[ChangeApproval]:
+        """Every vote on a change of policy, oldest first; on one change, where it is named."""
+        found = [ChangeApproval.model_validate_json(body) for body in self._reviews("changeapproval", None, None)]
+        return [a for a in found if change in (None, a.change)]
+
+    def glasses(self, family: str | None = None, run: str | None = None) -> list[BreakGlass]:
+        """Every break-glass, oldest first."""
+        return [BreakGlass.model_validate_json(body) for body in self._reviews("breakglass", family, run)]
+
+    def glass_reviews(self, family: str | None = None, run: str | None = None) -> list[GlassReview]:
+        """Every review of a break-glass, oldest first."""
+        return [GlassReview.model_validate_json(body) for body in self._reviews("glassreview", family, run)]
+
+    def open_glass(self, family: str, run: str) -> BreakGlass | None:
+        """The break-glass of a run that nobody has reviewed, live or ended; the oldest, and there is one at most."""
+        reviewed = {review.glass for review in self.glass_reviews(family, run)}
+        return next((glass for glass in self.glasses(family, run) if glass.id not in reviewed), None)
+
     def acknowledgements(self, alert: str | None = None) -> list[Acknowledgement]:
         """Every acknowledgement, oldest first."""
         found = [Acknowledgement.model_validate_json(body) for body in self._reviews("acknowledgement", None, None)]
         return [a for a in found if alert is None or a.alert == alert]
+
+    # -- what people stated -------------------------------------------------------------------------------------------
+
+    def assessments(
+        self, family: str | None = None, run: str | None = None, *, withdrawn: bool = False
+    ) -> list[Assessment]:
+        """Assessments in order of when they were made; those that were withdrawn only where asked for."""
+        return self._papers(Assessment, family, run, withdrawn=withdrawn)
+
+    def attestations(
+        self, family: str | None = None, run: str | None = None, *, withdrawn: bool = False
+    ) -> list[Attestation]:
+        """Attestations, those that are over too; those of `EVERY` run speak of each."""
+        every = self._papers(Attestation, None, None, withdrawn=withdrawn)
+        near = [each for each in every if family in (None, each.family) or each.family == EVERY]
+        return [each for each in near if run in (None, each.run) or each.run == EVERY]
+
+    def stages(self, family: str | None = None, run: str | None = None, *, withdrawn: bool = False) -> list[StageEntry]:
+        """Entries into stages, in order of time."""
+        return self._papers(StageEntry, family, run, withdrawn=withdrawn)
+
+    def withdrawals(self) -> list[Withdrawal]:
+        """Every withdrawal, oldest first."""
+        return [Withdrawal.model_validate_json(body) for body in self._reviews("withdrawal", None, None)]
+
+    def _papers(self, paper: type[P], family: str | None, run: str | None, *, withdrawn: bool) -> list[P]:
+        gone = set() if withdrawn else {withdrawal.of for withdrawal in self.withdrawals()}
+        every = [paper.model_validate_json(body) for body in self._reviews(paper.__name__.lower(), family, run)]
+        return sorted((each for each in every if each.id not in gone), key=lambda each: each.at)
 
     def _reviews(self, kind: str, family: str | None, run: str | None) -> list[str]:
         tests = {c: v for c, v in (("kind", kind), ("family", family), ("run", run)) if v is not None}

@@ -4,10 +4,11 @@ HoldpointError
 +- EvidenceError     UnknownFormat · UnreadableFile · ConflictingResult · IncompleteResult · Incomparable · Unplaced ·
 |                    Unreachable
 +- ForecastError     TooFewPoints · FitFailed · SealedTooLate
-+- PolicyError       BadPolicy · UnknownName · BadWaiver · BadRelease
++- PolicyError       BadPolicy · UnknownName · BadWaiver · BadRelease · BadAdoption · BadStatement
 +- StoreError        NoStore · StoreUnreadable · SchemaTooNew · LedgerBroken · LeadershipLost
 +- DeliveryError     .permanent
 +- SelfTestFailed
++- SigningError      BadKey · BadLease
 +- SettingsError
 
 A class is a fact: it builds its own message from ids, and the message says what, where, and what to do next. Errors
@@ -156,6 +157,14 @@ class BadRelease(PolicyError):
     """A release that is refused: nameless, reasonless, by the owner, or of something that is not closed."""
 
 
+class BadAdoption(PolicyError):
+    """A vote on a change of policy that is refused: nameless, reasonless, by an owner or author, or of no change."""
+
+
+class BadStatement(PolicyError):
+    """An assessment, attestation or stage entry that cannot be so: nameless, still to come, or of what nobody saw."""
+
+
 class StoreError(HoldpointError):
     """The store cannot be trusted or reached."""
 
@@ -234,6 +243,21 @@ class SelfTestFailed(HoldpointError):
             f"the self-test failed: {wrong[0]}{more}; nothing this installation decides may be trusted: install "
             "holdpoint and its pinned libraries anew, then run `holdpoint selftest`"
         )
+
+
+class SigningError(HoldpointError):
+    """A key or something signed that cannot be trusted."""
+
+
+class BadKey(SigningError):
+    """A key file that is missing, unsafe, or no key."""
+
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(f"key {path}: {why}")
+
+
+class BadLease(SigningError):
+    """A lease that is not issued, or not believed."""
 
 
 class SettingsError(HoldpointError):

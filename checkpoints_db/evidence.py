@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
@@ -114,6 +114,13 @@ class Recorded(Record):
     """Pairs (the one that counts, the newcomer)."""
 
 
+def became_of(first: Result | None, result: Result) -> Literal["new", "aside", "conflicting"]:
+    """What becomes of a result beside the one that counts for its key, if there is one; only a new one counts."""
+    if first is None or (first.remarks and not result.remarks):
+        return "new"
+    return "aside" if result.remarks and not first.remarks else "conflicting"
+
+
 class Evidence:
     """What was observed. Every writing method wants a transaction around it."""
 
@@ -204,17 +211,17 @@ class Evidence:
                 same += 1
                 continue
             first = self.counting(result.key)
-            gives_way = first is not None and bool(first.result.remarks) and not result.remarks
-            if first is not None and gives_way:
+            became = became_of(None if first is None else first.result, result)
+            counts = became == "new"
+            if counts and first is not None:
                 self._set_aside(first.result.identity)
-            counts = first is None or gives_way
-            instead = first.result.identity if first is not None and gives_way else ""
+            instead = first.result.identity if counts and first is not None else ""
             kept = Kept(counts=counts, baseline=baseline, seen_at=seen_at, seen_after=seen_after, instead=instead)
             seq = self._ledger.append("result", result.checkpoint.id, {"result": result.body(), **kept.body()}, at)
             self._tables.insert("results", result_row(result, kept, seq))
             if first is None or counts:
                 new.append(result)
-            elif result.remarks and not first.result.remarks:
+            elif became == "aside":
                 aside.append(result)
             else:
                 conflicting.append((first.result, result))
@@ -272,10 +279,33 @@ class Evidence:
             found.append((last, name))
         return list(dict.fromkeys([*whole, *found]))
 
+    def noticed(self, family: str, run: str, checkpoint: str) -> int | None:
+        """Head of the ledger when the first news of a checkpoint was noticed; None where there is none."""
+        where = "family = ? and run = ? and checkpoint = ? and baseline = 0"
+        place = [family, run, checkpoint]
+        for row in self._tables.rows("results", where, place, order_by="seen_after", limit=1, select="seen_after"):
+            return int(row["seen_after"])
+        return None
+
+    def first_seen(self, family: str, run: str | None = None) -> datetime | None:
+        """When the first result of a family, or of one run of it, arrived; None where none has."""
+        where, args = ("family = ?", [family]) if run is None else ("family = ? and run = ?", [family, run])
+        for row in self._tables.rows("results", where, args, order_by="seen_at", limit=1, select="seen_at"):
+            return datetime.fromisoformat(row["seen_at"])
+        return None
+
     def runs(self) -> list[tuple[str, str]]:
         """Every (family, run) that has a result, in order of first arrival."""
         found = self._tables.rows("results", order_by="seq", select="family, run")
         return list(dict.fromkeys((row["family"], row["run"]) for row in found))
+
+    def news(self) -> dict[str, int]:
+        """Family -> how many of its results arrived as news, in order of first arrival."""
+        found = self._tables.rows("results", order_by="seq", select="family, baseline")
+        counts = dict.fromkeys((row["family"] for row in found), 0)
+        for row in found:
+            counts[row["family"]] += not row["baseline"]
+        return counts
 
     def series_ids(self, family: str | None = None) -> list[str]:
         """Ids of the series, in order of first arrival."""
@@ -286,6 +316,36 @@ class Evidence:
     def series(self, series: str, axis: Axis | None = None) -> Series:
         """The series `series` from the results that count and carry no remark, along `axis` or the best axis known."""
         return make_series([seen.result for seen in self.results(series=series) if seen.counts], axis)
+
+    def changed(self, series: str) -> int:
+        """Ledger row of the newest result of a series; 0 where there is none."""
+        rows = self._tables.rows("results", "series = ?", [series], order_by="seq desc", limit=1, select="seq")
+        return int(rows[0]["seq"]) if rows else 0
+
+    def ladders(self, family: str, stage: str, axis: Axis | None = None) -> dict[str, Series]:
+        """Series id -> series, of every series of a family at a stage, in order of first arrival."""
+        found: dict[str, list[Result]] = {}
+        for seen in self.results(family=family, stage=stage):
+            counting = found.setdefault(seen.result.series, [])
+            if seen.counts:
+                counting.append(seen.result)
+        return {name: make_series(results, axis) for name, results in found.items()}
+
+    def arrivals(self, family: str, wanted: Callable[[str], bool] = lambda _: True) -> list[tuple[int, Seen]]:
+        """Row of the ledger and result, of every result of a family as it was when it arrived, oldest first.
+
+        Of the tasks that are `wanted`, every one unless told.
+        """
+        found = []
+        for row in self._tables.rows("results", "family = ?", [family], order_by="seq"):
+            if not wanted(row["task"]):
+                continue
+            seq, seen = int(row["seq"]), _seen(row)
+            # A remarked result may have been set aside since; the ledger says what it was at first.
+            if seen.result.remarks and not seen.counts and self._ledger.entry(seq).value()["counts"]:
+                seen = seen.model_copy(update={"counts": True})
+            found.append((seq, seen))
+        return found
 
     # -- readings without a place -------------------------------------------------------------------------------------
 

@@ -10,8 +10,17 @@ from typing import Any
 from checkpoints_db.errors import LedgerBroken
 from checkpoints_db.items import ItemLog, Items
 from checkpoints_db.ledger import Ledger
-from checkpoints_db.records.base import digest_of
+from checkpoints_db.records.base import Record, digest_of
 from checkpoints_db.tables import CHUNK, Tables
+
+
+class Logged(Record):
+    """That the items of a task in a log are kept, without them."""
+
+    seq: int
+    source: str
+    task: str
+    conditions: str
 
 
 class ItemTable:
@@ -58,6 +67,11 @@ class ItemTable:
             rows = self._tables.rows("items", where, part, select=columns)
             found |= {(row["source"], row["task"], row["conditions"]) for row in rows}
         return found
+
+    def logged(self) -> list[Logged]:
+        """Everything that is kept, without reading it, oldest first."""
+        columns = ", ".join(Logged.model_fields)
+        return [Logged.model_validate(row) for row in self._tables.rows("items", order_by="seq", select=columns)]
 
     def _checked(self, row: dict[str, Any]) -> Items:
         seq, data = int(row["seq"]), bytes(row["body"])

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from checkpoints_db.errors import LedgerBroken
 from checkpoints_db.ledger import Entry, Ledger
@@ -27,8 +27,45 @@ _SUMS = {
 
 
 Judged = Verdict | Diagnosis | Decision
-TABLE_OF = {"verdict": "verdicts", "diagnosis": "diagnoses", "decision": "decisions"}
+TABLE_OF = {
+    "verdict": "verdicts",
+    "diagnosis": "diagnoses",
+    "decision": "decisions",
+    "shadow_decision": "shadow_decisions",
+}
 """The table that finds ledger rows of a kind."""
+NOWHERE = " (no checkpoint)"
+"""What the ledger says behind the run a decision is on, where nothing of it was judged."""
+
+
+class Moment(NamedTuple):
+    """When a decision was made, and on what."""
+
+    seq: int
+    at: datetime
+    family: str
+    run: str
+    checkpoint: str
+    """Id of the checkpoint; empty for the newest one, where no result of it counted."""
+    policy: str
+    digest: str
+
+
+class Known:
+    """Verdicts and diagnoses by what they rest on: where history is walked many times, none is made twice."""
+
+    def __init__(self) -> None:
+        self.verdicts: dict[Hashable, tuple[Verdict, tuple[float, ...]]] = {}
+        """With where past results of the series lay."""
+        self.diagnoses: dict[Hashable, Diagnosis] = {}
+        self.seals: dict[str, int] = {}
+        """Digest of a forecast that was judged by -> the row it was sealed as."""
+
+    def learn(self, other: Known) -> None:
+        """Know what another knows."""
+        self.verdicts |= other.verdicts
+        self.diagnoses |= other.diagnoses
+        self.seals |= other.seals
 
 
 class Judgements:
@@ -36,6 +73,8 @@ class Judgements:
 
     def __init__(self, tables: Tables, ledger: Ledger) -> None:
         self._tables, self._ledger = tables, ledger
+        self.known: Known | None = None
+        """What need not be judged again; a store in a file has none."""
 
     # -- forecasts ----------------------------------------------------------------------------------------------------
 
@@ -52,12 +91,21 @@ class Judgements:
 
         The forecast is read from the ledger and checked against its digest: raises LedgerBroken when it was touched.
         """
+        seq = self.seal_of(series, up_to)
+        return None if seq is None else self.sealed_at(seq)
+
+    def seal_of(self, series: str, up_to: int | None = None) -> int | None:
+        """Ledger row of the forecast that `sealed` gives, without reading it."""
         where, args = "series = ?", [series]
         if up_to is not None:
             where, args = "series = ? and seq <= ?", [series, str(up_to)]
-        for row in self._tables.rows("forecasts", where, args, order_by="seq desc", limit=1):
-            return self._sealed(row)
-        return None
+        rows = self._tables.rows("forecasts", where, args, order_by="seq desc", limit=1, select="seq")
+        return int(rows[0]["seq"]) if rows else None
+
+    def seals(self, family: str) -> list[tuple[str, int]]:
+        """(series, ledger row) of every seal of a family, oldest first."""
+        rows = self._tables.rows("forecasts", "family = ?", [family], order_by="seq", select="series, seq")
+        return [(row["series"], int(row["seq"])) for row in rows]
 
     def forecast(self, digest: str) -> Sealed | None:
         """The sealed forecast whose digest starts with `digest`, or None when there is none or several."""
@@ -80,7 +128,7 @@ class Judgements:
     def sealed_at(self, seq: int) -> Sealed:
         """The forecast that was sealed as ledger row `seq`, checked against its digest. Raises LedgerBroken."""
         entry = self._ledger.entry(seq)
-        return Sealed(forecast=Forecast.model_validate(entry.value()), at=entry.at, seq=entry.seq)
+        return Sealed.read(entry.text, entry.at, entry.seq)
 
     def must_be_sealed(self, digests: Iterable[str]) -> None:
         """Raise LedgerBroken where a sealed forecast is not, byte for byte, the one of its digest any more, or gone."""
@@ -122,10 +170,11 @@ class Judgements:
         """Keep a diagnosis; an equal one is already there and nothing happens."""
         self._put("diagnosis", diagnosis, diagnosis.checkpoint, at)
 
-    def put_decision(self, decision: Decision, checkpoint: str, at: datetime) -> None:
-        """Keep a decision on `checkpoint` (empty: on the run as a whole); an equal one is there and nothing happens."""
-        about = checkpoint or f"{decision.family}/{decision.run}"
-        self._put("decision", decision, about, at, checkpoint=about)
+    def put_decision(self, decision: Decision, checkpoint: str, at: datetime, *, shadow: bool = False) -> None:
+        """Keep a decision, or one made in shadow, on `checkpoint`; an equal one is there and nothing happens."""
+        kind = "shadow_decision" if shadow else "decision"
+        about = checkpoint or f"{decision.family}/{decision.run}{NOWHERE}"
+        self._put(kind, decision, about, at, checkpoint=checkpoint)
 
     def _put(self, kind: str, record: Judged, subject: str, at: datetime, **more: str) -> bool:
         """Whether the record is new."""
@@ -152,11 +201,33 @@ class Judgements:
         """Every decision, oldest first."""
         return [Decision.model_validate(e.value()) for e in self._entries(self._rows("decisions", family, run))]
 
+    def moments(self, family: str) -> list[Moment]:
+        """When the decisions on a family were made, oldest first, without reading them."""
+        columns = ", ".join(Moment._fields)
+        rows = self._tables.rows("decisions", "family = ?", [family], order_by="seq", select=columns)
+        return [Moment(**{**row, "at": datetime.fromisoformat(row["at"])}) for row in rows]
+
+    def decision_at(self, seq: int) -> Decision:
+        """The decision that was made as ledger row `seq`, checked against its digest. Raises LedgerBroken."""
+        return Decision.model_validate(self._ledger.entry(seq).value())
+
+    def shadow_decisions(self, family: str | None = None, run: str | None = None) -> list[Decision]:
+        """Every decision that an earlier policy made in shadow, oldest first; none of them ever gated."""
+        entries = self._entries(self._rows("shadow_decisions", family, run))
+        return [Decision.model_validate(e.value()) for e in entries]
+
     def decision(self, digest: str) -> Decision | None:
         """The decision with this digest, or None."""
         for row in self._tables.rows("decisions", "digest = ?", [digest]):
             return Decision.model_validate(self._ledger.entry(row["seq"]).value())
         return None
+
+    def decisions_like(self, start: str) -> list[tuple[str, Decision]]:
+        """At most two decisions whose digest begins with `start`, each with the checkpoint it was about."""
+        rows = self._tables.rows("decisions", "digest like ?", [start + "%"], order_by="seq", limit=2)
+        return [
+            (str(row["checkpoint"]), Decision.model_validate(self._ledger.entry(row["seq"]).value())) for row in rows
+        ]
 
     def _rows(self, table: str, family: str | None, run: str | None) -> list[dict[str, object]]:
         tests = {c: v for c, v in (("family", family), ("run", run)) if v is not None}

@@ -215,7 +215,18 @@ def m007_items(db: Database) -> None:
     db.table("items").create_index(["source", "task"])
 
 
-KEPT = ("forecasts", "verdicts", "diagnoses", "decisions", "reviews", "alert_events")
+@schema()
+def m008_policies(db: Database) -> None:
+    """Which policy is in force since which row of the ledger, what waits for approval, and what decides in shadow."""
+    columns = {"seq": int, "event": str, "digest": str, "name": str, "version": str, "change": str, "at": str}
+    db.table("policies").create(columns, pk="seq", not_null=set(columns), strict=True)
+    columns = {"digest": str, "family": str, "run": str, "checkpoint": str, "answer": str, "reason": str}
+    columns |= {"policy": str, "evidence": str, "at": str}
+    db.table("shadow_decisions").create({**columns, "seq": int}, pk="digest", strict=True)
+    db.table("shadow_decisions").create_index(["family", "run", "seq"])
+
+
+KEPT = ("forecasts", "verdicts", "diagnoses", "decisions", "shadow_decisions", "policies", "reviews", "alert_events")
 """Tables whose rows are written once, as those of the ledger are."""
 ADDED = ("results", "items", "files", "unplaced", "alerts", "outbox", "gates", "scores")
 """Tables whose rows change with what is learnt, and never go."""
@@ -228,11 +239,11 @@ CARRIED = {
     "reviews": ("id, family, run", "id"),
     "outbox": ("*", "id"),
 }
-"""What ledgers did not tell before step 8, and the key of each table."""
+"""What ledgers did not tell before step 9, and the key of each table."""
 
 
 @schema()
-def m008_whole_ledger(db: Database) -> None:
+def m009_whole_ledger(db: Database) -> None:
     """Everything can be rebuilt from the ledger: what it did not tell so far is carried into it, once."""
     row = next(iter(db.query("select seq, digest, at from ledger order by seq desc limit 1")), None)
     seq, digest, at = (row["seq"], row["digest"], row["at"]) if row else (0, GENESIS, "")
@@ -246,7 +257,7 @@ def m008_whole_ledger(db: Database) -> None:
 
 
 @schema()
-def m009_append_only(db: Database) -> None:
+def m010_append_only(db: Database) -> None:
     """What is written once is never changed, and nothing that was told is ever gone."""
     for table, verb in [*((t, "UPDATE") for t in KEPT), *((t, "DELETE") for t in (*KEPT, *ADDED))]:
         done = {"UPDATE": "changed", "DELETE": "deleted"}[verb]
@@ -257,17 +268,18 @@ def m009_append_only(db: Database) -> None:
 
 
 @schema()
-def m010_asked_often(db: Database) -> None:
+def m011_asked_often(db: Database) -> None:
     """What `gate ask` looks for is found at once, however many results there are."""
     db.table("files").create_index(["status"])
     db.table("results").create_index(["run", "family"])
     db.table("results").create_index(["family", "seq"])
+    db.table("results").create_index(["checkpoint"])
     db.table("items").create_index(["seq"])
     db.table("reviews").create_index(["seq"])
 
 
 @schema()
-def m011_cases(db: Database) -> None:
+def m012_cases(db: Database) -> None:
     """What gates were last decided on: read again instead of computed again, while nothing that made it has changed."""
     db.table("cases").create(
         {"name": str, "key": str, "seq": int, "body": str}, pk="name", not_null={"key", "seq", "body"}, strict=True

@@ -17,9 +17,10 @@ from typing import Any, get_args
 from checkpoints_db.actions import Review, alert_row, gate_row, review_row
 from checkpoints_db.errors import LedgerBroken, StoreError
 from checkpoints_db.evidence import File, Held, Kept, file_row, result_row, unplaced_row
-from checkpoints_db.judgements import TABLE_OF, Judged, forecast_row, judged_row, score_row
+from checkpoints_db.judgements import NOWHERE, TABLE_OF, Judged, forecast_row, judged_row, score_row
 from checkpoints_db.ledger import Entry
 from checkpoints_db.outbox import message_row
+from checkpoints_db.policy_history import policy_row
 from checkpoints_db.records import (
     Alert,
     Decision,
@@ -28,6 +29,8 @@ from checkpoints_db.records import (
     GateState,
     Latch,
     Message,
+    Paper,
+    PolicyEntry,
     Reading,
     Record,
     Result,
@@ -44,8 +47,15 @@ LEFT_OUT = ("leadership", "cases")
 """A right that ends by itself, and what is computed again when it is asked for."""
 BATCH = 1000
 """Ledger rows between two writes."""
-JUDGED: dict[str, type[Judged]] = {"verdict": Verdict, "diagnosis": Diagnosis, "decision": Decision}
-REVIEWS: dict[str, type[Review]] = {kind.__name__.lower(): kind for kind in get_args(Review)}
+JUDGED: dict[str, type[Judged]] = {
+    "verdict": Verdict,
+    "diagnosis": Diagnosis,
+    "decision": Decision,
+    "shadow_decision": Decision,
+}
+REVIEWS: dict[str, type[Review]] = {
+    kind.__name__.lower(): kind for kind in (*get_args(Review), *Paper.__subclasses__()) if kind is not Paper
+}
 
 
 class Difference(Record):
@@ -138,13 +148,18 @@ class _Replay:
     def _verdict(self, entry: Entry, said: Row) -> None:
         digest = hashlib.sha256(entry.text.encode("utf-8", "surrogatepass")).hexdigest()
         record = JUDGED[entry.kind].model_validate(said)
-        about = {"checkpoint": entry.subject} if isinstance(record, Decision) else {}
+        place = "" if entry.subject.endswith(NOWHERE) else entry.subject
+        about = {"checkpoint": place} if isinstance(record, Decision) else {}
         self._rows.put(TABLE_OF[entry.kind], {**judged_row(record, digest, stamp(entry.at), entry.seq), **about})
         score = score_row(record, entry.seq) if isinstance(record, Verdict) else None
         if score is not None:
             self._rows.put("scores", score)
 
-    _diagnosis = _decision = _verdict
+    _diagnosis = _decision = _shadow_decision = _verdict
+
+    def _policy(self, entry: Entry, said: Row) -> None:
+        row = policy_row(PolicyEntry.model_validate(said), stamp(entry.at), entry.seq)
+        self._rows.put("policies", row)
 
     def _gate(self, entry: Entry, said: Row) -> None:
         latch = Latch.model_validate(said["latch"]) if said["latch"] else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
@@ -61,22 +61,34 @@ def make_series(results: Sequence[Result], axis: Axis | None = None) -> Series:
     for result in results:
         if result.series != first.series:
             raise Incomparable(result.checkpoint.id, result.task, result.metric.name, f"not of series {first.series}")
+    return assembled(results, axis)
+
+
+def point_of(result: Result, axis: Axis) -> Point | None:
+    """The rung that a result is on an axis; None where it has no position there."""
+    place = result.checkpoint.place(axis)
+    if place is None:
+        return None
+    return Point(
+        run=result.checkpoint.run,
+        checkpoint=result.checkpoint.id,
+        x=cost_of(place),
+        plane=(place[0], place[1]) if len(place) == 2 else None,
+        value=result.value,
+        stderr=result.stderr,
+        n=result.n,
+        result=result.identity,
+    )
+
+
+def assembled(
+    results: Sequence[Result], axis: Axis | None, point: Callable[[Result, Axis], Point | None] = point_of
+) -> Series:
+    """`make_series` of results that are known to be of one series; `point` is who makes a rung of a result."""
+    first = results[0]
     usable = [result for result in results if not result.remarks]
     chosen = axis or best_axis(usable) or best_axis(results) or "flop"
-    points = [
-        Point(
-            run=result.checkpoint.run,
-            checkpoint=result.checkpoint.id,
-            x=cost_of(place),
-            plane=(place[0], place[1]) if len(place) == 2 else None,
-            value=result.value,
-            stderr=result.stderr,
-            n=result.n,
-            result=result.identity,
-        )
-        for result in usable
-        if (place := result.checkpoint.place(chosen)) is not None
-    ]
+    points = [made for result in usable if (made := point(result, chosen)) is not None]
     return Series(
         id=first.series,
         family=first.checkpoint.family,

@@ -7,7 +7,7 @@ One writer at a time, one transaction from record to outbox. Tables are grouped 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -19,6 +19,8 @@ from checkpoints_db.item_table import ItemTable
 from checkpoints_db.judgements import Judgements
 from checkpoints_db.ledger import Ledger
 from checkpoints_db.outbox import Outbox
+from checkpoints_db.policy_history import PolicyHistory
+from checkpoints_db.policy_texts import PolicyTexts
 from checkpoints_db.records.base import stamp
 from checkpoints_db.tables import WAIT, Tables
 
@@ -39,15 +41,18 @@ class Store:
         self._leads: tuple[str, int] | None = None
         """Under which name, and in which term, this store leads; every transaction asks whether that still holds."""
         self._renew: Callable[[], datetime] | None = None
+        self.policies = PolicyHistory(tables, self.ledger)
+        self.policy_texts = PolicyTexts(self.ledger)
 
     @classmethod
-    def open(cls, path: Path, *, create: bool = False, wait: float = WAIT) -> Store:
-        """Open the store at `path`, bringing its schema up to date.
+    def open(cls, path: Path, *, create: bool = False, wait: float = WAIT, read_only: bool = False) -> Store:
+        """Open the store at `path`, bringing its schema up to date; `read_only`: without changing a byte of it.
 
         Raises NoStore when there is none and `create` is false, SchemaTooNew when a newer holdpoint wrote it, and
-        StoreUnreadable when the file is locked for longer than `wait` seconds, damaged, or not ours to read.
+        StoreUnreadable when the file is locked for longer than `wait` seconds, damaged, not ours to read, or, where it
+        must not be changed, of an older schema.
         """
-        return cls(Tables.open(path, create=create, wait=wait))
+        return cls(Tables.open(path, create=create, wait=wait, read_only=read_only))
 
     def close(self) -> None:
         """Close the file."""
@@ -59,13 +64,16 @@ class Store:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self) -> AbstractContextManager[None]:
         """Everything inside happens, or nothing of it.
 
         Raises StoreUnreadable when another writer does not let go, and LeadershipLost when this store was opened to
         lead and another one leads by now: whoever was replaced in the middle of a cycle writes nothing more.
         """
+        return self._leading()
+
+    @contextmanager
+    def _leading(self) -> Iterator[None]:
         with self._tables.transaction():
             self._must_lead()
             yield

@@ -34,38 +34,49 @@ class Tables:
         self.path = path
 
     @classmethod
-    def open(cls, path: Path, *, create: bool = False, wait: float = WAIT, migrate: bool = True) -> Tables:
-        """Open the file at `path`, bringing its schema up to date; without `migrate` it is left as it is, for reading.
+    def open(
+        cls, path: Path, *, create: bool = False, wait: float = WAIT, read_only: bool = False, migrate: bool = True
+    ) -> Tables:
+        """Open the file at `path`, bringing its schema up to date; `read_only`: without changing a byte of it; without
+        `migrate` a schema of whatever age is left as it is, to be read or copied.
 
         Raises NoStore when there is none and `create` is false, SchemaTooNew when a newer holdpoint wrote it, and
-        StoreUnreadable when the file is locked for longer than `wait` seconds, damaged, or not ours to read.
+        StoreUnreadable when the file is locked for longer than `wait` seconds, damaged, not ours to read, or, where it
+        must not be changed, of an older schema.
         """
         if not create and not path.is_file():
             raise NoStore(str(path))
         with translated(path):
             if create:
                 path.parent.mkdir(parents=True, exist_ok=True)
-            connection = sqlite3.connect(path, timeout=wait, isolation_level=None, check_same_thread=False)
+            name = f"{path.resolve().as_uri()}?mode={'ro' if read_only else 'rwc'}"
+            connection = sqlite3.connect(name, uri=True, timeout=wait, isolation_level=None, check_same_thread=False)
             try:
                 # Plugins of sqlite-utils are left out: nothing runs in a safety gate that no reviewed file names.
                 db = Database(connection, execute_plugins=False)
+                if read_only:
+                    db.execute("PRAGMA query_only=ON")
+                else:
+                    if migrate:
+                        db.execute("PRAGMA journal_mode=WAL")
+                    db.execute("PRAGMA synchronous=FULL")
+                    db.execute("PRAGMA foreign_keys=ON")
                 if migrate:
-                    db.execute("PRAGMA journal_mode=WAL")
-                db.execute("PRAGMA synchronous=FULL")
-                db.execute("PRAGMA foreign_keys=ON")
-                if migrate:
-                    cls._migrate(db, path)
+                    cls._migrate(db, path, read_only=read_only)
             except BaseException:
                 connection.close()
                 raise
             return cls(db, path)
 
     @staticmethod
-    def _migrate(db: Database, path: Path) -> None:
+    def _migrate(db: Database, path: Path, *, read_only: bool) -> None:
         applied = {step.name for step in schema.applied(db)}
         known = {step.name for step in schema._migrations}
         if applied - known:
             raise SchemaTooNew(str(path), sorted(applied - known))
+        if known - applied and read_only:
+            older = "its schema is older than this holdpoint; let `holdpoint ledger verify` bring it up to date first"
+            raise StoreUnreadable(str(path), older)
         if known - applied:
             # One writer migrates; the other waits for the lock and then finds nothing left to do.
             db.execute("BEGIN IMMEDIATE")

@@ -85,6 +85,14 @@ def ladder_of(series: Series) -> Ladder:
     return _ladder(telling, series.metric)
 
 
+def foreseeable(series: Series) -> bool:
+    """Whether `series` has what a forecast needs: enough distinct scales, far enough apart, and no absurd value."""
+    try:
+        return _enough(_sound(series))
+    except FitFailed:
+        return False
+
+
 def forecast(series: Series, prior: Prior | None = None) -> Forecast:
     """The predictive distribution of the next result of `series` at any scale beyond its last rung; deterministic.
 

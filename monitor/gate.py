@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import NamedTuple
 
 from checkpoints_db import Seen, Store, flag
@@ -16,32 +17,27 @@ from checkpoints_db.records import (
     Case,
     Checkpoint,
     Decision,
-    Diagnosis,
     Fault,
     GateState,
-    Latch,
-    Level,
     Missing,
+    PolicyName,
     Reason,
     Series,
-    Verdict,
 )
 from checkpoints_db.records.duration import spell_duration
-from checkpoints_db.series import make_series
-from monitor import selftest
+from monitor import adoption, ruling, selftest
 from monitor.clock import Clock
-from monitor.composition import compose
-from monitor.diagnosis import diagnose
 from monitor.drifting import drifts
 from monitor.faults import changed_conditions, faults_of
-from monitor.forecasting import CODE_VERSION, JUDGEMENT_VERSION, MIN_RUNGS
+from monitor.forecasting import CODE_VERSION, JUDGEMENT_VERSION
 from monitor.items import ItemLadder, ItemTallies, Past, item_ladders, tallied
+from monitor.judging import diagnosed, judged_by
 from monitor.looks import looks, progress, questions
+from monitor.outlook import outlook
 from monitor.settings import Settings
-from monitor.verdicts import judge
-from policies.engine import decide
 from policies.loader import find
 from policies.schema import Judging, Policy
+from policies.several import Ruling, decide_all, each_decides, latched, worst_of
 
 PATIENCE = 5.0
 """Seconds that `ask` waits for a writer to finish."""
@@ -58,28 +54,27 @@ def case_of(
     Speaks of the run's newest checkpoint, or of the one named; what earlier ones did is remembered by the latch.
     Reads only.
     """
-    everything = store.evidence.results(family=family, run=run, checkpoint=checkpoint)
-    news = [seen for seen in everything if not seen.baseline]
-    latch = store.actions.latch(family, run)
-    if not news:
-        return Case(family=family, run=run, judged=False, latch=latch)
-    latest = newest(news)
-    here = [seen for seen in news if seen.result.checkpoint.id == latest.id]
+    latch, glass = store.actions.latch(family, run), store.actions.open_glass(family, run)
+    latest, here = news_of(store, family, run, checkpoint)
+    if latest is None:
+        return Case(family=family, run=run, judged=False, latch=latch, glass=glass)
     ladder = _ladder(store, latest, catalogue.axis(family))
-    judged = [_verdict(store, policy, ladder, seen) for seen in here if seen.counts]
+    judged = judged_by(store, policy.judging, ladder, here)
     verdicts = tuple(verdict for verdict, _ in judged)
     faults, past = _measured(store, latest, here, ladder)
-    later = _later(store, latest, ladder, verdicts)
-    diagnoses = tuple(_diagnoses(catalogue, verdicts, past, later, policy.judging))
-    rules = [rule for rule in policy.rules if rule.select.applies(family, run)]
+    diagnoses = diagnosed(store, catalogue, policy.judging, latest, past, verdicts)
+    # Of whatever stage: the run may ask to enter another than it is in.
+    rules = [part for rule in policy.rules if rule.select.applies(family, run, ()) for part in rule.parts]
     missing, incomparable = _absent(ladder, latest, here)
-    return Case(
+    tasks = {v.task for v in verdicts} | {m.task for m in missing} | {d.question for d in diagnoses}
+    case = Case(
         family=family,
         run=run,
+        checkpoint=latest.id,
         judged=True,
         verdicts=verdicts,
         diagnoses=diagnoses,
-        drifts=drifts(rules, diagnoses, {verdict.series: places for verdict, places in judged}),
+        drifts=drifts(rules, diagnoses, {v.series: places for v, places in judged}, catalogue.domains_of),
         missing=missing,
         first_at=min(seen.seen_at for seen in here),
         last_at=max(seen.seen_at for seen in here),
@@ -87,9 +82,16 @@ def case_of(
         incomparable=incomparable,
         faults=faults,
         latch=latch,
+        glass=glass,
         questions=questions(catalogue, verdicts),
         looks=looks(store, catalogue, policy, latest) if policy.budget.per == "run" else (),
+        domains={task: tags for task in sorted(tasks) if (tags := catalogue.domains_of(task))},
+        compute=catalogue.compute(latest),
+        run_since=store.evidence.first_seen(family, run),
+        family_since=store.evidence.first_seen(family),
+        stages=tuple(store.actions.stages(family, run)),
     )
+    return outlook(store, case, rules, latest, ladder)
 
 
 class Measurement(NamedTuple):
@@ -127,6 +129,27 @@ def _key(store: Store, catalogue: Catalogue, policy: Policy, family: str) -> str
     return store.cases.key(family, CODE_VERSION, str(JUDGEMENT_VERSION), policy.digest, catalogue.digest)
 
 
+def news_of(store: Store, family: str, run: str, checkpoint: str | None = None) -> tuple[Checkpoint | None, list[Seen]]:
+    """The newest checkpoint of a run that has news, or the one named, and its news; None where there is none."""
+    everything = store.evidence.results(family=family, run=run, checkpoint=checkpoint)
+    news = [seen for seen in everything if not seen.baseline]
+    if not news:
+        return None, []
+    latest = newest(news)
+    return latest, [seen for seen in news if seen.result.checkpoint.id == latest.id]
+
+
+def judged_ahead(
+    store: Store, catalogue: Catalogue, judging: Judging, family: str, run: str, checkpoint: str | None = None
+) -> None:
+    """Make every verdict and diagnosis that `case_of` will ask for, where they are remembered; reads only."""
+    latest, here = news_of(store, family, run, checkpoint)
+    if latest is not None:
+        ladder = _ladder(store, latest, catalogue.axis(family))
+        verdicts = [verdict for verdict, _ in judged_by(store, judging, ladder, here)]
+        diagnosed(store, catalogue, judging, latest, _measured(store, latest, here, ladder)[1], verdicts)
+
+
 def newest(results: Iterable[Seen]) -> Checkpoint:
     """The furthest checkpoint that has news. Raises ValueError where none has."""
     return max((seen.result.checkpoint for seen in results if not seen.baseline), key=progress)
@@ -134,12 +157,8 @@ def newest(results: Iterable[Seen]) -> Checkpoint:
 
 def _ladder(store: Store, checkpoint: Checkpoint, axis: Axis | None) -> dict[str, Series]:
     """Series id -> the rungs below `checkpoint`, for every series of its family and stage."""
-    found: dict[str, list[Seen]] = {}
-    for seen in store.evidence.results(family=checkpoint.family, stage=checkpoint.stage):
-        found.setdefault(seen.result.series, []).append(seen)
     ladder = {}
-    for name, everything in found.items():
-        series = make_series([seen.result for seen in everything if seen.counts], axis)
+    for name, series in store.evidence.ladders(checkpoint.family, checkpoint.stage, axis).items():
         x = checkpoint.scale(series.axis)
         # On two axes the run's own earlier checkpoints are rungs like any other.
         points = tuple(p for p in series.points if p.run != checkpoint.run or series.axis == PLANE)
@@ -147,24 +166,6 @@ def _ladder(store: Store, checkpoint: Checkpoint, axis: Axis | None) -> dict[str
         if x is not None:
             ladder[name] = ladder[name].below(x)
     return ladder
-
-
-def _verdict(store: Store, policy: Policy, ladder: dict[str, Series], seen: Seen) -> tuple[Verdict, tuple[float, ...]]:
-    """The verdict on a result, and where past results lay under forecasts of its series."""
-    result = seen.result
-    sealed = store.judgements.sealed(result.series, up_to=seen.seen_after)
-    places = () if sealed is None else sealed.forecast.places()
-    own = ladder.get(result.series)
-    rungs = set(own.names().values()) if own else set()
-    if len(rungs) >= MIN_RUNGS:
-        return judge(sealed, result, policy.judging), places
-    stage = result.checkpoint.stage
-    what = "checkpoints" if own and own.axis == PLANE else "runs"
-    words = f"{len(rungs)} smaller {what} were evaluated on it{' at ' + stage if stage else ''}"
-    words += f", a forecast needs {MIN_RUNGS}"
-    if stage:
-        words += ' (`compare_at = "any"` in the catalogue compares across steps)'
-    return judge(sealed, result, policy.judging, why_not="too_few", words=words), places
 
 
 def _measured(
@@ -180,36 +181,6 @@ def _measured(
         if counted is not None:
             links[items.task] = counted
     return tuple(faults), Past(ladder, links)
-
-
-def _later(
-    store: Store, checkpoint: Checkpoint, ladder: dict[str, Series], verdicts: Sequence[Verdict]
-) -> dict[str, Series]:
-    """The rungs beyond `checkpoint` of every series that fell below its forecast: they tell a dip from a regression."""
-    later = {}
-    for name in {v.series for v in verdicts if v.outcome == "below"}:
-        found = store.evidence.results(family=checkpoint.family, stage=checkpoint.stage, series=name)
-        series = make_series([seen.result for seen in found if seen.counts], ladder[name].axis)
-        x = checkpoint.scale(series.axis)
-        if x is not None:
-            beyond = tuple(p for p in series.points if p.x > x * (1 + 1e-9) and p.run != checkpoint.run)
-            later[name] = series.model_copy(update={"points": beyond})
-    return later
-
-
-def _diagnoses(
-    catalogue: Catalogue,
-    verdicts: Sequence[Verdict],
-    ladder: Mapping[str, Series],
-    later: Mapping[str, Series],
-    judging: Judging,
-) -> Iterable[Diagnosis]:
-    questions: dict[str, list[Verdict]] = {}
-    for verdict in verdicts:
-        questions.setdefault(catalogue.question(verdict.task), []).append(verdict)
-    for question, asked in questions.items():
-        yield diagnose(question, asked, ladder, later)
-    yield from compose(catalogue.compositions, questions, judging)
 
 
 def _absent(
@@ -254,38 +225,83 @@ def settle(
 ) -> Decision:
     """Judge a run's newest checkpoint (or the one named), decide, and set its gate; writes nothing twice.
 
-    Wants a transaction around it.
+    `policy` is the one that the settings name; it comes into force here, or waits. Wants a transaction around it.
     """
-    case = case_of(store, catalogue, policy, family, run, checkpoint)
-    if checkpoint is None:
-        store.cases.put(case, policy.digest, _key(store, catalogue, policy, family), at)
-    for verdict in case.verdicts:
-        store.judgements.put_verdict(verdict, at)
-    for diagnosis in case.diagnoses:
-        store.judgements.put_diagnosis(diagnosis, at)
+    read_by(store, catalogue, at)
+    force = take_up(store, catalogue, policy, at)
+    ruled = rulings(store, catalogue, force, family, run, checkpoint)
+    for one in ruled if checkpoint is None else ():
+        store.cases.put(one.case, one.policy.digest, _key(store, catalogue, one.policy, family), at)
+    decision = conclude(store, ruled, at, force.pending, checkpoint=checkpoint)
+    ruling.in_shadow(store, partial(case_of, store, catalogue), force, ruled, checkpoint, at)
+    return decision
+
+
+def read_by(store: Store, catalogue: Catalogue, at: datetime) -> None:
+    """Write down the catalogue that cases are read by, where it is another one than before; wants a transaction."""
+    known = store.fact("catalogue")
+    if known is None or known[0] != catalogue.digest:
+        store.ledger.append("catalogue", catalogue.digest[:12], catalogue.body(), at)
+        store.note("catalogue", catalogue.digest, at)
+
+
+def conclude(
+    store: Store, ruled: Sequence[Ruling], at: datetime, pending: PolicyName | None = None, *, checkpoint: str | None
+) -> Decision:
+    """Decide on a run by the policies that rule, and write down what came of it.
+
+    `checkpoint`: the one that was named, where it was not simply the newest. Wants a transaction around it.
+    """
+    family, run = ruled[0].case.family, ruled[0].case.run
+    for one in ruled:
+        for verdict in one.case.verdicts:
+            store.judgements.put_verdict(verdict, at)
+        for diagnosis in one.case.diagnoses:
+            store.judgements.put_diagnosis(diagnosis, at)
     waivers, approvals = store.actions.waivers(family, run), store.actions.approvals(family, run)
-    decision = _unchanged(store, decide(policy, case, waivers, approvals, at))
-    store.judgements.put_decision(decision, case.verdicts[0].checkpoint if case.verdicts else "", at)
-    store.actions.put_gate(state_of(decision), _latch(case, decision))
+    decided = each_decides(ruled, waivers, approvals, at)
+    decision = worst_of(ruled, decided, pending)
+    decision = ruling.unchanged(store.judgements.decisions(family, run), decision)
+    store.judgements.put_decision(decision, checkpoint or ruling.checkpoint_of(ruled), at)
+    store.actions.put_gate(state_of(decision), latched(store.actions.latch(family, run), decision, decided))
     return decision
 
 
-def _unchanged(store: Store, decision: Decision) -> Decision:
-    """The last decision of the run, if this one says the same: time alone makes no new decision."""
-    for last in store.judgements.decisions(decision.family, decision.run)[-1:]:
-        if last == decision.model_copy(update={"at": last.at}):
-            return last
-    return decision
+def take_up(store: Store, catalogue: Catalogue, policy: Policy, at: datetime) -> adoption.Force:
+    """Bring the policy that the settings name into force, or have it wait. Wants a transaction around it."""
+    look = partial(case_of, store, catalogue)
+    return adoption.take_up(store, policy, at, lambda old, new: ruling.weaker(store, look, old, new, at))
 
 
-def _latch(case: Case, decision: Decision) -> Latch | None:
-    """A pause latches; only a release by people opens it."""
-    if decision.answer == Answer.PAUSE:
-        hard = any(f.level == Level.hard and f.effect == Answer.PAUSE for f in decision.findings)
-        if case.latch is not None:
-            return case.latch.model_copy(update={"hard": case.latch.hard or hard})
-        return Latch(decision=decision.digest, at=decision.at, sentence=decision.sentence, hard=hard)
-    return None if decision.released else case.latch
+def rulings(
+    store: Store, catalogue: Catalogue, force: adoption.Force, family: str, run: str, checkpoint: str | None = None
+) -> list[Ruling]:
+    """The policies that decide on a run's newest checkpoint, or on the one named, each with its case. Reads only.
+
+    They are those in force since its evidence first arrived, and one that waits where it also tightens.
+    """
+    news = [s for s in store.evidence.results(family=family, run=run, checkpoint=checkpoint) if not s.baseline]
+    latest = newest(news).id if news else ""
+    arrived = min((seen.seen_after for seen in news if seen.result.checkpoint.id == latest), default=None)
+    asked = (force.policy,) if arrived is None else force.asked(arrived)
+    return ruling.with_latch([Ruling(p, case_of(store, catalogue, p, family, run, checkpoint)) for p in asked])
+
+
+def _known_rulings(store: Store, catalogue: Catalogue, force: adoption.Force, family: str, run: str) -> list[Ruling]:
+    """`rulings` on a run's newest checkpoint, from the cases it was settled on where nothing has changed since."""
+    newest_case = known_case(store, catalogue, force.policy, family, run)
+    if not newest_case.verdicts:
+        return rulings(store, catalogue, force, family, run)
+    arrived = store.evidence.noticed(family, run, newest_case.verdicts[0].checkpoint)
+    asked = (force.policy,) if arrived is None else force.asked(arrived)
+    return ruling.with_latch([Ruling(p, known_case(store, catalogue, p, family, run)) for p in asked])
+
+
+def reach(store: Store, family: str, run: str, multiple: float) -> float | None:
+    """How far in FLOP a multiple of the run's newest checkpoint is; None where its FLOP are unknown."""
+    news = [seen for seen in store.evidence.results(family=family, run=run) if not seen.baseline]
+    flop = newest(news).flop if news else None
+    return None if flop is None else flop * multiple
 
 
 def state_of(decision: Decision) -> GateState:
@@ -295,10 +311,13 @@ def state_of(decision: Decision) -> GateState:
         run=decision.run,
         answer=decision.answer,
         reason=decision.reason,
-        sentence=decision.sentence,
+        sentence="; ".join([decision.sentence, *ruling.notes(decision)]),
         decision=decision.digest,
         evidence=decision.evidence,
         policy=decision.policy,
+        break_glass=decision.break_glass,
+        until=decision.until,
+        max_flop=decision.max_flop,
         at=decision.at,
     )
 
@@ -326,8 +345,8 @@ def find_run(store: Store, name: str) -> tuple[str, str] | None:
     return chosen[0] if len(chosen) == 1 else None
 
 
-def ask(settings: Settings, name: str, clock: Clock) -> GateState:
-    """What a training job asks: may this run go on? Decided now, from the store, by the same function as ever.
+def ask(settings: Settings, name: str, clock: Clock, stage: str = "") -> GateState:
+    """What a training job asks: may this run go on, or enter `stage`? Decided now, by the same function as ever.
 
     Never raises over evidence, policy or store: whatever is missing or wrong is HOLD, with the reason in words.
     """
@@ -342,13 +361,13 @@ def ask(settings: Settings, name: str, clock: Clock) -> GateState:
             return hold("", name, Reason.fault, f"the last cycle failed: {said}", at)
         # The write lock is taken, though nothing is written: while somebody else holds it, a decision may be under way.
         with Store.open(path, wait=PATIENCE) as store, store.transaction():
-            return _answer(store, catalogue, policy, settings, name, at)
+            return _answer(store, catalogue, policy, settings, name, at, stage)
     except HoldpointError as error:
         return hold("", name, Reason.fault, str(error), at)
 
 
 def _answer(
-    store: Store, catalogue: Catalogue, policy: Policy, settings: Settings, name: str, at: datetime
+    store: Store, catalogue: Catalogue, policy: Policy, settings: Settings, name: str, at: datetime, stage: str
 ) -> GateState:
     place = find_run(store, name)
     if place is None:
@@ -364,9 +383,15 @@ def _answer(
     silent = _silence(store, settings, at)
     if silent:
         return hold(family, run, *silent, at)
-    case = known_case(store, catalogue, policy, family, run)
+    force = adoption.force(store, policy, at)
+    ruled = _known_rulings(store, catalogue, force, family, run)
+    ruled = (
+        [one._replace(case=one.case.model_copy(update={"entering": stage.strip()})) for one in ruled]
+        if stage.strip()
+        else ruled
+    )
     waivers, approvals = store.actions.waivers(family, run), store.actions.approvals(family, run)
-    return state_of(decide(policy, case, waivers, approvals, at))
+    return state_of(decide_all(ruled, waivers, approvals, at, force.pending))
 
 
 def _silence(store: Store, settings: Settings, at: datetime) -> tuple[Reason, str] | None:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from checkpoints_db.records import Answer, Approval, Case, Decision, Finding, Level, Reason, Waiver
-from policies import house, releases
+from policies import glass, house, releases
 from policies.budget import Account, account
 from policies.rules import rule_of
 from policies.schema import Policy, RuleTerms
@@ -40,11 +40,21 @@ def decide(
     open_ = [f for f in found if f.effect.rank >= Answer.HOLD.rank]
     votes = releases.bound(policy, case, evidence, approvals, at)
     after, names = _released(policy, case, waivers, votes if open_ else (), found, spent)
+    broken = case.glass if glass.live(policy, case.glass, evidence, at) else None
+    if broken is not None:
+        after = _broken(policy, case, waivers, after, spent)
     after = sorted(_without_echo(after), key=_badness)
     answer = Answer.worst([f.effect for f in after])
     findings = tuple(f for f in after if f.answer is not Answer.GO)
     passed = len(after) - len(findings)
+    broken = broken if any(f.broken_by for f in findings) else None
     reason, sentence = _said(policy, answer, findings, passed)
+    if broken is not None:
+        sentence = (
+            f"BREAK-GLASS by {broken.by} until {broken.expires:%Y-%m-%d %H:%M} UTC or {broken.max_flop:.4g} FLOP, "
+            f"review due ({broken.reason}): {sentence}"
+        )
+    bounds = [v.max_flop for v in votes if names and v.max_flop is not None]
     return Decision(
         family=case.family,
         run=case.run,
@@ -57,6 +67,9 @@ def decide(
         waived=sum(bool(f.waived_by) for f in findings),
         approvals=names or releases.names_at(policy, votes, at),
         released=bool(names),
+        break_glass=broken.id if broken is not None else "",
+        until=broken.expires if broken is not None else None,
+        max_flop=min([*bounds, *([broken.max_flop] if broken is not None else [])], default=None),
         needed=policy.release.quorum if any(releases.reaches(f) for f in open_) else 0,
         policy=policy.digest,
         policy_name=policy.name,
@@ -79,11 +92,13 @@ def examine(
 def _findings(
     policy: Policy, case: Case, waivers: Sequence[Waiver], at: datetime, spent: Account
 ) -> tuple[Finding, ...]:
-    looks = [_look(terms, case, policy, at) for terms in policy.rules if terms.select.applies(case.family, case.run)]
+    looks = [_look(terms, case, policy, at) for terms in policy.rules if terms.applies(case)]
     binding = {terms.id for terms in policy.binding}
     said = [spent.spend(finding) for look in looks for finding in look.findings]
     said += house.unread(policy, case, [look for look in looks if look.terms.id in binding])
     said += house.absent(case)
+    said += house.unknown_stage(policy, case)
+    said += house.unreviewed(case, at)
     if case.latch is not None:
         said.append(house.latched(case.latch))
     findings = applied(said, waivers, family=case.family, run=case.run, policy=policy, at=at)
@@ -117,8 +132,26 @@ def _released(
     return after, tuple(names)
 
 
+def _broken(
+    policy: Policy, case: Case, waivers: Sequence[Waiver], findings: Sequence[Finding], spent: Account
+) -> list[Finding]:
+    """The findings, those marked that stood open when the glass was broken and that people may set aside."""
+    if case.glass is None:
+        return list(findings)
+    seen, by = _open_at(policy, case, waivers, case.glass.at, spent), case.glass.by
+    return [
+        f.model_copy(update={"broken_by": by})
+        if not f.released_by and releases.reaches(f) and seen.get(_key(f), Answer.GO).rank >= f.answer.rank
+        else f
+        for f in findings
+    ]
+
+
 def _open_at(policy: Policy, case: Case, waivers: Sequence[Waiver], at: datetime, spent: Account) -> dict[Key, Answer]:
-    then = case if case.latch is None or case.latch.at <= at else case.model_copy(update={"latch": None})
+    # What a person approved of was going on, never a stage that they were not asked about.
+    then = case.model_copy(update={"entering": ""})
+    if case.latch is not None and case.latch.at > at:
+        then = then.model_copy(update={"latch": None})
     worst: dict[Key, Answer] = {}
     for finding in _findings(policy, then, waivers, at, spent):
         if releases.reaches(finding):
@@ -166,9 +199,8 @@ def cannot_decide(family: str, run: str, reason: Reason, sentence: str, at: date
 
 def _look(terms: RuleTerms, case: Case, policy: Policy, at: datetime) -> house.Look:
     try:
-        rule = rule_of(terms.kind)
-        findings = tuple(_owned(finding, terms) for finding in rule.look(terms, case, policy, at))
-        return house.Look(terms, findings, bool(rule.reads_verdicts))
+        findings = tuple(_owned(finding, terms) for finding in rule_of(terms.kind).look(terms, case, policy, at))
+        return house.Look(terms, findings, tuple(part for part in terms.parts if rule_of(part.kind).reads_verdicts))
     except Exception as error:
         why = f"{type(error).__name__}: {error}".splitlines()[0][:300]
         fault = Finding(
@@ -181,12 +213,19 @@ def _look(terms: RuleTerms, case: Case, policy: Policy, at: datetime) -> house.L
             sentence=f"{case.family}/{case.run}: rule {terms.id!r} failed: {why}",
             would_pass_if=f"the rule of kind {terms.kind!r} were repaired",
         )
-        return house.Look(terms, (fault,), reads_verdicts=True)
+        return house.Look(terms, (fault,), terms.parts)
 
 
 def _owned(finding: Finding, terms: RuleTerms) -> Finding:
     """The finding under the name and level of its table, whatever a rule from outside wrote there."""
-    mine = {"rule": terms.id, "kind": terms.kind, "level": terms.level, "waived_by": "", "released_by": ""}
+    mine = {
+        "rule": terms.id,
+        "kind": terms.kind,
+        "level": terms.level,
+        "waived_by": "",
+        "released_by": "",
+        "broken_by": "",
+    }
     return Finding.model_validate({**finding.model_dump(), **mine})
 
 

@@ -1,90 +1,67 @@
-"""A lab that has lived through a little of everything, and the file of its store as an intruder would change it."""
+"""Small histories as hypothesis draws them: what arrives, what people do, and time that goes by."""
 
 from __future__ import annotations
 
-import json
-import sqlite3
-from collections.abc import Sequence
-from contextlib import closing
-from pathlib import Path
+from contextlib import suppress
 from typing import Any
 
-from item_logs import ItemLab, answers, write_log
+from hypothesis import strategies as st
 from lab import Lab, rung
 
-from checkpoints_db.chain import GENESIS, link
+from checkpoints_db.errors import PolicyError
+from checkpoints_db.records import Answer
+
+Event = tuple[str, Any]
+
+arrivals = st.tuples(
+    st.just("arrive"),
+    st.tuples(
+        st.sampled_from([6, 7]), st.sampled_from(["on trend", "broken", "fallen", "half", "other value", "remarked"])
+    ),
+)
+people = st.tuples(st.sampled_from(["release", "waive", "veto"]), st.sampled_from(["ann", "bea", "cem"]))
+time = st.tuples(st.just("wait"), st.sampled_from([1, 30, 24 * 40]))
+late = st.tuples(st.just("baseline"), st.just(None))
+
+events = st.lists(st.one_of(arrivals, arrivals, people, people, time, late), min_size=2, max_size=7)
 
 
-def busy(root: Path) -> Lab:
-    """History, items, news, conflicts, a quarantine, a late place, lost messages, and what people decided."""
-    lab = ItemLab(root)
-    lab.baseline([{**row, "run": "t"} for row in rung(0)], "t.csv")
-    lab.comes(6, *answers(6))
-    lab.arrive(rung(6, loss=1.0, run="i7"), "i7.csv")
-    lab.arrive(rung(6, loss=1.2, run="i7"), "again.csv")
-    (lab.inbox / "broken.csv").write_text("family,run\nlab")
-    write_log(lab.inbox / "who", "paper/unknown", *answers(3), second=9)
-    (lab.root / "alerts.jsonl").unlink()
-    (lab.root / "alerts.jsonl").mkdir()  # nothing can be delivered
-    lab.cycle()
-    lab.arrive(rung(6, loss=1.1, run="i8"), "whole.csv")
-    with (lab.root / "models.csv").open("a") as stream:
-        stream.write("lab,who,paper/unknown,1e6,1e18\n")
-    (lab.root / "alerts.jsonl").rmdir()
-    lab.clock.sleep(4000)
-    lab.cycle()
+def happen(lab: Lab, history: list[Event]) -> None:
+    """Let everything happen in a lab, with the daemon's jobs after each."""
+    for i, (what, of) in enumerate(history):
+        if what == "arrive":
+            lab.arrive(_rows(*of), f"{i}-{of[0]}.csv")
+        elif what == "baseline":
+            lab.baseline(rung(5, family="lab", task="other"), f"late-{i}.csv")
+        elif what == "wait":
+            lab.clock.sleep(3600 * of)
+        else:
+            _act(lab, what, of)
+        lab.cycle()
+        lab.cycle("scan", "overdue")
+
+
+def _rows(size: int, how: str) -> list[dict[str, Any]]:
+    rows = {
+        "on trend": lambda: rung(size),
+        "broken": lambda: rung(size, loss=1.0),
+        "fallen": lambda: rung(size, loss=2.6),
+        "half": lambda: rung(size)[:1],
+        "other value": lambda: rung(size, acc=0.9),
+        "remarked": lambda: rung(size, remarks="limit"),
+    }
+    return rows[how]()
+
+
+def _act(lab: Lab, what: str, name: str) -> None:
     with lab.store() as store:
         desk = lab.desk(store)
-        firing = [alert for alert in store.actions.alerts() if alert.state == "firing"]
-        desk.acknowledge(firing[0].id, by="ada", comment="seen", until=lab.later(hours=1))
-        gate = next(gate for gate in store.actions.gates() if gate.run == "i7")
-        for who in ("ada", "bob"):
-            desk.release("lab", "i7", by=who, reason="looked at it", evidence=gate.evidence)
-    lab.clock.sleep(2 * 3600)
-    lab.cycle()
-    return lab
-
-
-def changed(path: Path, *statements: tuple[str, Sequence[Any]]) -> None:
-    """Change the file of a store as somebody without our code would."""
-    with closing(sqlite3.connect(path)) as connection:
-        for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
-            connection.execute(f"DROP TRIGGER {name}")
-        for sql, args in statements:
-            connection.execute(sql, args)
-        connection.commit()
-
-
-def chained_anew(path: Path, rows: Sequence[dict[str, Any]]) -> None:
-    """Write a ledger of these rows whose chain holds."""
-    statements: list[tuple[str, Sequence[Any]]] = [("DELETE FROM ledger", ())]
-    previous = GENESIS
-    for seq, row in enumerate(rows, 1):
-        digest = link(seq, row["at"], row["kind"], row["subject"], row["body"], previous)
-        told = (seq, row["at"], row["kind"], row["subject"], row["body"], previous, digest)
-        statements.append(("INSERT INTO ledger VALUES (?, ?, ?, ?, ?, ?, ?)", told))
-        previous = digest
-    changed(path, *statements)
-
-
-def ledger_of(path: Path) -> list[dict[str, Any]]:
-    """Every row of a ledger as it stands in the file."""
-    with closing(sqlite3.connect(path)) as connection:
-        connection.row_factory = sqlite3.Row
-        return [dict(row) for row in connection.execute("SELECT * FROM ledger ORDER BY seq")]
-
-
-def dumped(path: Path, *but: str) -> dict[str, list[Any]]:
-    """Every table of a store, row for row, in order of its key."""
-    with closing(sqlite3.connect(path)) as connection:
-        names = [
-            name
-            for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
-            if not name.startswith(("sqlite_", "_")) and name not in but
-        ]
-        return {name: connection.execute(f"SELECT * FROM {name} ORDER BY 1").fetchall() for name in names}  # noqa: S608
-
-
-def as_json(rows: Sequence[dict[str, Any]]) -> str:
-    """For messages of failing tests."""
-    return json.dumps(rows, indent=1)
+        for decision in {(d.family, d.run): d for d in store.judgements.decisions()}.values():
+            stopping = [f for f in decision.findings if f.effect.rank >= Answer.HOLD.rank]
+            place = (decision.family, decision.run)
+            with suppress(PolicyError):
+                if what == "waive" and stopping:
+                    first = stopping[0]
+                    desk.waive(*place, first.rule, first.subject, by=name, reason="seen", until=lab.later(hours=20))
+                elif what != "waive":
+                    desk.release(*place, by=name, reason="seen", evidence=decision.evidence, reject=what == "veto")

@@ -35,10 +35,16 @@ FLOORS: dict[str, float] = {
     "monitor.track": 2.5,
     "monitor.composition": 2.7,
     "monitor.drifting": 2.7,
+    "monitor.reaching": 2.7,
+    "monitor.rating": 2.7,
+    "monitor.outlook": 2.75,
     "monitor.looks": 2.7,
     "monitor.settling": 2.7,  # asks forecasting and verdicts, as planning does
     "monitor.planning": 2.75,
-    "monitor.selftest": 2.8,  # asks all of judgement what it should know
+    "monitor.judging": 2.8,  # from a store, by verdicts, diagnosis and composition
+    "monitor.adoption": 2.9,  # which policies decide: asked by alerts and gate
+    "monitor.ruling": 2.95,
+    "monitor.selftest": 2.85,  # asks all of judgement what it should know
     "monitor.alerts": 3,
     "monitor.gate": 3,
     "monitor.lease": 3,
@@ -46,7 +52,10 @@ FLOORS: dict[str, float] = {
     "monitor.pins": 3.5,  # asks the network through notify
     "monitor.watch": 4,
     "monitor.review": 4,
-    "monitor.replay": 4,
+    "monitor.explanation": 4,
+    "monitor.rehearsal": 4.5,  # walks a fixture ladder as monitor.watch walks a result
+    "monitor.assessing": 4,
+    "monitor.replay": 4.5,  # reads logs as the watch does
     "monitor.daemon": 5,
     "monitor.faces": 6,
     "monitor.adapters": 6,
@@ -289,8 +298,8 @@ def cycles(found: list[Module]) -> list[str]:
     return list(rings.values())
 
 
-DECIDING = ("policies", "monitor.gate", "monitor.selftest", "monitor.replay")
-"""Who calls policies.engine.decide: the gate for everybody, the self-test and the replay to compare."""
+DECIDING = ("policies", "monitor.selftest", "monitor.rehearsal")
+"""Who calls policies.engine.decide: policies.several for everybody, the self-test, and tests that a policy carries."""
 MAKERS = {"Decision": ("policies.engine",), "GateState": ("monitor.gate",)}
 """Who makes what a training job may go on by."""
 

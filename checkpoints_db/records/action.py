@@ -9,11 +9,14 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field
 
-from checkpoints_db.records.base import Instant, Record
+from checkpoints_db.records.assessment import Assessment, Attestation, Compute, StageEntry
+from checkpoints_db.records.base import Instant, Record, Signed
 from checkpoints_db.records.budget import Budget, Look
 from checkpoints_db.records.drift import Drift
 from checkpoints_db.records.evidence import Name
 from checkpoints_db.records.judgement import Diagnosis, Fault, Verdict
+from checkpoints_db.records.policy import PolicyName
+from checkpoints_db.records.reach import Rate, Reach, Skilled
 
 
 class Answer(StrEnum):
@@ -85,13 +88,17 @@ class Finding(Record):
     """How bad it is, growing with badness; a waiver is void as soon as this exceeds the waived level."""
     waived_by: str = ""
     released_by: str = ""
+    broken_by: str = ""
+    """Who broke the glass over it: it warns, for a while."""
 
     @property
     def effect(self) -> Answer:
-        """What the finding contributes to the decision, after level, waiver and release."""
+        """What the finding contributes to the decision, after level, waiver, release and break-glass."""
         if self.waived_by or self.released_by:
             return Answer.GO
         cap = {Level.shadow: Answer.GO, Level.advisory: Answer.WARN}.get(self.level, Answer.PAUSE)
+        if self.broken_by:
+            cap = min(cap, Answer.WARN, key=lambda a: a.rank)
         return min(self.answer, cap, key=lambda a: a.rank)
 
 
@@ -104,6 +111,37 @@ class Latch(Record):
     sentence: str
     hard: bool = False
     """Whether a hard rule paused: then no release opens it."""
+    rules: tuple[str, ...] = ()
+    """Ids of the hard rules that paused; where none is known a hard latch stays hard."""
+
+
+class BreakGlass(Signed):
+    """One person lets a stopped run go on for a while, in an emergency; a review is due."""
+
+    id: Name
+    family: Name
+    run: Name
+    by: Name
+    reason: Annotated[str, Field(min_length=1)]
+    at: Instant
+    expires: Instant
+    max_flop: Annotated[float, Field(gt=0)]
+    """Training compute up to which the run may go meanwhile."""
+    evidence: dict[str, str]
+    """Digest of each policy that decided to the digest of the evidence it rested on."""
+
+
+class GlassReview(Signed):
+    """Another person has looked at a break-glass afterwards; it ends it."""
+
+    id: Name
+    glass: Name
+    family: Name
+    run: Name
+    by: Name
+    reason: Annotated[str, Field(min_length=1)]
+    """What was found."""
+    at: Instant
 
 
 class Missing(Record):
@@ -118,6 +156,8 @@ class Case(Record):
 
     family: Name
     run: Name
+    checkpoint: str = ""
+    """Id of the newest checkpoint that has news: the one that is decided about."""
     judged: bool
     """Whether any result of the run arrived as news (rather than as baseline history)."""
     verdicts: tuple[Verdict, ...] = ()
@@ -140,12 +180,51 @@ class Case(Record):
     """Task to the question it asks, where the catalogue reads several tasks together."""
     looks: tuple[Look, ...] = ()
     """Earlier checkpoints of the run, oldest first; told where the policy's budget is of the run."""
+    domains: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """Task to its domain tags, of every task of the run and its ladder that the catalogue gives any."""
+    compute: Compute | None = None
+    """Training behind the newest checkpoint; None where neither FLOP nor parameters and tokens are known."""
+    run_since: Instant | None = None
+    """When the first result of the run arrived, of any of its checkpoints."""
+    family_since: Instant | None = None
+    """When the first result of the family arrived."""
+    assessments: tuple[Assessment, ...] = ()
+    """Of the run, or of its family where a rule asks for those; oldest first. Withdrawn ones are left out, and so is
+    what no rule of the policy reads, as everywhere here."""
+    attestations: tuple[Attestation, ...] = ()
+    """Of safeguards, as far as they speak of this run."""
+    stages: tuple[StageEntry, ...] = ()
+    """Which stages the run entered, in order of time."""
+    entering: str = ""
+    """The stage that it asks to enter; empty where it only asks to go on."""
+    reaches: tuple[Reach, ...] = ()
+    """One for each `reach` rule and metric it selects."""
+    rates: tuple[Rate, ...] = ()
+    """One for each `rate` rule and series it selects."""
+    skills: tuple[Skilled, ...] = ()
+    """One for each judged metric, where the policy has a `skill` rule."""
     latch: Latch | None = None
+    glass: BreakGlass | None = None
+    """A break-glass of the run that nobody has reviewed, live or ended."""
 
     @cached_property
     def evidence(self) -> str:
-        """Digest of the evidence a person sees when releasing; the latch itself is not evidence."""
-        return self.model_copy(update={"latch": None}).digest
+        """Digest of the evidence a person sees when releasing; latch, break-glass and questions are not."""
+        return self.model_copy(update={"latch": None, "glass": None, "entering": ""}).digest
+
+    @property
+    def stage(self) -> str:
+        """The stage the run is in; empty where nobody recorded one."""
+        return self.stages[-1].stage if self.stages else ""
+
+    @property
+    def concerned(self) -> tuple[str, ...]:
+        """The stages that are spoken of: that of the run, and the one it asks to enter."""
+        return tuple(stage for stage in dict.fromkeys((self.stage, self.entering)) if stage)
+
+    def domains_of(self, task: str) -> tuple[str, ...]:
+        """Domain tags of a task."""
+        return self.domains.get(task, ())
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """A copy; its evidence is that of the original only where nothing but the latch is another one."""
@@ -177,7 +256,7 @@ class Waiver(Record):
     """Digest of the policy it was granted under."""
 
 
-class Approval(Record):
+class Approval(Signed):
     """One person's vote to reopen a gate, bound to the evidence and the policy they saw."""
 
     id: Name
@@ -190,6 +269,8 @@ class Approval(Record):
     policy: str
     veto: bool = False
     """A rejection: one is enough to keep the gate closed for this evidence."""
+    max_flop: Annotated[float, Field(gt=0)] | None = None
+    """Training compute up to which the release is meant to go; None for as far as the evidence does."""
 
 
 class Decision(Record):
@@ -213,8 +294,19 @@ class Decision(Record):
     needed: int = 0
     """Approvals a release needs; 0 where nothing is to be released."""
     released: bool = False
+    break_glass: str = ""
+    """Id of the break-glass that lets the run go on; empty where none does."""
+    until: Instant | None = None
+    """When that ends."""
+    max_flop: float | None = None
+    """Training compute up to which a release or a break-glass goes; None where it is not bounded."""
     policy: str
+    """Digest of the policy whose answer decided."""
     policy_name: str
+    asked: tuple[PolicyName, ...] = ()
+    """The policies that were asked, where there were several; the worst answer won."""
+    pending: PolicyName | None = None
+    """A policy that is configured and not in force: its change waits for approval."""
     evidence: str
     at: Instant
     judgement_version: int
@@ -267,6 +359,12 @@ class GateState(Record):
     """Digest of the decision it rests on; empty where there is none."""
     evidence: str = ""
     policy: str = ""
+    break_glass: str = ""
+    """Id of the break-glass that lets the run go on; empty where none does."""
+    until: Instant | None = None
+    """When that ends."""
+    max_flop: float | None = None
+    """Training compute up to which a release or a break-glass goes; None where it is not bounded."""
     at: Instant
 
     @property

@@ -27,7 +27,7 @@ from monitor.clock import Clock
 from monitor.daemon import inbox
 from monitor.daemon.heartbeat import Heartbeat
 from monitor.settings import Settings
-from policies.loader import find
+from policies.loader import find_file
 
 logger = logging.getLogger("holdpoint.daemon")
 
@@ -111,6 +111,7 @@ class Jobs:
             self._make_up()
             with store.transaction():
                 at = self.clock.now()
+                watch.take_up(store, rules)
                 store.note("cycle", rules.policy.digest, at)
                 for name, _, _ in self.timetable():
                     alerts.settle_about(store, "fault", name, tuple(self.settings.receivers), at)
@@ -143,7 +144,7 @@ class Jobs:
         return ""
 
     def expire(self) -> str:
-        """Bring back alerts whose acknowledgement expired, and close gates whose waiver did."""
+        """Bring back alerts whose acknowledgement expired, close gates whose waiver or break-glass did."""
         count = 0
         with self._open() as store:
             rules, at = self._rules(), self.clock.now()
@@ -151,11 +152,15 @@ class Jobs:
                 acks = store.actions.acknowledgements(alert.id)
                 if alert.state == "acknowledged" and all(ack.expires <= at for ack in acks):
                     with store.transaction():
-                        alerts.refire(store, alert, rules.policy.notify, at)
+                        alerts.refire(store, alert, rules.told(store), at)
                     count += 1
-            for family, run in dict.fromkeys((w.family, w.run) for w in store.actions.waivers()):
+            waived = [(waiver.family, waiver.run) for waiver in store.actions.waivers()]
+            broken = [(glass.family, glass.run) for glass in store.actions.glasses()]
+            for family, run in dict.fromkeys(waived + broken):
                 with store.transaction():
                     watch.settle(store, rules, family, run)
+            with store.transaction():
+                watch.tell_overdue(store, rules)
         return f"{count} acknowledgements expired" if count else ""
 
     def deliver(self) -> str:
@@ -218,6 +223,7 @@ def prior_of(settings: Settings) -> prior.Prior:
 
 def load_rules(settings: Settings, clock: Clock) -> watch.Rules:
     """Policy, catalogue, readers and prior as they are on disk now. Raises BadPolicy or SettingsError."""
-    policy = find(settings.policy, settings.base)
+    loaded = find_file(settings.policy, settings.base)
     catalogue = Catalogue.from_toml(settings.at(Path(settings.catalogue)))
-    return watch.Rules(settings, catalogue, policy, clock, readers_of(settings), prior_of(settings))
+    readers, prior_ = readers_of(settings), prior_of(settings)
+    return watch.Rules(settings, catalogue, loaded.policy, clock, readers, prior_, loaded.text)

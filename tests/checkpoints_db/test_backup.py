@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from histories import changed, dumped
 from lab import Lab, rung
+from lives import changed, dumped
 
 from checkpoints_db import Store
 from checkpoints_db.backup import backup, restore

@@ -6,16 +6,16 @@ import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
-from histories import busy, chained_anew, changed, dumped, ledger_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lab import Lab
+from lives import busy, chained_anew, changed, dumped, ledger_of
 
 from checkpoints_db import Store
 from checkpoints_db.errors import LedgerBroken, StoreError
@@ -59,8 +59,9 @@ def test_the_history_has_a_row_of_every_kind_and_every_table(lived: Lab) -> None
         kinds = {entry.kind for entry in store.ledger.entries()}
         empty = [table for table in store._tables.names() if not store._tables.count(table)]
     told = "file result items unplaced placed seal verdict diagnosis decision gate alert review message delivery case"
+    told += " policy policy_text catalogue"
     assert kinds == set(told.split())
-    assert not set(empty) - set(LEFT_OUT)
+    assert set(empty) - set(LEFT_OUT) == {"shadow_decisions"}  # those have a test of their own
 
 
 def test_what_is_rebuilt_is_the_store_byte_for_byte(lived: Lab, tmp_path: Path) -> None:
@@ -100,6 +101,20 @@ def test_a_remarked_result_that_gave_way_is_rebuilt_as_one_that_does_not_count(s
             store.evidence.record([one], baseline=False, seen_at=at, seen_after=0, at=at)
     assert [seen.counts for seen in store.evidence.results()] == [False, True, False]
     assert rebuild(store, tmp_path / "fresh.db") == []
+
+
+def test_a_decision_in_shadow_is_rebuilt_with_and_without_a_checkpoint(
+    lived: Lab, store: Store, tmp_path: Path
+) -> None:
+    with lived.store() as other:
+        decision = other.judgements.decisions()[0]
+    later = decision.model_copy(update={"at": decision.at + timedelta(hours=1)})
+    with store.transaction():
+        for shadow in (True, False):
+            store.judgements.put_decision(decision, "lab/i6", decision.at, shadow=shadow)
+            store.judgements.put_decision(later, "", later.at, shadow=shadow)
+    assert rebuild(store, tmp_path / "fresh.db") == []
+    assert dumped(tmp_path / "fresh.db")["shadow_decisions"] == dumped(store.path)["shadow_decisions"]
 
 
 def test_nothing_is_overwritten(lived: Lab, tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from contextlib import closing
 
 import pytest
-from histories import changed
 from lab import Lab, rung
+from lives import changed
 
 from checkpoints_db.errors import LedgerBroken
 from checkpoints_db.records import Answer, Case, Reason, digest_of

@@ -14,6 +14,7 @@ import typer
 from checkpoints_db.errors import HoldpointError
 from monitor.faces.cli import (
     alert,
+    assessment,
     backtest,
     backup,
     catalogue,
@@ -30,6 +31,8 @@ from monitor.faces.cli import (
     power,
     prior,
     quarantine,
+    run,
+    safeguard,
     selftest,
     series,
     serve,
@@ -67,6 +70,9 @@ for noun in (
     alert,
     gate,
     waiver,
+    assessment,
+    safeguard,
+    run,
     policy,
     prior,
     ledger,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -17,8 +18,9 @@ from checkpoints_db import Store
 from checkpoints_db.errors import HoldpointError
 from checkpoints_db.records import Forecast, Place, Sealed, Series
 from checkpoints_db.records.duration import parse_duration
+from checkpoints_db.signing import SigningKey
 from monitor.clock import SystemClock
-from monitor.faces.render import as_json, console
+from monitor.faces.render import as_json, clean, console
 from monitor.settings import FILE, Settings
 
 Config = Annotated[
@@ -27,6 +29,10 @@ Config = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 By = Annotated[str, typer.Option("--by", help="Your name; it is kept with what you did.")]
 Because = Annotated[str, typer.Option("--reason", help="Why, in words a reviewer can check.")]
+Key = Annotated[
+    Path | None,
+    typer.Option("--key", help="Sign with this private key; the policy names its public half.", metavar="FILE"),
+]
 Chart = Annotated[
     Path | None, typer.Option("--chart", help="Also draw a chart to this file: .png, .svg or .html.", metavar="FILE")
 ]
@@ -68,9 +74,32 @@ def lasting(text: str, option: str) -> timedelta:
         raise typer.BadParameter(str(error), param_hint=option) from error
 
 
+def moment_of(text: str, option: str) -> datetime | None:
+    """The moment that an option spells, or None where it is left out; a usage error where it is none."""
+    if not text:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r} is no date; write 2026-11-23T09:00:00Z", param_hint=option) from error
+    if at.tzinfo is None:
+        raise typer.BadParameter(f"{text!r} has no zone; write 2026-11-23T09:00:00Z", param_hint=option)
+    return at
+
+
+def signing_key(path: Path | None) -> SigningKey | None:
+    """The private key of `--key`. Raises BadKey where the file is none, or others may read it."""
+    return None if path is None else SigningKey.read(path)
+
+
 def say(text: object) -> None:
     """One line or one table to standard output."""
     console().print(text)
+
+
+def plain(text: str) -> None:
+    """One line to standard output as it is, neither folded nor coloured."""
+    sys.stdout.write(clean(text) + "\n")
 
 
 def show(value: Any, table: object, *, json: bool) -> None:

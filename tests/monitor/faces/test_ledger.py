@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 from asking import answer, run
-from histories import busy, chained_anew, changed, dumped, ledger_of
 from lab import Lab, rung
 from listening import listening
+from lives import busy, chained_anew, changed, dumped, ledger_of
 
 from checkpoints_db.rebuild import LEFT_OUT
 
