@@ -59,7 +59,8 @@ def a_result(lab: Lab) -> None:
 
 
 def a_policy(lab: Lab) -> None:
-    lab.policy.write_text(lab.policy.read_text().replace("tail = 0.01 ", "tail = 0.02 "))
+    """One that only tightens: it decides at once."""
+    lab.policy.write_text(lab.policy.read_text().replace("quorum = 2 ", "quorum = 3 "))
 
 
 def a_catalogue(lab: Lab) -> None:
