@@ -30,9 +30,7 @@ class PolicyHistory:
     def put(self, entry: PolicyEntry, at: datetime) -> int:
         """Add an entry; returns the row of the ledger that it became."""
         seq = self._ledger.append("policy", entry.policy.sha256, entry.body(), at)
-        named = {"digest": entry.policy.sha256, "name": entry.policy.name, "version": entry.policy.version}
-        row = {"seq": seq, "event": entry.event, **named, "change": entry.change, "at": stamp(at)}
-        self._tables.insert("policies", row)
+        self._tables.insert("policies", policy_row(entry, stamp(at), seq))
         return seq
 
     def all(self) -> list[PolicyRow]:
@@ -59,3 +57,9 @@ class PolicyHistory:
 @lru_cache(maxsize=256)
 def _entry(text: str) -> PolicyEntry:
     return PolicyEntry.model_validate_json(text)
+
+
+def policy_row(entry: PolicyEntry, at: str, seq: int) -> dict[str, str | int]:
+    """An entry as its table has it; `seq`: its row of the ledger."""
+    named = {"digest": entry.policy.sha256, "name": entry.policy.name, "version": entry.policy.version}
+    return {"seq": seq, "event": entry.event, **named, "change": entry.change, "at": at}

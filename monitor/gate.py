@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import NamedTuple
 
-from checkpoints_db import Seen, Store
+from checkpoints_db import Seen, Store, flag
 from checkpoints_db.catalogue import Catalogue
 from checkpoints_db.errors import HoldpointError
 from checkpoints_db.records import (
@@ -25,10 +25,11 @@ from checkpoints_db.records import (
     Series,
 )
 from checkpoints_db.records.duration import spell_duration
-from monitor import adoption, ruling
+from monitor import adoption, ruling, selftest
 from monitor.clock import Clock
 from monitor.drifting import drifts
 from monitor.faults import changed_conditions, faults_of
+from monitor.forecasting import CODE_VERSION, JUDGEMENT_VERSION
 from monitor.items import ItemLadder, ItemTallies, Past, item_ladders, tallied
 from monitor.judging import diagnosed, judged_by
 from monitor.looks import looks, progress, questions
@@ -110,6 +111,23 @@ def measured(
     ladder = _ladder(store, latest, catalogue.axis(family))
     faults, _ = _measured(store, latest, here, ladder)
     return Measurement(tuple(item_ladders(store, here, ladder)), faults)
+
+
+def known_case(store: Store, catalogue: Catalogue, policy: Policy, family: str, run: str) -> Case:
+    """`case_of` a run's newest checkpoint, read where it was settled and nothing it is made of has changed since."""
+    kept = store.cases.get(family, run, policy.digest, _key(store, catalogue, policy, family))
+    if kept is None:
+        return case_of(store, catalogue, policy, family, run)
+    store.judgements.must_be_sealed(v.forecast for v in kept.verdicts if v.forecast)
+    latch = store.actions.latch(family, run)
+    return kept if latch is None else kept.model_copy(update={"latch": latch})
+
+
+def _key(store: Store, catalogue: Catalogue, policy: Policy, family: str) -> str:
+    made_by = [CODE_VERSION, str(JUDGEMENT_VERSION), policy.digest, catalogue.digest]
+    if any(part.kind == "reach" for part in policy.parts):  # it asks the newest seals
+        made_by.append(str(max(store.judgements.newest(family).values(), default=0)))
+    return store.cases.key(family, *made_by)
 
 
 def news_of(store: Store, family: str, run: str, checkpoint: str | None = None) -> tuple[Checkpoint | None, list[Seen]]:
@@ -213,6 +231,8 @@ def settle(
     read_by(store, catalogue, at)
     force = take_up(store, catalogue, policy, at)
     ruled = rulings(store, catalogue, force, family, run, checkpoint)
+    for one in ruled if checkpoint is None else ():
+        store.cases.put(one.case, one.policy.digest, _key(store, catalogue, one.policy, family), at)
     decision = conclude(store, ruled, at, force.pending, checkpoint=checkpoint)
     ruling.in_shadow(store, partial(case_of, store, catalogue), force, ruled, checkpoint, at)
     return decision
@@ -278,6 +298,16 @@ def rulings(
     return ruling.with_latch([Ruling(policy, case) for policy, case in zip(asked, cases, strict=True)])
 
 
+def _known_rulings(store: Store, catalogue: Catalogue, force: adoption.Force, family: str, run: str) -> list[Ruling]:
+    """`rulings` on a run's newest checkpoint, from the cases it was settled on where nothing has changed since."""
+    newest_case = known_case(store, catalogue, force.policy, family, run)
+    if not newest_case.verdicts:
+        return rulings(store, catalogue, force, family, run)
+    arrived = store.evidence.noticed(family, run, newest_case.verdicts[0].checkpoint)
+    asked = (force.policy,) if arrived is None else force.asked(arrived)
+    return ruling.with_latch([Ruling(p, known_case(store, catalogue, p, family, run)) for p in asked])
+
+
 def state_of(decision: Decision) -> GateState:
     """What a gate says after a decision."""
     return GateState(
@@ -313,8 +343,7 @@ def hold(family: str, run: str, reason: Reason, sentence: str, at: datetime) -> 
 
 def find_run(store: Store, name: str) -> tuple[str, str] | None:
     """(family, run) from `family/run`, or from `run` when only one family has it; None when unknown or ambiguous."""
-    known = store.evidence.runs()
-    found = [place for place in known if name in ("/".join(place), place[1])]
+    found = store.evidence.named(name)
     exact = [place for place in found if name == "/".join(place)]
     chosen = exact or found
     return chosen[0] if len(chosen) == 1 else None
@@ -327,10 +356,15 @@ def ask(settings: Settings, name: str, clock: Clock, stage: str = "") -> GateSta
     """
     at = clock.now()
     try:
+        selftest.check(quick=True)
         policy = find(settings.policy, settings.base)
         catalogue = Catalogue.from_toml(settings.at(settings.catalogue))
+        path = settings.at(settings.store)
+        flag.must_have_room(path)
+        if said := flag.read(path):
+            return hold("", name, Reason.fault, f"the last cycle failed: {said}", at)
         # The write lock is taken, though nothing is written: while somebody else holds it, a decision may be under way.
-        with Store.open(settings.at(settings.store), wait=PATIENCE) as store, store.transaction():
+        with Store.open(path, wait=PATIENCE) as store, store.transaction():
             return _answer(store, catalogue, policy, settings, name, at, stage)
     except HoldpointError as error:
         return hold("", name, Reason.fault, str(error), at)
@@ -354,7 +388,12 @@ def _answer(
     if silent:
         return hold(family, run, *silent, at)
     force = adoption.force(store, policy, at)
-    ruled = rulings(store, catalogue, force, family, run, stage=stage.strip())
+    ruled = _known_rulings(store, catalogue, force, family, run)
+    ruled = (
+        [one._replace(case=one.case.model_copy(update={"entering": stage.strip()})) for one in ruled]
+        if stage.strip()
+        else ruled
+    )
     waivers, approvals = store.actions.waivers(family, run), store.actions.approvals(family, run)
     return state_of(decide_all(ruled, waivers, approvals, at, force.pending))
 
@@ -373,6 +412,11 @@ def _silence(store: Store, settings: Settings, at: datetime) -> tuple[Reason, st
             Reason.fault,
             f"the clock went backwards: the last cycle is dated {cycle[1].isoformat(timespec='seconds')}",
         )
+    said = store.fact("clock")
+    if said and said[0] and datetime.fromisoformat(said[0]) - at > TOLERANCE:
+        was = datetime.fromisoformat(said[0]).isoformat(timespec="seconds")
+        remedy = "a GO needs that moment to pass, or a person to say that it is right (`holdpoint ledger clock`)"
+        return Reason.fault, f"the clock was set back: it had said {was}; {remedy}"
     waiting = [file.path for file in store.evidence.files("arrived") if not file.baseline]
     if waiting:
         return Reason.no_data, f"{len(waiting)} files arrived and are not judged yet, the first is {waiting[0]}"

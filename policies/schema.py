@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import timedelta
 from fnmatch import fnmatchcase
+from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, SerializeAsAny, model_validator
 
-from checkpoints_db.records import STAGES, BudgetMethod, Case, Kind, Level, Record, Verdict
+from checkpoints_db.records import STAGES, BudgetMethod, Case, Kind, Level, Record, Verdict, digest_of
 from checkpoints_db.records.duration import parse_duration, spell_duration
 from checkpoints_db.signing import is_public_key
 from policies.direction import FEWER, HIGHER, KEPT, LOWER, MORE, NEUTRAL, WIDER, Direction, ordered
@@ -378,6 +379,17 @@ class Policy(Preamble):
             if role not in self.roles:
                 raise ValueError(f"release.require_roles asks for {role!r}, which [roles] does not name; add it there")
         return self
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the canonical JSON of the whole policy, computed once: every answer of a gate asks often."""
+        return digest_of(self.body())
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy, which is known by a digest of its own."""
+        copied = super().model_copy(update=update, deep=deep)
+        copied.__dict__.pop("digest", None)
+        return copied
 
     @property
     def parts(self) -> tuple[RuleTerms, ...]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, Literal
+from functools import cached_property
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field
 
@@ -28,7 +30,7 @@ class Answer(StrEnum):
     @property
     def rank(self) -> int:
         """0 for GO up to 3 for PAUSE."""
-        return list(Answer).index(self)
+        return _RANK[self]
 
     @staticmethod
     def worst(answers: list[Answer]) -> Answer:
@@ -38,6 +40,9 @@ class Answer(StrEnum):
         <Answer.HOLD: 'HOLD'>
         """
         return max(answers, key=lambda a: a.rank, default=Answer.GO)
+
+
+_RANK = {answer: rank for rank, answer in enumerate(Answer)}
 
 
 class Level(StrEnum):
@@ -202,7 +207,7 @@ class Case(Record):
     glass: BreakGlass | None = None
     """A break-glass of the run that nobody has reviewed, live or ended."""
 
-    @property
+    @cached_property
     def evidence(self) -> str:
         """Digest of the evidence a person sees when releasing; latch, break-glass and a question are not evidence."""
         return self.model_copy(update={"latch": None, "glass": None, "entering": ""}).digest
@@ -220,6 +225,13 @@ class Case(Record):
     def domains_of(self, task: str) -> tuple[str, ...]:
         """Domain tags of a task."""
         return self.domains.get(task, ())
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy; its evidence is that of the original only where nothing but the latch is another one."""
+        copied = super().model_copy(update=update, deep=deep)
+        if set(update or ()) - {"latch"}:
+            copied.__dict__.pop("evidence", None)
+        return copied
 
 
 class Waiver(Record):

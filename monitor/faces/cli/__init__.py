@@ -16,6 +16,7 @@ from monitor.faces.cli import (
     alert,
     assessment,
     backtest,
+    backup,
     catalogue,
     checkpoint,
     daemon,
@@ -32,6 +33,7 @@ from monitor.faces.cli import (
     quarantine,
     run,
     safeguard,
+    selftest,
     series,
     serve,
     verdict,
@@ -53,6 +55,9 @@ app.command("serve")(serve.serve)
 app.command("backtest")(backtest.backtest)
 app.command("power")(power.power)
 app.command("items")(items.items)
+app.command("selftest")(selftest.selftest)
+app.command("backup")(backup.backup)
+app.command("restore")(backup.restore)
 for noun in (
     daemon,
     catalogue,
