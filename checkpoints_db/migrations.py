@@ -210,3 +210,30 @@ def m007_items(db: Database) -> None:
         strict=True,
     )
     db.table("items").create_index(["source", "task"])
+
+
+@schema()
+def m008_leases(db: Database) -> None:
+    """Leases that were issued, and those taken back."""
+    db.table("leases").create(
+        {
+            "id": str,
+            "gate": str,
+            "family": str,
+            "run": str,
+            "number": int,
+            "not_before": str,
+            "expires_at": str,
+            "revoked": int,
+            "key": str,
+            "seq": int,
+            "body": str,
+        },
+        pk="id",
+        strict=True,
+    )
+    db.table("leases").create_index(["gate", "number"])
+    db.table("revocations").create(
+        {"id": str, "gate": str, "up_to": int, "by": str, "reason": str, "at": str, "seq": int}, pk="id", strict=True
+    )
+    db.table("revocations").create_index(["gate"])

@@ -1,7 +1,7 @@
 """The store: what was observed, expected and decided, in one SQLite file.
 
 One writer at a time, one transaction from record to outbox. Tables are grouped by noun: `ledger`, `evidence`, `items`,
-`judgements`, `actions`, `outbox`.
+`judgements`, `actions`, `outbox`, `leases`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from checkpoints_db.errors import LeadershipLost
 from checkpoints_db.evidence import Evidence
 from checkpoints_db.item_table import ItemTable
 from checkpoints_db.judgements import Judgements
+from checkpoints_db.leases import Leases
 from checkpoints_db.ledger import Ledger
 from checkpoints_db.outbox import Outbox
 from checkpoints_db.records.base import stamp
@@ -33,6 +34,7 @@ class Store:
         self.judgements = Judgements(tables, self.ledger)
         self.actions = Actions(tables, self.ledger)
         self.outbox = Outbox(tables, self.ledger)
+        self.leases = Leases(tables, self.ledger)
 
     @classmethod
     def open(cls, path: Path, *, create: bool = False, wait: float = WAIT) -> Store:

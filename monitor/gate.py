@@ -317,11 +317,19 @@ def ask(settings: Settings, name: str, clock: Clock) -> GateState:
     """
     at = clock.now()
     try:
-        policy = find(settings.policy, settings.base)
-        catalogue = Catalogue.from_toml(settings.at(settings.catalogue))
         # The write lock is taken, though nothing is written: while somebody else holds it, a decision may be under way.
         with Store.open(settings.at(settings.store), wait=PATIENCE) as store, store.transaction():
-            return _answer(store, catalogue, policy, settings, name, at)
+            return ask_in(store, settings, name, at)
+    except HoldpointError as error:
+        return hold("", name, Reason.fault, str(error), at)
+
+
+def ask_in(store: Store, settings: Settings, name: str, at: datetime) -> GateState:
+    """What `ask` answers, inside a transaction of a store that is open: what is written in it rests on this answer."""
+    try:
+        policy = find(settings.policy, settings.base)
+        catalogue = Catalogue.from_toml(settings.at(settings.catalogue))
+        return _answer(store, catalogue, policy, settings, name, at)
     except HoldpointError as error:
         return hold("", name, Reason.fault, str(error), at)
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, SerializeAsAny, model_validator
 
-from checkpoints_db.records import BudgetMethod, Kind, Level, Record, Verdict
+from checkpoints_db.records import BudgetMethod, Kind, Level, PauseMode, Record, Verdict
 from checkpoints_db.records.duration import parse_duration, spell_duration
 
 LONGEST = timedelta(days=3660)
@@ -157,6 +157,27 @@ class AcknowledgeTerms(Terms):
     """Longest acknowledgement; then the alert fires again."""
 
 
+class LeaseTerms(Terms):
+    """How far a GO reaches that a training job carries with it."""
+
+    life: Duration = timedelta(hours=24)
+    """A lease ends after this time; a daemon that died stops its runs within it."""
+    renew: Duration = timedelta(hours=1)
+    """A lease is renewed when it is this old; a renewal needs a complete cycle no older than this."""
+    compute_bound: Multiple = 4.0
+    """A lease ends at this multiple of the training FLOP of the newest checkpoint that was judged."""
+    pause_mode: PauseMode = "gate_next"
+    """What a run does without a valid lease: start nothing new, or save a checkpoint and hold, or save and exit."""
+
+    @model_validator(mode="after")
+    def _renewable(self) -> Self:
+        if self.renew >= self.life:
+            raise ValueError("lease.renew must be shorter than lease.life, or leases end before they are renewed")
+        if self.compute_bound <= 1:
+            raise ValueError('lease.compute_bound must be more than "1x", or the run may not go on at all')
+        return self
+
+
 class Select(Terms):
     """What a rule looks at; keys left out take everything."""
 
@@ -229,6 +250,8 @@ class Preamble(Terms):
     """How long a waiver may last."""
     acknowledge: AcknowledgeTerms = AcknowledgeTerms()
     """How long an acknowledgement may last."""
+    lease: LeaseTerms = LeaseTerms()
+    """How far a lease reaches."""
     owners: dict[str, Several] = Field(default_factory=dict)
     """Pattern of `family/run` to the names of its owners."""
     roles: dict[str, Several] = Field(default_factory=dict)

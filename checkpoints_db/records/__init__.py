@@ -58,6 +58,7 @@ from checkpoints_db.records.judgement import (
     Verdict,
     Why,
 )
+from checkpoints_db.records.lease import Lease, PauseMode, SignedLease
 from checkpoints_db.records.track import Tally
 
 __all__ = [
@@ -88,6 +89,7 @@ __all__ = [
     "Instant",
     "Kind",
     "Latch",
+    "Lease",
     "Lens",
     "Level",
     "Link",
@@ -97,6 +99,7 @@ __all__ = [
     "Metric",
     "Missing",
     "Outcome",
+    "PauseMode",
     "Place",
     "Point",
     "Reading",
@@ -108,6 +111,7 @@ __all__ = [
     "Series",
     "Shape",
     "ShapeName",
+    "SignedLease",
     "Span",
     "Standing",
     "Tally",
