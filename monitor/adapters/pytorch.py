@@ -36,7 +36,7 @@ class Pause:
     ) -> None:
         self.guard, self.save, self.every, self.hold, self.look = guard, save, every, hold, look
 
-    def start(self, *, step: int = 0, flop: float = 0.0) -> None:
+    def start(self, *, step: int = 0, flop: float | None = 0.0) -> None:
         """Before the first step, of a run, stage or scale: whatever is no valid lease stops here, with nothing to save.
 
         Raises HoldpointStop.
