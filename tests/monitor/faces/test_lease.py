@@ -115,7 +115,7 @@ def served(going: Lab) -> Lab:
     answer(going, "lease", "issue", "lab/s6")
     (going.root / "readers").write_text(READER + "\n")
     (going.root / "readers").chmod(0o600)
-    return web(going, reader_token_file="readers")
+    return web(going, reader_token_file="readers")  # noqa: S106 - the name of a file
 
 
 def test_the_lease_is_served_as_it_is_signed(served: Lab) -> None:
