@@ -57,7 +57,7 @@ def plainly(public: bytes, message: bytes, signature: bytes) -> bool:
         return False
     h = int.from_bytes(hashlib.sha512(signature[:32] + public + message).digest(), "little") % L
     away = (P - key[0], key[1], 1, P - key[3])  # -A: S B = R + h A is asked as S B + h (-A) = R
-    return _same(_add(_times(s, _BASE), _times(h, away)), r)
+    return _same(_sum_of_multiples(s, _BASE, h, away), r)
 
 
 def _point(text: bytes) -> Point | None:
@@ -92,13 +92,16 @@ def _add(p: Point, q: Point) -> Point:
     return (e * f % P, g * h % P, f * g % P, e * h % P)
 
 
-def _times(scalar: int, point: Point) -> Point:
-    total: Point = (0, 1, 1, 0)
-    while scalar:
-        if scalar & 1:
-            total = _add(total, point)
-        point = _add(point, point)
-        scalar >>= 1
+def _sum_of_multiples(a: int, p: Point, b: int, q: Point) -> Point:
+    """a p + b q, doubling once for both (Shamir's trick)."""
+    zero: Point = (0, 1, 1, 0)
+    addends = (zero, p, q, _add(p, q))
+    total = zero
+    for bit in range(max(a.bit_length(), b.bit_length()) - 1, -1, -1):
+        total = _add(total, total)
+        which = (a >> bit & 1) + 2 * (b >> bit & 1)
+        if which:
+            total = _add(total, addends[which])
     return total
 
 
