@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from checkpoints_db.errors import BadLease
 from checkpoints_db.ledger import Ledger
 from checkpoints_db.records.base import Instant, Record, stamp
@@ -49,38 +51,39 @@ class Leases:
                 f"lease of {lease.gate}: number {lease.seq} is not larger than {last.lease.seq}; issue again"
             )
         seq = self._ledger.append("lease", lease.gate, signed.body(), lease.not_before)
-        self._tables.insert(
-            "leases",
-            {
-                "id": f"{lease.gate}#{lease.seq}",
-                "gate": lease.gate,
-                "family": lease.family,
-                "run": lease.run,
-                "number": lease.seq,
-                "not_before": stamp(lease.not_before),
-                "expires_at": stamp(lease.expires_at),
-                "revoked": int(lease.revoked),
-                "key": lease.key_id,
-                "seq": seq,
-                "body": signed.model_dump_json(),
-            },
-        )
+        self._tables.insert("leases", lease_row(signed, seq))
 
     def revoke(self, revocation: Revocation) -> None:
         """Note who took leases back and why."""
         seq = self._ledger.append("revocation", revocation.gate, revocation.body(), revocation.at)
-        self._tables.insert(
-            "revocations",
-            {
-                **revocation.body(),
-                "at": stamp(revocation.at),
-                "id": f"{revocation.gate}#{revocation.up_to}",
-                "seq": seq,
-            },
-        )
+        self._tables.insert("revocations", revocation_row(revocation, seq))
 
     def revocations(self, gate: str | None = None) -> list[Revocation]:
         """What was taken back, oldest first."""
         where, args = (None, []) if gate is None else ("gate = ?", [gate])
         found = self._tables.rows("revocations", where, args, order_by="seq")
         return [Revocation.model_validate({k: row[k] for k in Revocation.model_fields}) for row in found]
+
+
+def lease_row(signed: SignedLease, seq: int) -> dict[str, Any]:
+    """A lease as the table has it, told in ledger row `seq`."""
+    lease = signed.lease
+    return {
+        "id": f"{lease.gate}#{lease.seq}",
+        "gate": lease.gate,
+        "family": lease.family,
+        "run": lease.run,
+        "number": lease.seq,
+        "not_before": stamp(lease.not_before),
+        "expires_at": stamp(lease.expires_at),
+        "revoked": int(lease.revoked),
+        "key": lease.key_id,
+        "seq": seq,
+        "body": signed.model_dump_json(),
+    }
+
+
+def revocation_row(revocation: Revocation, seq: int) -> dict[str, Any]:
+    """A revocation as the table has it, told in ledger row `seq`."""
+    name = f"{revocation.gate}#{revocation.up_to}"
+    return {**revocation.body(), "at": stamp(revocation.at), "id": name, "seq": seq}

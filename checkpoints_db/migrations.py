@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from sqlite_utils import Database, Migrations
 
+from checkpoints_db.chain import GENESIS, chained
+from checkpoints_db.records.base import canonical
+
 schema = Migrations("holdpoint")
 
 
@@ -212,8 +215,67 @@ def m007_items(db: Database) -> None:
     db.table("items").create_index(["source", "task"])
 
 
+KEPT = ("forecasts", "verdicts", "diagnoses", "decisions", "reviews", "alert_events")
+"""Tables whose rows are written once, as those of the ledger are."""
+ADDED = ("results", "items", "files", "unplaced", "alerts", "outbox", "gates", "scores")
+"""Tables whose rows change with what is learnt, and never go."""
+CARRIED = {
+    "files": ("*", "sha256"),
+    "results": ("identity, counts, seen_at, seen_after", "identity"),
+    "unplaced": ("id, source, baseline, seen_at, seen_after, placed_at", "id"),
+    "decisions": ("digest, checkpoint", "digest"),
+    "alerts": ("*", "fingerprint"),
+    "reviews": ("id, family, run", "id"),
+    "outbox": ("*", "id"),
+}
+"""What ledgers did not tell before step 8, and the key of each table."""
+
+
 @schema()
-def m008_leases(db: Database) -> None:
+def m008_whole_ledger(db: Database) -> None:
+    """Everything can be rebuilt from the ledger: what it did not tell so far is carried into it, once."""
+    row = next(iter(db.query("select seq, digest, at from ledger order by seq desc limit 1")), None)
+    seq, digest, at = (row["seq"], row["digest"], row["at"]) if row else (0, GENESIS, "")
+    for table, (columns, key) in CARRIED.items():
+        found = list(db.query(f"select {columns} from {table} order by {key}"))  # noqa: S608 - ours alone
+        for start in range(0, len(found), 500):
+            text = canonical(found[start : start + 500])
+            entry = chained(seq, digest, at, "carried", table, text)
+            db.table("ledger").insert(entry)
+            seq, digest = entry["seq"], entry["digest"]
+
+
+@schema()
+def m009_append_only(db: Database) -> None:
+    """What is written once is never changed, and nothing that was told is ever gone."""
+    for table, verb in [*((t, "UPDATE") for t in KEPT), *((t, "DELETE") for t in (*KEPT, *ADDED))]:
+        done = {"UPDATE": "changed", "DELETE": "deleted"}[verb]
+        db.execute(
+            f"CREATE TRIGGER {table}_refuses_{verb.lower()} BEFORE {verb} ON {table} "
+            f"BEGIN SELECT RAISE(ABORT, 'rows of {table} are never {done}'); END"
+        )
+
+
+@schema()
+def m010_asked_often(db: Database) -> None:
+    """What `gate ask` looks for is found at once, however many results there are."""
+    db.table("files").create_index(["status"])
+    db.table("results").create_index(["run", "family"])
+    db.table("results").create_index(["family", "seq"])
+    db.table("items").create_index(["seq"])
+    db.table("reviews").create_index(["seq"])
+
+
+@schema()
+def m011_cases(db: Database) -> None:
+    """What gates were last decided on: read again instead of computed again, while nothing that made it has changed."""
+    db.table("cases").create(
+        {"name": str, "key": str, "seq": int, "body": str}, pk="name", not_null={"key", "seq", "body"}, strict=True
+    )
+
+
+@schema()
+def m012_leases(db: Database) -> None:
     """Leases that were issued, and those taken back."""
     db.table("leases").create(
         {
@@ -237,3 +299,9 @@ def m008_leases(db: Database) -> None:
         {"id": str, "gate": str, "up_to": int, "by": str, "reason": str, "at": str, "seq": int}, pk="id", strict=True
     )
     db.table("revocations").create_index(["gate"])
+    for table, verb in ((t, v) for t in ("leases", "revocations") for v in ("UPDATE", "DELETE")):
+        done = {"UPDATE": "changed", "DELETE": "deleted"}[verb]
+        db.execute(
+            f"CREATE TRIGGER {table}_refuses_{verb.lower()} BEFORE {verb} ON {table} "
+            f"BEGIN SELECT RAISE(ABORT, 'rows of {table} are never {done}'); END"
+        )

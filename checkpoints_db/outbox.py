@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from checkpoints_db.ledger import Ledger
 from checkpoints_db.records import Message, Record
@@ -31,22 +32,8 @@ class Outbox:
         """Owe a message; the same id twice is one message."""
         if self._tables.count("outbox", "id = ?", [message.id]):
             return
-        self._tables.insert(
-            "outbox",
-            {
-                "id": message.id,
-                "receiver": message.receiver,
-                "event": message.event,
-                "alert": message.alert.id,
-                "at": stamp(message.at),
-                "attempts": 0,
-                "next_at": stamp(message.at),
-                "sent_at": "",
-                "failed_at": "",
-                "error": "",
-                "body": message.model_dump_json(),
-            },
-        )
+        self._ledger.append("message", message.id, message.body(), message.at)
+        self._tables.insert("outbox", message_row(message))
 
     def due(self, at: datetime) -> list[Owed]:
         """Messages to be sent now, oldest first."""
@@ -70,8 +57,25 @@ class Outbox:
         for row in self._tables.rows("outbox", "id = ?", [name]):
             attempts = int(row["attempts"]) + 1
             self._tables.upsert("outbox", {**row, **change, "attempts": attempts})
-            told = {"receiver": row["receiver"], "event": event, "attempts": attempts, "error": change["error"]}
+            told = {"receiver": row["receiver"], "event": event, "attempts": attempts, **change}
             self._ledger.append("delivery", name, told, at)
+
+
+def message_row(message: Message) -> dict[str, Any]:
+    """A message that is owed as its table has it."""
+    return {
+        "id": message.id,
+        "receiver": message.receiver,
+        "event": message.event,
+        "alert": message.alert.id,
+        "at": stamp(message.at),
+        "attempts": 0,
+        "next_at": stamp(message.at),
+        "sent_at": "",
+        "failed_at": "",
+        "error": "",
+        "body": message.as_text(),
+    }
 
 
 def _owed(row: dict[str, object]) -> Owed:

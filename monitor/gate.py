@@ -28,12 +28,13 @@ from checkpoints_db.records import (
 )
 from checkpoints_db.records.duration import spell_duration
 from checkpoints_db.series import make_series
+from monitor import selftest
 from monitor.clock import Clock
 from monitor.composition import compose
 from monitor.diagnosis import diagnose
 from monitor.drifting import drifts
 from monitor.faults import changed_conditions, faults_of
-from monitor.forecasting import MIN_RUNGS
+from monitor.forecasting import CODE_VERSION, JUDGEMENT_VERSION, MIN_RUNGS
 from monitor.items import ItemLadder, ItemTallies, Past, item_ladders, tallied
 from monitor.looks import looks, progress, questions
 from monitor.settings import Settings
@@ -110,6 +111,19 @@ def measured(
     ladder = _ladder(store, latest, catalogue.axis(family))
     faults, _ = _measured(store, latest, here, ladder)
     return Measurement(tuple(item_ladders(store, here, ladder)), faults)
+
+
+def known_case(store: Store, catalogue: Catalogue, policy: Policy, family: str, run: str) -> Case:
+    """`case_of` a run's newest checkpoint, read where it was settled and nothing it is made of has changed since."""
+    kept = store.cases.get(family, run, policy.digest, _key(store, catalogue, policy, family))
+    if kept is None:
+        return case_of(store, catalogue, policy, family, run)
+    store.judgements.must_be_sealed(v.forecast for v in kept.verdicts if v.forecast)
+    return kept.model_copy(update={"latch": store.actions.latch(family, run)})
+
+
+def _key(store: Store, catalogue: Catalogue, policy: Policy, family: str) -> str:
+    return store.cases.key(family, CODE_VERSION, str(JUDGEMENT_VERSION), policy.digest, catalogue.digest)
 
 
 def newest(results: Iterable[Seen]) -> Checkpoint:
@@ -242,6 +256,8 @@ def settle(
     Wants a transaction around it.
     """
     case = case_of(store, catalogue, policy, family, run, checkpoint)
+    if checkpoint is None:
+        store.cases.put(case, policy.digest, _key(store, catalogue, policy, family), at)
     for verdict in case.verdicts:
         store.judgements.put_verdict(verdict, at)
     for diagnosis in case.diagnoses:
@@ -303,8 +319,7 @@ def hold(family: str, run: str, reason: Reason, sentence: str, at: datetime) -> 
 
 def find_run(store: Store, name: str) -> tuple[str, str] | None:
     """(family, run) from `family/run`, or from `run` when only one family has it; None when unknown or ambiguous."""
-    known = store.evidence.runs()
-    found = [place for place in known if name in ("/".join(place), place[1])]
+    found = store.evidence.named(name)
     exact = [place for place in found if name == "/".join(place)]
     chosen = exact or found
     return chosen[0] if len(chosen) == 1 else None
@@ -327,6 +342,7 @@ def ask(settings: Settings, name: str, clock: Clock) -> GateState:
 def ask_in(store: Store, settings: Settings, name: str, at: datetime) -> GateState:
     """What `ask` answers, inside a transaction of a store that is open: what is written in it rests on this answer."""
     try:
+        selftest.check(quick=True)
         policy = find(settings.policy, settings.base)
         catalogue = Catalogue.from_toml(settings.at(settings.catalogue))
         return _answer(store, catalogue, policy, settings, name, at)
@@ -351,7 +367,7 @@ def _answer(
     silent = _silence(store, settings, at)
     if silent:
         return hold(family, run, *silent, at)
-    case = case_of(store, catalogue, policy, family, run)
+    case = known_case(store, catalogue, policy, family, run)
     waivers, approvals = store.actions.waivers(family, run), store.actions.approvals(family, run)
     return state_of(decide(policy, case, waivers, approvals, at))
 
@@ -370,6 +386,11 @@ def _silence(store: Store, settings: Settings, at: datetime) -> tuple[Reason, st
             Reason.fault,
             f"the clock went backwards: the last cycle is dated {cycle[1].isoformat(timespec='seconds')}",
         )
+    said = store.fact("clock")
+    if said and said[0] and datetime.fromisoformat(said[0]) - at > TOLERANCE:
+        was = datetime.fromisoformat(said[0]).isoformat(timespec="seconds")
+        remedy = "a GO needs that moment to pass, or a person to say that it is right (`holdpoint ledger clock`)"
+        return Reason.fault, f"the clock was set back: it had said {was}; {remedy}"
     waiting = [file.path for file in store.evidence.files("arrived") if not file.baseline]
     if waiting:
         return Reason.no_data, f"{len(waiting)} files arrived and are not judged yet, the first is {waiting[0]}"

@@ -22,7 +22,7 @@ from checkpoints_db.records.base import stamp
 from checkpoints_db.records.duration import spell_duration
 from checkpoints_db.records.lease import PURPOSE
 from checkpoints_db.signing import SigningKey
-from monitor import gate
+from monitor import gate, selftest
 from monitor.looks import progress
 from monitor.settings import Settings
 from policies.loader import find
@@ -52,9 +52,10 @@ def issue(
 ) -> SignedLease:
     """A new lease for a run whose gate says GO or WARN now; in the store and its ledger when this returns.
 
-    Raises BadLease, with the gate's reason, where the gate says anything else, no cycle was completed lately, or how
-    much compute was judged is not known.
+    The known-answer self-test runs first. Raises SelfTestFailed; and BadLease, with the gate's reason, where the gate
+    says anything else, no cycle was completed lately, or how much compute was judged is not known.
     """
+    selftest.check()
     with store.transaction():
         state = gate.ask_in(store, settings, name, at)
         if state.answer.rank >= Answer.HOLD.rank:

@@ -25,7 +25,7 @@ class Answer(StrEnum):
     @property
     def rank(self) -> int:
         """0 for GO up to 3 for PAUSE."""
-        return list(Answer).index(self)
+        return _RANK[self]
 
     @staticmethod
     def worst(answers: list[Answer]) -> Answer:
@@ -35,6 +35,9 @@ class Answer(StrEnum):
         <Answer.HOLD: 'HOLD'>
         """
         return max(answers, key=lambda a: a.rank, default=Answer.GO)
+
+
+_RANK = {answer: rank for rank, answer in enumerate(Answer)}
 
 
 class Level(StrEnum):

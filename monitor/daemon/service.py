@@ -13,7 +13,8 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from checkpoints_db import Store
-from checkpoints_db.errors import HoldpointError
+from checkpoints_db.errors import HoldpointError, SelfTestFailed
+from monitor import selftest
 from monitor.clock import Clock
 from monitor.daemon.jobs import FATAL, Jobs
 from monitor.daemon.leadership import lead, myself
@@ -87,14 +88,23 @@ class Service:
         return 0
 
     def prepare(self) -> None:
-        """Check the ledger and take leadership, from a dead daemon of this machine at once.
+        """Check the ledger and ourselves, and take leadership, from a dead daemon of this machine at once.
 
-        Raises LedgerBroken, SchemaTooNew, NoStore, or LeadershipLost while another daemon leads.
+        Raises LedgerBroken, SchemaTooNew, NoStore, SelfTestFailed, or LeadershipLost while another daemon leads.
         """
         with Store.open(self.settings.at(self.settings.store)) as store:
             store.ledger.verify()
             at = self.clock.now()
             lead(store, self.holder, at, at + self.settings.daemon.leadership)
+            try:
+                selftest.check()
+            except SelfTestFailed as error:
+                with store.transaction():
+                    store.note("fault", str(error), at)
+                store.resign(self.holder)
+                self.jobs.heartbeat.failed(str(error))
+                raise
+        self.jobs.heartbeat.started()
 
     def _run(self, name: str) -> bool:
         body = {job: body for job, _, body in self.jobs.timetable()}[name]

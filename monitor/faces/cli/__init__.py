@@ -15,6 +15,7 @@ from checkpoints_db.errors import HoldpointError
 from monitor.faces.cli import (
     alert,
     backtest,
+    backup,
     catalogue,
     checkpoint,
     daemon,
@@ -31,6 +32,7 @@ from monitor.faces.cli import (
     power,
     prior,
     quarantine,
+    selftest,
     series,
     serve,
     verdict,
@@ -52,6 +54,9 @@ app.command("serve")(serve.serve)
 app.command("backtest")(backtest.backtest)
 app.command("power")(power.power)
 app.command("items")(items.items)
+app.command("selftest")(selftest.selftest)
+app.command("backup")(backup.backup)
+app.command("restore")(backup.restore)
 for noun in (
     daemon,
     catalogue,
