@@ -33,12 +33,17 @@ GATE = "gate"
 
 
 class Bounds:
-    """What a person asks of a lease; it may be narrower than the policy's, never wider."""
+    """What a person asks of a lease: narrower than the policy's, never wider; a number `above` what jobs have seen."""
 
     def __init__(
-        self, *, max_flop: float | None = None, max_step: int | None = None, life: timedelta | None = None
+        self,
+        *,
+        max_flop: float | None = None,
+        max_step: int | None = None,
+        life: timedelta | None = None,
+        above: int = 0,
     ) -> None:
-        self.max_flop, self.max_step, self.life = max_flop, max_step, life
+        self.max_flop, self.max_step, self.life, self.above = max_flop, max_step, life, above
         if max_flop is not None and not 0 < max_flop < math.inf:
             raise BadLease(f"{max_flop:g} FLOP bound nothing; write a number like 1e24")
         if max_step is not None and max_step < 1:
@@ -168,7 +173,7 @@ def _signed(
         family=state.family,
         run=state.run,
         gate=f"{state.family}/{state.run}",
-        seq=last.lease.seq + 1 if last else 1,
+        seq=max(last.lease.seq if last else 0, bounds.above) + 1,
         not_before=at,
         expires_at=at + life,
         max_flop=max_flop,

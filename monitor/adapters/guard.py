@@ -123,6 +123,7 @@ class LeaseGuard:
         self._asking: threading.Thread | None = None
         self._answer: bytes | Refused | None = None
         self._warned: tuple[int, str] = (0, "")
+        self._told: tuple[Why, str] = (Why.ok, "")
         self._anchor, self._anchored = self._clock.now().timestamp(), self._clock.monotonic()
 
     # -- what a job asks ----------------------------------------------------------------------------------------------
@@ -141,12 +142,15 @@ class LeaseGuard:
         lease = self._lease
         left = max(lease.expires_at - now, 0.0) if lease is not None else 0.0
         if lease is not None and why is Why.ok:
-            self._begun = True
+            self._begun, self._told = True, (Why.ok, "")
             self._warn(lease, left)
             if ticks >= self._next_note:
                 self._note(lease, now, ticks)
             return Check(why, stop=False, mode=lease.pause_mode, sentence="", seq=lease.seq, left=left)
         self._next_look = min(self._next_look, ticks + IMPATIENT)
+        if (why, sentence) != self._told:
+            self._told = (why, sentence)
+            logger.warning("%s: not valid (%s): %s", self.run, why, sentence)
         mode = "checkpoint_and_exit" if lease is None else lease.pause_mode
         stop = starting or not self._begun or mode != "gate_next" or why in HARD
         if stop and mode == "gate_next":
@@ -198,7 +202,7 @@ class LeaseGuard:
             self._clock.sleep(AGAIN)
             refused = self._believed(self._got(), ticks)
         if refused is not None and (self._refused is None or self._refused.why is not refused.why):
-            logger.warning("%s: lease not believed (%s): %s", self.run, refused.why, refused.sentence)
+            logger.warning("%s: what is there is not believed (%s): %s", self.run, refused.why, refused.sentence)
         self._refused = refused
 
     def _believed(self, answer: bytes | Refused, ticks: float) -> Refused | None:
@@ -214,6 +218,8 @@ class LeaseGuard:
                 self._remember(Seen(lease.seq, lease.sha256, max(seen.at, min(self._now(ticks), lease.expires_at))))
         except Refused as refused:
             return refused
+        if lease.break_glass:
+            logger.warning("%s: lease %d is by BREAK-GLASS: %s", self.run, lease.seq, lease.body["break_glass"])
         self._lease, self._text = lease, answer
         return None
 
@@ -305,7 +311,11 @@ def judged(lease: Lease, now: float, step: int | None, flop: float | None) -> tu
         return Why.future, f"lease {lease.seq} is valid from {early} only; look at the clock here"
     if now >= lease.expires_at:
         return Why.expired, f"lease {lease.seq} ended {_spelled(lease.expires_at)} and was not renewed"
-    if flop is not None and not flop < lease.max_flop:  # one that is no number reaches every bound
+    try:
+        flop, step = None if flop is None else float(flop), None if step is None else int(step)
+    except (TypeError, ValueError, OverflowError):
+        return Why.unmeasured, f"flop={flop!r} and step={step!r} are no numbers"
+    if flop is not None and not flop < lease.max_flop:  # NaN reaches every bound
         return Why.flop_bound, f"{flop:g} FLOP of the {lease.max_flop:g} that lease {lease.seq} allows"
     if step is not None and lease.max_step is not None and step >= lease.max_step:
         return Why.step_bound, f"step {step} of the {lease.max_step} that lease {lease.seq} allows"
@@ -316,4 +326,7 @@ def judged(lease: Lease, now: float, step: int | None, flop: float | None) -> tu
 
 
 def _spelled(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds")
+    try:
+        return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds")
+    except (ValueError, OverflowError, OSError):
+        return f"{at:.0f} s after 1970"

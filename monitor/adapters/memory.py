@@ -11,6 +11,8 @@ from pathlib import Path
 from monitor.adapters.document import Refused, Why, canonical
 
 LARGEST = 4096
+LATEST = 253402300800.0
+"""The year 10000: no clock says that."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +38,10 @@ class Memory:
             seen = Seen(int(kept["seq"]), str(kept["sha256"]), float(kept["at"]))
         except (FileNotFoundError, NotADirectoryError):
             return Seen()
-        except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+        except (OSError, ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
             raise Refused(Why.forgetful, f"{self.path}: cannot be read ({error}); {self._remedy}") from None
+        if not (seen.seq >= 0 and 0 <= seen.at < LATEST):
+            raise Refused(Why.forgetful, f"{self.path}: says what cannot be; {self._remedy}")
         if kept.get("run") != self.run:
             raise Refused(Why.forgetful, f"{self.path}: remembers another run, not {self.run}; {self._remedy}")
         return seen

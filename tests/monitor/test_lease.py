@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
 from datetime import timedelta
 
 import pytest
 from lab import Lab, rung
 from leasing import Hands
 
-from checkpoints_db.errors import BadKey, BadLease
+from checkpoints_db.errors import BadKey, BadLease, SelfTestFailed
 from checkpoints_db.records import Answer, SignedLease
 from checkpoints_db.signing import SigningKey, verified
 from monitor import lease
@@ -125,6 +126,22 @@ def test_the_policy_says_how_far_it_reaches(going: Lab) -> None:
     assert one.pause_mode == "checkpoint_and_hold"
 
 
+def test_a_store_from_a_backup_goes_on_above_what_jobs_have_seen(going: Lab) -> None:
+    assert issued(going, above=41).lease.seq == 42
+    assert issued(going, above=7).lease.seq == 43
+
+
+def test_rows_of_leases_are_never_changed(going: Lab) -> None:
+    issued(going)
+    with going.store() as store:
+        key = keys(going).signing()
+        lease.revoke(store, "lab", "s6", key, going.clock.now(), by="carol", reason="x")
+    with sqlite3.connect(going.root / "holdpoint.db") as file:
+        for statement in ("UPDATE leases SET number = 9", "DELETE FROM leases", "DELETE FROM revocations"):
+            with pytest.raises(sqlite3.IntegrityError, match="never"):
+                file.execute(statement)
+
+
 # -- what is refused --------------------------------------------------------------------------------------------------
 
 
@@ -169,6 +186,19 @@ def test_a_cycle_that_failed_is_none(going: Lab) -> None:
         store.note("fault", "job scan failed", going.clock.now())
     with pytest.raises(BadLease, match="cycle failed"):
         issued(going)
+
+
+def test_code_that_does_not_decide_the_known_gives_none(going: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = keys(going).signing()
+
+    def wrong(*, quick: bool = False) -> None:
+        if not quick:
+            raise SelfTestFailed(["a case"])
+
+    monkeypatch.setattr("monitor.selftest.check", wrong)
+    with going.store() as store, pytest.raises(SelfTestFailed):
+        lease.issue(store, going.settings, "lab/s6", key, going.clock.now())
+    assert newest(going) is None
 
 
 def test_unknown_compute_gives_none(going: Lab) -> None:

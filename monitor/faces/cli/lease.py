@@ -32,6 +32,9 @@ def issue(
     max_flop: Annotated[float | None, typer.Option(help="End earlier than the policy's compute bound.")] = None,
     max_step: Annotated[int | None, typer.Option(help="End at this step too.")] = None,
     lasting: Annotated[str, typer.Option("--for", help="End earlier than the policy's `lease.life`.")] = "",
+    above: Annotated[
+        int, typer.Option(min=0, help="Number it above this one; after a store was restored from a backup.")
+    ] = 0,
     config: shell.Config = shell.DEFAULT,
     json: shell.Json = False,
 ) -> None:
@@ -39,9 +42,8 @@ def issue(
 
     Example: `holdpoint lease issue lab/7b --for 6h`
     """
-    bounds = lease.Bounds(
-        max_flop=max_flop, max_step=max_step, life=shell.lasting(lasting, "--for") if lasting else None
-    )
+    life = shell.lasting(lasting, "--for") if lasting else None
+    bounds = lease.Bounds(max_flop=max_flop, max_step=max_step, life=life, above=above)
     with shell.opened(config) as (settings, store):
         key = Keys(settings.at(settings.lease.key)).signing()
         signed = lease.issue(store, settings, run, key, shell.now(), bounds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from datetime import timedelta
 from pathlib import Path
@@ -95,6 +96,17 @@ def test_a_job_that_tells_nothing_of_its_compute_stops(job: Job) -> None:
     stops(job.guard().check(step=1), Why.unmeasured)  # the lease has no bound in steps
 
 
+@pytest.mark.parametrize("flop", ["much", object(), [], 10**400])
+def test_what_is_no_number_raises_nothing(job: Job, flop: object) -> None:
+    stops(job.guard().check(step=1, flop=flop), Why.unmeasured)  # type: ignore[arg-type]
+
+
+def test_a_broken_glass_is_loud(job: Job, caplog: pytest.LogCaptureFixture) -> None:
+    job.write(signed(lease(break_glass="alice: the cluster burns", answer="HOLD")))
+    assert at(job.guard())
+    assert "BREAK-GLASS: alice: the cluster burns" in caplog.text
+
+
 # -- replays ----------------------------------------------------------------------------------------------------------
 
 
@@ -136,7 +148,14 @@ def test_a_lease_from_before_a_revocation_is_refused(job: Job) -> None:
 
 def test_a_memory_that_cannot_be_read_is_no_memory(job: Job) -> None:
     assert at(job.guard())
-    for text in ("", "{}", '{"run":"lab/8b","seq":0,"sha256":"","at":0}', "[" * 5000, '{"seq":1}'):
+    for text in (
+        json.dumps({"run": "lab/7b", "seq": 1, "sha256": "", "at": float("inf")}),
+        "",
+        "{}",
+        '{"run":"lab/8b","seq":0,"sha256":"","at":0}',
+        "[" * 5000,
+        '{"seq":1}',
+    ):
         job.memory.write_text(text)
         stops(at(job.guard()), Why.forgetful)
 
@@ -199,7 +218,7 @@ def test_a_clock_far_behind_takes_no_lease_from_the_future(job: Job) -> None:
 # -- pause modes ------------------------------------------------------------------------------------------------------
 
 
-def test_gate_next_lets_a_run_in_flight_go_on_and_starts_nothing(job: Job) -> None:
+def test_gate_next_lets_a_run_in_flight_go_on_and_starts_nothing(job: Job, caplog: pytest.LogCaptureFixture) -> None:
     job.write(signed(lease(pause_mode="gate_next")))
     guard = job.guard()
     assert at(guard)
@@ -207,6 +226,7 @@ def test_gate_next_lets_a_run_in_flight_go_on_and_starts_nothing(job: Job) -> No
     check = at(guard)
     assert check
     assert (check.go, check.why, check.mode) == (False, Why.expired, "gate_next")
+    assert caplog.text.count("not valid (expired)") == 1
     starting = guard.check(step=1, flop=1e20, starting=True)
     stops(starting, Why.expired)
     assert starting.mode == "checkpoint_and_exit"
@@ -293,7 +313,7 @@ def test_it_warns_at_half_and_a_quarter_of_its_life_once_each(job: Job, caplog: 
             job.hands.sleep(hours * 3600)
             assert at(guard)
             assert at(guard)
-    told = [record.getMessage() for record in caplog.records]
+    told = [record.getMessage() for record in caplog.records if "life" in record.getMessage()]
     assert len(told) == 2
     assert "half of the life" in told[0]
     assert "a quarter of the life" in told[1]
