@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import datetime
+from functools import lru_cache
 
 from checkpoints_db.errors import LedgerBroken
 from checkpoints_db.ledger import Ledger
@@ -53,8 +54,14 @@ class CaseTable:
             entry = self._ledger.entry(seq)
             if entry.kind != "case" or entry.value() != {"sha256": _sha256(text), "policy": policy}:
                 raise LedgerBroken(seq, f"the case of {family}/{run} is not the one that was decided on")
-            return Case.model_validate_json(text)
+            return _read(text)
         return None
+
+
+@lru_cache(maxsize=64)
+def _read(text: str) -> Case:
+    """A case is immutable: whoever answers often reads it once."""
+    return Case.model_validate_json(text)
 
 
 def _sha256(text: str) -> str:

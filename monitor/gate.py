@@ -119,7 +119,8 @@ def known_case(store: Store, catalogue: Catalogue, policy: Policy, family: str, 
     if kept is None:
         return case_of(store, catalogue, policy, family, run)
     store.judgements.must_be_sealed(v.forecast for v in kept.verdicts if v.forecast)
-    return kept.model_copy(update={"latch": store.actions.latch(family, run)})
+    latch = store.actions.latch(family, run)
+    return kept if latch is None else kept.model_copy(update={"latch": latch})
 
 
 def _key(store: Store, catalogue: Catalogue, policy: Policy, family: str) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, Literal
+from functools import cached_property
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field
 
@@ -140,10 +142,17 @@ class Case(Record):
     """Earlier checkpoints of the run, oldest first; told where the policy's budget is of the run."""
     latch: Latch | None = None
 
-    @property
+    @cached_property
     def evidence(self) -> str:
         """Digest of the evidence a person sees when releasing; the latch itself is not evidence."""
         return self.model_copy(update={"latch": None}).digest
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy; its evidence is that of the original only where nothing but the latch is another one."""
+        copied = super().model_copy(update=update, deep=deep)
+        if set(update or ()) - {"latch"}:
+            copied.__dict__.pop("evidence", None)
+        return copied
 
 
 class Waiver(Record):
