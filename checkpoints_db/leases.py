@@ -35,6 +35,11 @@ class Leases:
             return SignedLease.model_validate_json(row["body"])
         return None
 
+    def runs(self) -> list[tuple[str, str]]:
+        """(family, run) of every run that ever had a lease, by name."""
+        found = self._tables.rows("leases", select="distinct family, run", order_by="family, run")
+        return [(str(row["family"]), str(row["run"])) for row in found]
+
     def all(self, family: str | None = None, run: str | None = None) -> list[SignedLease]:
         """Every lease, oldest first."""
         tests = {c: v for c, v in (("family", family), ("run", run)) if v is not None}

@@ -65,7 +65,7 @@ def issue(
         state = gate.ask_in(store, settings, name, at)
         if state.answer.rank >= Answer.HOLD.rank:
             raise BadLease(f"no lease for {name}: the gate says {state.answer} ({state.reason}): {state.sentence}")
-        terms = find(settings.policy, settings.base).lease
+        terms = _terms(settings, state)
         _cycled(store, terms, name, at)
         signed = _signed(store, state, terms, key, at, bounds or Bounds())
         store.leases.put(signed)
@@ -84,7 +84,8 @@ def renew(store: Store, settings: Settings, name: str, key: SigningKey, at: date
     with store.transaction():
         bounds = Bounds()
         state = gate.ask_in(store, settings, name, at)
-        if not last.lease.revoked and state.evidence == last.lease.evidence_root:
+        lasting = not (last.lease.revoked or last.lease.break_glass)
+        if lasting and state.evidence == last.lease.evidence_root:
             bounds = Bounds(max_flop=last.lease.max_flop, max_step=last.lease.max_step)
         return issue(store, settings, name, key, at, bounds)
 
@@ -142,12 +143,23 @@ def revoke(
 def withdraw(store: Store, key: SigningKey, at: datetime) -> list[SignedLease]:
     """Take back the leases of every run whose gate says PAUSE; the runs pause by the mode of their policy."""
     ended = []
-    for state in store.actions.gates():
-        last = store.leases.newest(state.family, state.run)
-        if state.answer is Answer.PAUSE and last is not None and not last.lease.revoked:
+    for family, run in store.leases.runs():
+        state, last = store.actions.gate(family, run), store.leases.newest(family, run)
+        if state and state.answer is Answer.PAUSE and last is not None and not last.lease.revoked:
             why = f"{state.reason}: {state.sentence}"
             ended.append(revoke(store, state.family, state.run, key, at, by=GATE, reason=why))
     return ended
+
+
+def _terms(settings: Settings, state: GateState) -> LeaseTerms:
+    """How far the policy that decided lets a lease reach; one that waits for approval widens nothing."""
+    policy = find(settings.policy, settings.base)
+    if policy.digest != state.policy:
+        raise BadLease(
+            f"no lease for {state.family}/{state.run}: policy {policy.name!r} of the settings did not decide; "
+            "see `holdpoint gate status` for the one that did"
+        )
+    return policy.lease
 
 
 def _cycled(store: Store, terms: LeaseTerms, name: str, at: datetime) -> None:
@@ -164,9 +176,8 @@ def _signed(
     store: Store, state: GateState, terms: LeaseTerms, key: SigningKey, at: datetime, bounds: Bounds
 ) -> SignedLease:
     checkpoint = _judged(store, state)
-    trigger = next_trigger(checkpoint, terms)
-    max_flop = trigger if bounds.max_flop is None else min(bounds.max_flop, trigger)
-    life = terms.life if bounds.life is None else min(bounds.life, terms.life)
+    flop = [next_trigger(checkpoint, terms), state.max_flop, bounds.max_flop]
+    ends = [at + terms.life, state.until, None if bounds.life is None else at + min(bounds.life, terms.life)]
     last = store.leases.newest(state.family, state.run)
     verdicts = store.judgements.verdicts(state.family, state.run)
     lease = Lease(
@@ -175,8 +186,8 @@ def _signed(
         gate=f"{state.family}/{state.run}",
         seq=max(last.lease.seq if last else 0, bounds.above) + 1,
         not_before=at,
-        expires_at=at + life,
-        max_flop=max_flop,
+        expires_at=min(end for end in ends if end is not None),
+        max_flop=min(bound for bound in flop if bound is not None),
         max_step=bounds.max_step,
         answer=state.answer,
         decision=_decision(store, state),
@@ -184,6 +195,7 @@ def _signed(
         forecast_ids=tuple(sorted({v.forecast for _, v in verdicts if v.forecast and v.checkpoint == checkpoint.id})),
         evidence_root=state.evidence,
         pause_mode=terms.pause_mode,
+        break_glass=state.break_glass,
         key_id=key.id,
     )
     return SignedLease(lease=lease, signature=key.sign(PURPOSE, lease.body()))
@@ -271,6 +283,6 @@ def told(signed: SignedLease) -> str:
     if lease.revoked:
         return f"lease {lease.seq} of {lease.gate}: takes back those before it ({stamp(lease.not_before)[:19]}Z)"
     step = "" if lease.max_step is None else f", step {lease.max_step}"
-    loud = f"; BREAK-GLASS by {lease.break_glass}" if lease.break_glass else ""
+    loud = f"; BREAK-GLASS {lease.break_glass}" if lease.break_glass else ""
     ends = f"until {stamp(lease.expires_at)[:19]}Z, {lease.max_flop:.3g} FLOP{step}"
     return f"lease {lease.seq} of {lease.gate}: {lease.answer}, {ends}, by key {lease.key_id}{loud}"

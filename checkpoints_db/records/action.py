@@ -267,6 +267,12 @@ class GateState(Record):
     """Digest of the decision it rests on; empty where there is none."""
     evidence: str = ""
     policy: str = ""
+    break_glass: str = ""
+    """Id of the break-glass that lets the run go on; empty where none does."""
+    until: Instant | None = None
+    """When that ends."""
+    max_flop: float | None = None
+    """Training compute up to which a release or a break-glass goes; None where it is not bounded."""
     at: Instant
 
     @property

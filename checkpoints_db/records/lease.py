@@ -44,7 +44,7 @@ class Lease(Record):
     revoked: bool = False
     """Whether this one takes back those before it and allows nothing."""
     break_glass: str = ""
-    """Who broke the glass and why; empty for a lease that the gate gives."""
+    """Id of the break-glass that lets the run go on; empty for a lease that rules or a release allow."""
     key_id: str
 
     @model_validator(mode="after")

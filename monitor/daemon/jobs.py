@@ -166,7 +166,7 @@ class Jobs:
         Where that fails no lease is renewed, which stops runs by itself: an alert, and no hold.
         """
         with self._open() as store:
-            runs = list(dict.fromkeys((signed.lease.family, signed.lease.run) for signed in store.leases.all()))
+            runs = store.leases.runs()
             if not runs:
                 return ""
             done, failed = self._leases(store, runs)

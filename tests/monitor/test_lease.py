@@ -142,6 +142,27 @@ def test_rows_of_leases_are_never_changed(going: Lab) -> None:
                 file.execute(statement)
 
 
+def test_what_bounds_a_release_or_a_broken_glass_bounds_the_lease(going: Lab) -> None:
+    state = going.ask("lab/s6")
+    until = state.at + timedelta(hours=2)
+    broken = state.model_copy(update={"break_glass": "g1", "until": until, "max_flop": JUDGED * 1.5})
+    with going.store() as store:
+        terms, key = going.rules().policy.lease, keys(going).signing()
+        for bounds in (lease.Bounds(), lease.Bounds(max_flop=JUDGED * 3, life=timedelta(hours=9))):
+            one = lease._signed(store, broken, terms, key, state.at, bounds).lease
+            assert (one.break_glass, one.expires_at, one.max_flop) == ("g1", until, JUDGED * 1.5)
+        less = lease.Bounds(max_flop=JUDGED * 1.1, life=timedelta(hours=1))
+        one = lease._signed(store, broken, terms, key, state.at, less).lease
+        assert (one.expires_at, one.max_flop) == (state.at + timedelta(hours=1), JUDGED * 1.1)
+    assert "BREAK-GLASS g1" in lease.told(SignedLease(lease=one, signature="0" * 128))
+
+
+def test_a_policy_that_did_not_decide_bounds_nothing(going: Lab) -> None:
+    state = going.ask("lab/s6")
+    with pytest.raises(BadLease, match="did not decide"):
+        lease._terms(going.settings, state.model_copy(update={"policy": "0" * 64}))
+
+
 # -- what is refused --------------------------------------------------------------------------------------------------
 
 

@@ -62,11 +62,10 @@ def show(
     Example: `holdpoint lease show lab/7b`
     """
     with shell.opened(config) as (_, store):
-        place = _place(store, run) if run is not None else (None, None)
-        leases = store.leases.all(*place)
-        taken = store.leases.revocations(None if run is None else "/".join(filter(None, place)))
-    if run is None:
-        leases = list({signed.lease.gate: signed for signed in leases}.values())
+        place = _place(store, run) if run is not None else None
+        newest = (store.leases.newest(*each) for each in store.leases.runs())
+        leases = store.leases.all(*place) if place else [signed for signed in newest if signed]
+        taken = store.leases.revocations("/".join(place) if place else None)
     if json:
         as_json({"leases": [signed.body() for signed in leases], "revocations": [one.body() for one in taken]})
         return
