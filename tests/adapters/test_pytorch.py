@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -168,7 +169,7 @@ def test_two_processes_stop_at_the_same_step(tmp_path: Path) -> None:
         for rank in (0, 1)
     ]
     while not (tmp_path / "twenty").exists() and all(rank.poll() is None for rank in ranks):
-        pass
+        time.sleep(0.01)
     job.file.with_suffix(".new").write_text(signed(lease(2, revoked=True, max_flop=0.0, max_step=0, **forever)))
     job.file.with_suffix(".new").replace(job.file)
     told = [rank.communicate(timeout=60) for rank in ranks]
