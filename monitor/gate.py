@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from checkpoints_db import Seen, Store
+from checkpoints_db import Seen, Store, flag
 from checkpoints_db.catalogue import Catalogue
 from checkpoints_db.errors import HoldpointError
 from checkpoints_db.records import (
@@ -333,6 +333,8 @@ def ask(settings: Settings, name: str, clock: Clock) -> GateState:
     """
     at = clock.now()
     try:
+        if said := _hindered(settings):
+            return hold("", name, Reason.fault, said, at)
         # The write lock is taken, though nothing is written: while somebody else holds it, a decision may be under way.
         with Store.open(settings.at(settings.store), wait=PATIENCE) as store, store.transaction():
             return ask_in(store, settings, name, at)
@@ -346,9 +348,19 @@ def ask_in(store: Store, settings: Settings, name: str, at: datetime) -> GateSta
         selftest.check(quick=True)
         policy = find(settings.policy, settings.base)
         catalogue = Catalogue.from_toml(settings.at(settings.catalogue))
+        if said := _hindered(settings):
+            return hold("", name, Reason.fault, said, at)
         return _answer(store, catalogue, policy, settings, name, at)
     except HoldpointError as error:
         return hold("", name, Reason.fault, str(error), at)
+
+
+def _hindered(settings: Settings) -> str:
+    """Why a cycle failed that could not say so in the store; empty where none did. Raises StoreError on a full disk."""
+    path = settings.at(settings.store)
+    flag.must_have_room(path)
+    said = flag.read(path)
+    return f"the last cycle failed: {said}" if said else ""
 
 
 def _answer(

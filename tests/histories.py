@@ -18,13 +18,12 @@ from monitor import lease
 
 
 def busy(root: Path) -> Lab:
-    """History, items, news, conflicts, remarks, a quarantine, a late place, lost messages, and what people decided."""
+    """History, items, news, conflicts, a quarantine, a late place, lost messages, and what people decided."""
     lab = ItemLab(root)
     lab.baseline([{**row, "run": "t"} for row in rung(0)], "t.csv")
     lab.comes(6, *answers(6))
     lab.arrive(rung(6, loss=1.0, run="i7"), "i7.csv")
     lab.arrive(rung(6, loss=1.2, run="i7"), "again.csv")
-    lab.arrive(rung(6, loss=1.1, run="i8", remarks="limit"), "limited.csv")
     (lab.inbox / "broken.csv").write_text("family,run\nlab")
     write_log(lab.inbox / "who", "paper/unknown", *answers(3), second=9)
     (lab.root / "alerts.jsonl").unlink()

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from checkpoints_db import Store
+from checkpoints_db import Store, flag
 from checkpoints_db.catalogue import Catalogue
 from checkpoints_db.errors import (
     BadLease,
@@ -90,7 +90,8 @@ class Jobs:
                 store.note("fault", sentence, at)
                 alerts.raise_about(store, "fault", name, sentence, tuple(self.settings.receivers), at)
         except HoldpointError as worse:
-            logger.error("the failure could not be written down (%s); gates hold by silence", worse)  # noqa: TRY400
+            logger.error("the failure could not be written into the store: %s", worse)  # noqa: TRY400
+            flag.up(self.settings.at(self.settings.store), f"{sentence}; and it could not be written down: {worse}")
         self.heartbeat.failed(sentence)
 
     # -- the jobs -----------------------------------------------------------------------------------------------------
@@ -117,6 +118,7 @@ class Jobs:
                 store.note("cycle", rules.policy.digest, at)
                 for name, _, _ in self.timetable():
                     alerts.settle_about(store, "fault", name, tuple(self.settings.receivers), at)
+        flag.down(self.settings.at(self.settings.store))
         self.heartbeat.beat()
         if not (walked.new or walked.conflicting or walked.quarantined or placed.new):
             return ""
