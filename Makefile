@@ -6,11 +6,11 @@ PYTHON ?= $(shell for p in python3.11 python3 python3.12 python3.13; do \
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: help demo test lint
+.PHONY: help demo test lint test-adapters
 .DEFAULT_GOAL := help
 
 help: ## this list
-	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | sort | while IFS="$$(printf '\t')" read -r name what; do printf '  make %-6s %s\n' "$$name" "$$what"; done
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | sort | while IFS="$$(printf '\t')" read -r name what; do printf '  make %-13s %s\n' "$$name" "$$what"; done
 
 demo: $(STAMP) ## see a jump explained and a break pause the gate, on logs in examples/
 	$(BIN)/python examples/demo.py
@@ -22,6 +22,20 @@ lint: $(STAMP) ## ruff and mypy
 	$(BIN)/python -m ruff check
 	$(BIN)/python -m ruff format --check
 	$(BIN)/python -m mypy
+
+# Frameworks of training jobs are large and not needed for anything else, so they have an environment of their own.
+ADAPTERS := .venv-adapters
+ADAPTERS_STAMP := $(ADAPTERS)/.installed
+
+test-adapters: $(ADAPTERS_STAMP) ## pause and resume real training: PyTorch, Hugging Face, Lightning
+	$(ADAPTERS)/bin/python -m pytest -q tests/adapters
+
+$(ADAPTERS_STAMP): pyproject.toml constraints.txt tests/adapters/requirements.txt
+	@test -n "$(PYTHON)" || { echo "holdpoint needs Python 3.11 or newer and found none; install one, or say which: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@echo "installing torch, transformers and lightning into $(ADAPTERS) (once; minutes, and up to some GB)"
+	@test -x $(ADAPTERS)/bin/python || $(PYTHON) -m venv $(ADAPTERS)
+	@PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt $(ADAPTERS)/bin/python -m pip install -q --disable-pip-version-check -c constraints.txt -r tests/adapters/requirements.txt -e . pytest pytest-xdist hypothesis httpx
+	@touch $(ADAPTERS_STAMP)
 
 # Both variables make the build environment keep to the same versions: older pips read the first, newer ones the second.
 $(STAMP): pyproject.toml constraints.txt

@@ -284,3 +284,36 @@ def m012_cases(db: Database) -> None:
     db.table("cases").create(
         {"name": str, "key": str, "seq": int, "body": str}, pk="name", not_null={"key", "seq", "body"}, strict=True
     )
+
+
+@schema()
+def m012_leases(db: Database) -> None:
+    """Leases that were issued, and those taken back."""
+    db.table("leases").create(
+        {
+            "id": str,
+            "gate": str,
+            "family": str,
+            "run": str,
+            "number": int,
+            "not_before": str,
+            "expires_at": str,
+            "revoked": int,
+            "key": str,
+            "seq": int,
+            "body": str,
+        },
+        pk="id",
+        strict=True,
+    )
+    db.table("leases").create_index(["gate", "number"])
+    db.table("revocations").create(
+        {"id": str, "gate": str, "up_to": int, "by": str, "reason": str, "at": str, "seq": int}, pk="id", strict=True
+    )
+    db.table("revocations").create_index(["gate"])
+    for table, verb in ((t, v) for t in ("leases", "revocations") for v in ("UPDATE", "DELETE")):
+        done = {"UPDATE": "changed", "DELETE": "deleted"}[verb]
+        db.execute(
+            f"CREATE TRIGGER {table}_refuses_{verb.lower()} BEFORE {verb} ON {table} "
+            f"BEGIN SELECT RAISE(ABORT, 'rows of {table} are never {done}'); END"
+        )

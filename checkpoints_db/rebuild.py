@@ -18,6 +18,7 @@ from checkpoints_db.actions import Review, alert_row, gate_row, review_row
 from checkpoints_db.errors import LedgerBroken, StoreError
 from checkpoints_db.evidence import File, Held, Kept, file_row, result_row, unplaced_row
 from checkpoints_db.judgements import NOWHERE, TABLE_OF, Judged, forecast_row, judged_row, score_row
+from checkpoints_db.leases import Revocation, lease_row, revocation_row
 from checkpoints_db.ledger import Entry
 from checkpoints_db.outbox import message_row
 from checkpoints_db.policy_history import policy_row
@@ -34,6 +35,7 @@ from checkpoints_db.records import (
     Reading,
     Record,
     Result,
+    SignedLease,
     Verdict,
 )
 from checkpoints_db.records.base import digest_of, stamp
@@ -178,6 +180,12 @@ class _Replay:
         review = REVIEWS[kind].model_validate(said)
         place = (about["family"], about["run"], entry.at, entry.seq)
         self._rows.put("reviews", review_row(review, entry.subject, *place))
+
+    def _lease(self, entry: Entry, said: Row) -> None:
+        self._rows.put("leases", lease_row(SignedLease.model_validate(said), entry.seq))
+
+    def _revocation(self, entry: Entry, said: Row) -> None:
+        self._rows.put("revocations", revocation_row(Revocation.model_validate(said), entry.seq))
 
     def _message(self, entry: Entry, said: Row) -> None:
         self._rows.put("outbox", message_row(Message.model_validate(said)))

@@ -1,7 +1,7 @@
 """The store: what was observed, expected and decided, in one SQLite file.
 
 One writer at a time, one transaction from record to outbox. Tables are grouped by noun: `ledger`, `evidence`, `items`,
-`judgements`, `actions`, `outbox`, `cases`.
+`judgements`, `actions`, `outbox`, `cases`, `leases`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from checkpoints_db.errors import LeadershipLost, StoreError
 from checkpoints_db.evidence import Evidence
 from checkpoints_db.item_table import ItemTable
 from checkpoints_db.judgements import Judgements
+from checkpoints_db.leases import Leases
 from checkpoints_db.ledger import Ledger
 from checkpoints_db.outbox import Outbox
 from checkpoints_db.policy_history import PolicyHistory
@@ -37,6 +38,7 @@ class Store:
         self.judgements = Judgements(tables, self.ledger)
         self.actions = Actions(tables, self.ledger)
         self.outbox = Outbox(tables, self.ledger)
+        self.leases = Leases(tables, self.ledger)
         self.cases = CaseTable(tables, self.ledger)
         self._leads: tuple[str, int] | None = None
         """Under which name, and in which term, this store leads; every transaction asks whether that still holds."""

@@ -30,6 +30,10 @@ class SystemClock:
         """Wait."""
         time.sleep(seconds)
 
+    def monotonic(self) -> float:
+        """Seconds since some moment, whatever anybody does to the clock."""
+        return time.monotonic()
+
 
 class VirtualClock:
     """A clock that stands still until it is told to move; sleeping moves it. For replay and tests.
@@ -41,6 +45,7 @@ class VirtualClock:
 
     def __init__(self, at: datetime) -> None:
         self._at = at
+        self._slept = 0.0
 
     def now(self) -> datetime:
         """The moment it was set to."""
@@ -49,3 +54,8 @@ class VirtualClock:
     def sleep(self, seconds: float) -> None:
         """Move on without waiting."""
         self._at += timedelta(seconds=seconds)
+        self._slept += seconds
+
+    def monotonic(self) -> float:
+        """Seconds slept so far."""
+        return self._slept

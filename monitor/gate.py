@@ -356,18 +356,34 @@ def ask(settings: Settings, name: str, clock: Clock, stage: str = "") -> GateSta
     """
     at = clock.now()
     try:
+        if said := _hindered(settings):
+            return hold("", name, Reason.fault, said, at)
+        # The write lock is taken, though nothing is written: while somebody else holds it, a decision may be under way.
+        with Store.open(settings.at(settings.store), wait=PATIENCE) as store, store.transaction():
+            return ask_in(store, settings, name, at, stage)
+    except HoldpointError as error:
+        return hold("", name, Reason.fault, str(error), at)
+
+
+def ask_in(store: Store, settings: Settings, name: str, at: datetime, stage: str = "") -> GateState:
+    """What `ask` answers, inside a transaction of a store that is open: what is written in it rests on this answer."""
+    try:
         selftest.check(quick=True)
         policy = find(settings.policy, settings.base)
         catalogue = Catalogue.from_toml(settings.at(settings.catalogue))
-        path = settings.at(settings.store)
-        flag.must_have_room(path)
-        if said := flag.read(path):
-            return hold("", name, Reason.fault, f"the last cycle failed: {said}", at)
-        # The write lock is taken, though nothing is written: while somebody else holds it, a decision may be under way.
-        with Store.open(path, wait=PATIENCE) as store, store.transaction():
-            return _answer(store, catalogue, policy, settings, name, at, stage)
+        if said := _hindered(settings):
+            return hold("", name, Reason.fault, said, at)
+        return _answer(store, catalogue, policy, settings, name, at, stage)
     except HoldpointError as error:
         return hold("", name, Reason.fault, str(error), at)
+
+
+def _hindered(settings: Settings) -> str:
+    """Why a cycle failed that could not say so in the store; empty where none did. Raises StoreError on a full disk."""
+    path = settings.at(settings.store)
+    flag.must_have_room(path)
+    said = flag.read(path)
+    return f"the last cycle failed: {said}" if said else ""
 
 
 def _answer(
@@ -389,11 +405,8 @@ def _answer(
         return hold(family, run, *silent, at)
     force = adoption.force(store, policy, at)
     ruled = _known_rulings(store, catalogue, force, family, run)
-    ruled = (
-        [one._replace(case=one.case.model_copy(update={"entering": stage.strip()})) for one in ruled]
-        if stage.strip()
-        else ruled
-    )
+    if entering := stage.strip():
+        ruled = [one._replace(case=one.case.model_copy(update={"entering": entering})) for one in ruled]
     waivers, approvals = store.actions.waivers(family, run), store.actions.approvals(family, run)
     return state_of(decide_all(ruled, waivers, approvals, at, force.pending))
 

@@ -64,6 +64,8 @@ class Timetable(Record):
     """How often gates are settled again, so that what became stale or overdue is noticed."""
     expire: Duration = parse_duration("1m")
     """How often expired acknowledgements and waivers are noticed."""
+    renew: Duration = parse_duration("1m")
+    """How often leases are looked at, whether one is due for renewal or to be taken back."""
     deliver: Duration = parse_duration("5s")
     """How often owed messages are sent."""
     leadership: Duration = parse_duration("1m")
@@ -89,6 +91,15 @@ class GateTerms(Record):
     """A GO is only given while the last complete cycle is younger than this."""
 
 
+class LeaseFiles(Record):
+    """Where leases are signed and written."""
+
+    key: Path = Path("keys/lease.key")
+    """The private key, as `holdpoint keys new` makes it; only the user of the daemon may read it."""
+    folder: Path = Path("leases")
+    """Each newest lease lies here, as FAMILY/RUN.json, for training jobs to read."""
+
+
 class Web(Record):
     """The door over HTTP, for clusters that cannot share a folder. Served while this table is there."""
 
@@ -98,6 +109,8 @@ class Web(Record):
     """File with the token that whoever pushes must show; or the token itself as HOLDPOINT_WEB__TOKEN."""
     token: SecretStr | None = None
     """Only from the environment."""
+    reader_token_file: Path | None = None
+    """File with a second token, for training jobs: whoever shows it may read leases and push nothing."""
     limit: Annotated[int, Field(gt=0)] = 512 << 20
     """Larger requests are refused, in bytes."""
     patience: Duration = parse_duration("30s")
@@ -151,6 +164,7 @@ class Settings(BaseSettings):
     source: tuple[Source, ...] = Field(default=(Source(path=Path("inbox")),))
     daemon: Timetable = Timetable()
     gate: GateTerms = GateTerms()
+    lease: LeaseFiles = LeaseFiles()
     web: Web | None = None
     receivers: dict[str, Receiver] = Field(default={"log": Receiver(kind="log")})
     base: Path = Field(default=Path(), exclude=True)
@@ -205,5 +219,5 @@ def _explain(error: ValidationError) -> str:
 
 
 def _keys() -> list[str]:
-    models: tuple[Any, ...] = (Settings, Source, Timetable, GateTerms, Web, Receiver)
+    models: tuple[Any, ...] = (Settings, Source, Timetable, GateTerms, LeaseFiles, Web, Receiver)
     return sorted({name for model in models for name in model.model_fields})

@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, SerializeAsAny, model_validator
 
-from checkpoints_db.records import STAGES, BudgetMethod, Case, Kind, Level, Record, Verdict, digest_of
+from checkpoints_db.records import STAGES, BudgetMethod, Case, Kind, Level, PauseMode, Record, Verdict, digest_of
 from checkpoints_db.records.duration import parse_duration, spell_duration
 from checkpoints_db.signing import is_public_key
 from policies.direction import FEWER, HIGHER, KEPT, LOWER, MORE, NEUTRAL, WIDER, Direction, ordered
@@ -175,6 +175,27 @@ class AcknowledgeTerms(Terms):
     """Longest acknowledgement; then the alert fires again."""
 
 
+class LeaseTerms(Terms):
+    """How far a GO reaches that a training job carries with it."""
+
+    life: Annotated[Duration, LOWER] = timedelta(hours=24)
+    """A lease ends after this time; a daemon that died stops its runs within it."""
+    renew: Annotated[Duration, LOWER] = timedelta(hours=1)
+    """A lease is renewed when it is this old; a renewal needs a complete cycle no older than this."""
+    compute_bound: Annotated[Multiple, LOWER] = 4.0
+    """A lease ends at this multiple of the training FLOP of the newest checkpoint that was judged."""
+    pause_mode: Annotated[PauseMode, ordered("gate_next", "checkpoint_and_hold", "checkpoint_and_exit")] = "gate_next"
+    """What a run does without a valid lease: start nothing new, or save a checkpoint and hold, or save and exit."""
+
+    @model_validator(mode="after")
+    def _renewable(self) -> Self:
+        if self.renew >= self.life:
+            raise ValueError("lease.renew must be shorter than lease.life, or leases end before they are renewed")
+        if self.compute_bound <= 1:
+            raise ValueError('lease.compute_bound must be more than "1x", or the run may not go on at all')
+        return self
+
+
 class BreakGlassTerms(Terms):
     """How one person may let a run that `soft` rules stopped go on for a while, in an emergency."""
 
@@ -309,6 +330,8 @@ class Preamble(Terms):
     """How long a waiver may last."""
     acknowledge: AcknowledgeTerms = AcknowledgeTerms()
     """How long an acknowledgement may last."""
+    lease: LeaseTerms = LeaseTerms()
+    """How far a lease reaches."""
     break_glass: BreakGlassTerms = BreakGlassTerms()
     """What one person may do in an emergency."""
     change: ChangeTerms = ChangeTerms()

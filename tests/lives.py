@@ -13,6 +13,8 @@ from item_logs import ItemLab, answers, write_log
 from lab import Lab, rung
 
 from checkpoints_db.chain import GENESIS, link
+from checkpoints_db.signing import SigningKey
+from monitor import lease
 
 
 def busy(root: Path) -> Lab:
@@ -42,7 +44,17 @@ def busy(root: Path) -> Lab:
             desk.release("lab", "i7", by=who, reason="looked at it", evidence=gate.evidence)
     lab.clock.sleep(2 * 3600)
     lab.cycle()
+    lease_and_revoke(lab)
     return lab
+
+
+def lease_and_revoke(lab: Lab) -> None:
+    """A run that was released gets a lease, and somebody takes it back."""
+    key = SigningKey.from_seed(bytes(32))
+    with lab.store() as store:
+        lease.issue(store, lab.settings, "lab/i7", key, lab.clock.now())
+        lease.revoke(store, "lab", "i7", key, lab.later(minutes=1), by="ada", reason="wrong data")
+    lab.clock.sleep(120)
 
 
 def changed(path: Path, *statements: tuple[str, Sequence[Any]]) -> None:

@@ -71,6 +71,7 @@ from checkpoints_db.records.judgement import (
     Verdict,
     Why,
 )
+from checkpoints_db.records.lease import Lease, PauseMode, SignedLease
 from checkpoints_db.records.policy import COMES, ChangeApproval, PolicyEntry, PolicyEvent, PolicyName
 from checkpoints_db.records.policy_text import PolicySource, PolicyText
 from checkpoints_db.records.reach import Asked, Knot, Rate, Reach, Skilled
@@ -116,6 +117,7 @@ __all__ = [
     "Kind",
     "Knot",
     "Latch",
+    "Lease",
     "Lens",
     "Level",
     "Link",
@@ -126,6 +128,7 @@ __all__ = [
     "Missing",
     "Outcome",
     "Paper",
+    "PauseMode",
     "Place",
     "Point",
     "PolicyEntry",
@@ -145,6 +148,7 @@ __all__ = [
     "Shape",
     "ShapeName",
     "Signed",
+    "SignedLease",
     "Skilled",
     "Span",
     "StageEntry",

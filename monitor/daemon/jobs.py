@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from checkpoints_db import Store, flag
 from checkpoints_db.catalogue import Catalogue
 from checkpoints_db.errors import (
+    BadLease,
     ForecastError,
     HoldpointError,
     LeadershipLost,
@@ -16,16 +17,18 @@ from checkpoints_db.errors import (
     PolicyError,
     SchemaTooNew,
     SettingsError,
+    SigningError,
     UnknownName,
 )
 from checkpoints_db.readers import READERS, Reader, readers_from
 from checkpoints_db.readers.columns import columns_of
 from checkpoints_db.readers.mapped import Mapped
 from checkpoints_db.records.duration import Duration
-from monitor import alerts, notify, prior, selftest, watch
+from monitor import alerts, lease, notify, prior, selftest, watch
 from monitor.clock import Clock
 from monitor.daemon import inbox
 from monitor.daemon.heartbeat import Heartbeat
+from monitor.keys import Keys
 from monitor.settings import Settings
 from policies.loader import find_file
 
@@ -36,7 +39,7 @@ FATAL = (LedgerBroken, SchemaTooNew, LeadershipLost)
 
 
 class Jobs:
-    """The five jobs over one store, and the heartbeat.
+    """The six jobs over one store, and the heartbeat.
 
     Each job opens the store, loads policy and catalogue afresh, and acts in transactions.
     """
@@ -55,6 +58,7 @@ class Jobs:
             ("forecast", terms.forecast, self.forecast),
             ("overdue", terms.overdue, self.overdue),
             ("expire", terms.expire, self.expire),
+            ("renew", terms.renew, self.renew),
             ("deliver", terms.deliver, self.deliver),
         ]
 
@@ -162,6 +166,46 @@ class Jobs:
             with store.transaction():
                 watch.tell_overdue(store, rules)
         return f"{count} acknowledgements expired" if count else ""
+
+    def renew(self) -> str:
+        """Take back the leases of runs that paused, renew those that are due, and see that jobs can read the newest.
+
+        Where that fails no lease is renewed, which stops runs by itself: an alert, and no hold.
+        """
+        with self._open() as store:
+            runs = store.leases.runs()
+            if not runs:
+                return ""
+            done, failed = self._leases(store, runs)
+            with store.transaction():
+                at, told = self.clock.now(), tuple(self.settings.receivers)
+                if failed:
+                    alerts.raise_about(store, "fault", "renew", "; ".join(failed), told, at)
+                else:
+                    alerts.settle_about(store, "fault", "renew", told, at)
+        return "; ".join([*done, *failed])
+
+    def _leases(self, store: Store, runs: Sequence[tuple[str, str]]) -> tuple[list[str], list[str]]:
+        """What was done about leases, and what could not be; a run whose gate is closed is neither."""
+        done, failed = list[str](), list[str]()
+        try:
+            key = Keys(self.settings.at(self.settings.lease.key)).signing()
+            done += [lease.told(ended) for ended in lease.withdraw(store, key, self.clock.now())]
+        except SigningError as error:
+            return done, [str(error)]
+        for family, run in runs:
+            try:
+                renewed = lease.renew(store, self.settings, f"{family}/{run}", key, self.clock.now())
+                done += [lease.told(renewed)] if renewed else []
+            except BadLease as error:
+                logger.info("not renewed: %s", error)
+            newest = store.leases.newest(family, run)
+            try:
+                if newest is not None:
+                    lease.publish(self.settings, newest)
+            except BadLease as error:
+                failed.append(str(error))
+        return done, failed
 
     def deliver(self) -> str:
         """Send what is owed; a message that can never arrive raises an alert of its own."""

@@ -26,6 +26,8 @@ from monitor.faces.cli import (
     ingest,
     init,
     items,
+    keys,
+    lease,
     ledger,
     policy,
     power,
@@ -76,6 +78,8 @@ for noun in (
     policy,
     prior,
     ledger,
+    keys,
+    lease,
 ):
     app.add_typer(noun.app, name=noun.__name__.rpartition(".")[2])
 

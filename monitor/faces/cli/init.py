@@ -45,6 +45,11 @@ max_silence = "24h"             # a GO needs a complete cycle younger than this
 # [web]                         # results pushed over HTTP; served by the daemon while this table is here
 # listen = "127.0.0.1:8470"
 # token_file = "token"          # openssl rand -hex 32 > token; chmod 600 token
+# reader_token_file = "readers" # a second one, for training jobs: reads leases and pushes nothing
+
+[lease]                         # a GO that training jobs carry with them; begin with `holdpoint keys new`
+key = "keys/lease.key"          # signs; only the user of the daemon may read it
+folder = "leases"               # the newest lease of each run, as FAMILY/RUN.json
 
 [receivers.log]                 # who can be told; the policy says who is
 kind = "log"

@@ -1,10 +1,12 @@
-"""Who may push: whoever shows the token."""
+"""Who may push: whoever shows the token. Who may read leases: also whoever shows the token of readers."""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
 import logging
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 from fastapi import Request, Security
@@ -30,16 +32,27 @@ def token_of(settings: Settings) -> SecretStr:
         return _long_enough(web.token.get_secret_value().strip(), "HOLDPOINT_WEB__TOKEN")
     if web is None or web.token_file is None:
         raise SettingsError(f"web.token_file: no token; {MAKE}, keep it in a file, and name the file here")
-    path = settings.at(web.token_file)
+    return _kept(settings.at(web.token_file), "web.token_file")
+
+
+def readers_token_of(settings: Settings) -> SecretStr | None:
+    """The token with which jobs may read and nothing else; None where the settings name none. Raises SettingsError."""
+    web = settings.web
+    if web is None or web.reader_token_file is None:
+        return None
+    return _kept(settings.at(web.reader_token_file), "web.reader_token_file")
+
+
+def _kept(path: Path, name: str) -> SecretStr:
     try:
         text = path.read_text("ascii").strip()
         open_to_all = path.stat().st_mode & 0o004
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not plain ASCII"
-        raise SettingsError(f"web.token_file: {path}: cannot be read: {why}; {MAKE}") from error
+        raise SettingsError(f"{name}: {path}: cannot be read: {why}; {MAKE}") from error
     if open_to_all:
-        logger.warning("web.token_file: %s can be read by everybody on this machine; chmod 600 it", path)
-    return _long_enough(text, f"web.token_file: {path}")
+        logger.warning("%s: %s can be read by everybody on this machine; chmod 600 it", name, path)
+    return _long_enough(text, f"{name}: {path}")
 
 
 def _long_enough(text: str, where: str) -> SecretStr:
@@ -48,18 +61,29 @@ def _long_enough(text: str, where: str) -> SecretStr:
     return SecretStr(text)
 
 
-def shown(request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)]) -> None:
+Shown = Annotated[HTTPAuthorizationCredentials | None, Security(bearer)]
+
+
+def shown(request: Request, credentials: Shown) -> None:
     """Let a request pass that shows the token. Raises Declined, before anything of its body is read."""
-    token: SecretStr = request.app.state.token
+    _pass(credentials, [request.app.state.token], "web.token_file")
+
+
+def may_read(request: Request, credentials: Shown) -> None:
+    """Let a request pass that shows the token, or that of readers. Raises Declined."""
+    _pass(credentials, [request.app.state.token, request.app.state.readers_token], "web.reader_token_file")
+
+
+def _pass(credentials: HTTPAuthorizationCredentials | None, tokens: Sequence[SecretStr | None], where: str) -> None:
     given = credentials.credentials if credentials else ""
     # Digests of equal length, compared in constant time: how long it takes tells nothing of the token.
-    same = hmac.compare_digest(_digest(given), _digest(token.get_secret_value()))
-    if not same:
+    same = [hmac.compare_digest(_digest(given), _digest(token.get_secret_value())) for token in tokens if token]
+    if not any(same):
         why = "the token shown is not the one of this door" if given else "no token was shown"
         raise Declined(
             401,
             why,
-            "send the header `Authorization: Bearer TOKEN` with the token of web.token_file",
+            f"send the header `Authorization: Bearer TOKEN` with the token of {where}",
             WWW_Authenticate='Bearer error="invalid_token"' if given else "Bearer",
         )
 
