@@ -10,7 +10,7 @@ from checkpoints_db.records import GateState
 from monitor import gate
 from monitor.daemon.door import Door
 from monitor.faces.web.problem import Problem
-from monitor.faces.web.token import shown
+from monitor.faces.web.token import may_read
 
 router = APIRouter(prefix="/api/v1", tags=["gates"], dependencies=[Security(shown)])
 FRESH = {"Cache-Control": "no-store"}
@@ -23,7 +23,7 @@ FRESH = {"Cache-Control": "no-store"}
     response_model=GateState,
     response_description="It may: the gate says GO, or WARN. `exit_code` is that of `holdpoint gate ask`.",
     responses={
-        401: {"model": Problem, "description": "No token, or not the right one."},
+        401: {"model": Problem, "description": "No token, or not one that may read."},
         423: {"model": GateState, "description": "It may not: HOLD or PAUSE, with the reason in words."},
     },
 )
