@@ -46,6 +46,7 @@ FLOORS: dict[str, float] = {
     "monitor.watch": 4,
     "monitor.review": 4,
     "monitor.replay": 4.5,  # reads logs as the watch does
+    "monitor.tuning": 4.7,  # walks history as replay does
     "monitor.daemon": 5,
     "monitor.faces": 6,
     "monitor.adapters": 6,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -13,6 +14,9 @@ from checkpoints_db.past.history import History, Horizon
 from checkpoints_db.records import Axis, Point, Result, Series
 from checkpoints_db.series import assembled, point_of
 from checkpoints_db.tables import Tables
+
+Move = Callable[[int, Result], Result]
+"""A row of the ledger and the result that arrived as it -> how that result would have come out."""
 
 
 @dataclass(eq=False)
@@ -43,6 +47,15 @@ class _Rows:
 
     def up_to(self, seq: int) -> list[_Arrived]:
         return self.every[: bisect_right(self._seqs, seq)]
+
+    def filled(self, arrived: Iterable[_Arrived], move: Move) -> None:
+        """Add what arrived, each result as `move` has it."""
+        for each in arrived:
+            result = move(each.seq, each.seen.result)
+            if result is each.seen.result:
+                self.add(each)
+            else:
+                self.add(_Arrived(each.seq, each.seen.model_copy(update={"result": result}), each.aside_from))
 
 
 class _Growing(_Rows):
@@ -98,6 +111,27 @@ class PastEvidence(Evidence):
         for growing in self._series.values():
             _set_aside(growing.every)
             growing.settle()
+
+    def moved(self, series: Iterable[str], run: str, move: Move) -> PastEvidence:
+        """The same past, at the same moment, with the results of some series as `move` has them.
+
+        It answers about `run`, and about series and ladders. The items that were kept speak of results as they were, so
+        no moved result has any.
+        """
+        made = copy(self)
+        made._sources = None
+        made._series = dict(self._series)
+        for name in series:
+            grown = _Growing()
+            grown.filled(self._series[name].every, move)
+            grown.settle()
+            made._series[name] = grown
+        made._stages = {stage: {name: made._series[name] for name in own} for stage, own in self._stages.items()}
+        made._runs = dict(self._runs)
+        if run in self._runs:
+            made._runs[run] = _Rows()
+            made._runs[run].filled(self._runs[run].every, move)
+        return made
 
     def results(
         self,
