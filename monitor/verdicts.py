@@ -99,17 +99,23 @@ def _judged(sealed: Sealed, result: Result, judgings: Sequence[Judging], place: 
     law = law_at(forecast, place, max(own or 0.0, forecast.target_variance))
     read = _read(law, forecast.metric, result.value, tuple(dict.fromkeys(judging.tail for judging in judgings)))
     ahead = math.log(cost_of(place) / forecast.x_last)
-    doubt = forbids(forecast, law, ahead)
+    doubt, common = forbids(forecast, law, ahead), _common(sealed, result, judgings[0])
     return [
         _short(sealed, result, judging)
         if len(forecast.rungs) < judging.min_rungs
-        else _compared(sealed, result, judging, read[judging.tail], ahead, doubt)
+        else _compared(sealed, result, judging, read[judging.tail], ahead, doubt, common)
         for judging in judgings
     ]
 
 
 def _compared(
-    sealed: Sealed, result: Result, judging: Judging, seen: _Reading, ahead: float, doubt: tuple[Why, Doubt] | None
+    sealed: Sealed,
+    result: Result,
+    judging: Judging,
+    seen: _Reading,
+    ahead: float,
+    doubt: tuple[Why, Doubt] | None,
+    common: dict[str, Any],
 ) -> Verdict:
     forecast = sealed.forecast
     if not np.isfinite([seen.median, seen.lower, seen.upper, seen.tail_above, seen.tail_below, seen.crps]).all():
@@ -118,7 +124,7 @@ def _compared(
     blindness = seen.detectable / forecast.room
     outcome, why = _outcome(seen, judging, held(forecast, blindness, judging, doubt))
     return Verdict(
-        **_common(sealed, result, judging),
+        **{**common, "level": _level(judging)},
         outcome=outcome,
         why=why,
         median=seen.median,
@@ -257,6 +263,10 @@ def _common(sealed: Sealed | None, result: Result, judging: Judging) -> dict[str
         "observed": result.value,
         "stderr": result.stderr,
         "n": result.n,
-        "level": 1 - 2 * judging.tail,
+        "level": _level(judging),
         "judgement_version": JUDGEMENT_VERSION,
     }
+
+
+def _level(judging: Judging) -> float:
+    return 1 - 2 * judging.tail

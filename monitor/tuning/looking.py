@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 from checkpoints_db.judgements import Known, Moment
 from checkpoints_db.past import Past
-from checkpoints_db.past.planted import Break, Planted
-from checkpoints_db.records import Answer, Case, Decision, Finding, Reason
+from checkpoints_db.past.planted import Planted
+from checkpoints_db.records import Answer, Case, Decision, Finding, Level, Reason
 from monitor import gate
 from monitor.prior import Prior
 from monitor.replay import Source
@@ -123,18 +123,29 @@ class _Bench:
     def __init__(self, told: Told, job: Job) -> None:
         self._told, self._job = told, job
         self._past, self._known = Past(told.history), Known()
-        self._readings = list(dict.fromkeys(map(_reading, job.policies)))
-        self._which = [self._readings.index(_reading(policy)) for policy in job.policies]
-        self._first = [self._which.index(i) for i in range(len(self._readings))]
+        readings = list(dict.fromkeys(map(_reading, job.policies)))
+        self._which = [readings.index(_reading(policy)) for policy in job.policies]
+        self._read_by = [job.policies[self._which.index(i)] for i in range(len(readings))]
         self._known.together = tuple(dict.fromkeys(policy.judging for policy in job.policies))
-        self._plain = [Planted(self._past, self._past.evidence, told.history.seals) for _ in self._readings]
-        self._planted = {number: self._with(plant.broken) for number, plant in job.plants}
+        self._splices = all(map(_splices, job.policies)) and not told.catalogues.present.compositions
+        self._plain = [Planted(self._past, self._past.evidence, told.history.seals) for _ in readings]
+        self._series = self._of_questions() if self._splices else {}
+        self._planted = {number: self._with(plant) for number, plant in job.plants}
 
-    def _with(self, broken: Break) -> list[Planted]:
+    def _of_questions(self) -> dict[str, list[str]]:
+        """Question to every series of it."""
+        found: dict[str, list[str]] = {}
+        for name, task in self._past.evidence.every_series().items():
+            found.setdefault(self._told.catalogues.present.question(task), []).append(name)
+        return found
+
+    def _with(self, plant: Plant) -> list[Planted]:
         """The past with a break in it, once for each way of reading it: what is concluded in one stays there."""
-        evidence = self._past.evidence.moved(broken.shifts, self._job.run, broken.moved)
+        broken, run = plant.broken, self._job.run
+        alone = [name for question in plant.questions for name in self._series.get(question, ())]
+        evidence = self._past.evidence.moved(broken.shifts, run, broken.moved, alone=alone)
         seals = PlantedSeals(self._told.history.seals, evidence, broken, self._job.prior)
-        return [Planted(self._past, evidence, seals) for _ in self._readings]
+        return [Planted(self._past, evidence, seals) for _ in self._read_by]
 
     def sit(self, moment: Moment, sitting: Sitting) -> tuple[Codes, list[tuple[int, Codes]]]:
         """What each setting does at a moment as it was, and with each break that can be seen there."""
@@ -142,21 +153,28 @@ class _Bench:
         self._past.move(moment.seq - 1)
         self._known.verdicts.clear()
         self._known.diagnoses.clear()
-        plain = settled(job.policies, self._cases(self._plain, self._known, moment, sitting), moment.at)
+        cases = self._cases(self._plain, self._known, moment, sitting)
+        plain = self._settled(cases, moment.at)
         hits = []
         for number, plant in job.plants:
             if sitting.order in plant.looks:
-                cases = self._cases(self._planted[number], self._but(plant), moment, sitting)
-                found = settled(job.policies, cases, moment.at)
+                known = Known() if self._splices else self._but(plant)
+                known.together = self._known.together
+                broken = self._cases(self._planted[number], known, moment, sitting)
+                if self._splices:
+                    broken = [spliced(case, other) for case, other in zip(cases, broken, strict=True)]
+                found = self._settled(broken, moment.at)
                 due = [due_to(f, before, plant.questions) for f, before in zip(found, plain, strict=True)]
                 hits.append((number, tuple(map(code, due))))
         return tuple(map(code, plain)), hits
 
+    def _settled(self, cases: Sequence[Case], at: datetime) -> list[tuple[Finding, ...]]:
+        return settled(self._job.policies, [cases[i] for i in self._which], at)
+
     def _cases(self, views: Sequence[Planted], known: Known, moment: Moment, sitting: Sitting) -> list[Case]:
-        """One case a setting; settings that read the past alike share theirs."""
+        """One case for each way of reading the past."""
         catalogue, made = self._told.catalogues.at(moment.seq), []
-        for view, first in zip(views, self._first, strict=True):
-            policy = self._job.policies[first]
+        for view, policy in zip(views, self._read_by, strict=True):
             view.judgements.known = known
             case = gate.case_of(view, catalogue, policy, self._job.family, self._job.run, sitting.checkpoint)
             if policy.budget.per == "run":  # its later checkpoints look back at this one
@@ -165,15 +183,35 @@ class _Bench:
                 for diagnosis in case.diagnoses:
                     view.judgements.put_diagnosis(diagnosis, moment.at)
             made.append(case)
-        return [made[i] for i in self._which]
+        return made
 
     def _but(self, plant: Plant) -> Known:
         """What is known without the break, but of its own questions."""
         known, moved = Known(), plant.broken.shifts
-        known.together = self._known.together
         known.verdicts = {key: made for key, made in self._known.verdicts.items() if made[0].series not in moved}
         known.diagnoses = {key: d for key, d in self._known.diagnoses.items() if d.question not in plant.questions}
         return known
+
+
+def spliced(case: Case, other: Case) -> Case:
+    """A case with what another one says of its own series and questions."""
+    verdicts = {verdict.series: verdict for verdict in other.verdicts}
+    diagnoses = {diagnosis.question: diagnosis for diagnosis in other.diagnoses}
+    return case.model_copy(
+        update={
+            "verdicts": tuple(verdicts.get(verdict.series, verdict) for verdict in case.verdicts),
+            "diagnoses": tuple(diagnoses.get(diagnosis.question, diagnosis) for diagnosis in case.diagnoses),
+        }
+    )
+
+
+def _splices(policy: Policy) -> bool:
+    """Whether nothing that could stop a run reads more of a case than single questions, one by one.
+
+    A drift adds them up, and so do parts of compositions and checkpoints of a run; other rules read forecasts.
+    """
+    rules = [rule for rule in policy.rules if rule.level not in (Level.shadow, Level.advisory)]
+    return policy.budget.per != "run" and all(rule.kind in ONLY_DECIDES - {"drift"} for rule in rules)
 
 
 def _reading(policy: Policy) -> tuple[object, ...]:

@@ -44,6 +44,7 @@ class Asked(NamedTuple):
     breaks: float = 1.0
     """Real breaks a year to be expected."""
     seed: int = 0
+    """Of the generator, for the record."""
     confirmed: Sequence[str] = ()
     """Runs or checkpoints whose breaks are known to be real."""
     since: datetime | None = None
@@ -59,14 +60,16 @@ def tune(
     asked: Asked,
     *,
     prior: Prior,
+    rng: np.random.Generator,
     families: Sequence[str] | None = None,
     spread: Spread = here,
     tell: Tell = lambda *_: None,
 ) -> Tuning:
     """Sweep parameters of `policy` over the history of `source`, and say which setting costs least.
 
-    `prior`: what forecasts that have seen a planted break believe beforehand; `spread`: who does the work, which has no
-    part in the answer. Raises EvidenceError where nothing was judged, or a year of this history cannot be told.
+    `prior`: what forecasts that have seen a planted break believe beforehand; `rng`: draws where breaks are planted,
+    and resampled histories; `spread`: who does the work, which has no part in the answer. Raises EvidenceError where
+    nothing was judged, or a year of this history cannot be told.
     """
     sittings = _sittings(source, asked, families, tell)
     every = [s for own in sittings.values() for s in own]
@@ -78,7 +81,7 @@ def tune(
         )
     begins, ends = _span(every, source, asked)
     years = _years(source, asked, len(every), begins, ends)
-    place_rng, draw_rng = np.random.default_rng(asked.seed).spawn(2)
+    place_rng, draw_rng = rng.spawn(2)
     planted = plants(
         source,
         sittings,
