@@ -5,11 +5,23 @@ from __future__ import annotations
 from datetime import datetime
 
 from checkpoints_db.ledger import Ledger
-from checkpoints_db.records import Acknowledgement, Alert, Approval, GateState, Instant, Latch, Record, Waiver
+from checkpoints_db.records import (
+    Acknowledgement,
+    Alert,
+    Approval,
+    BreakGlass,
+    ChangeApproval,
+    GateState,
+    GlassReview,
+    Instant,
+    Latch,
+    Record,
+    Waiver,
+)
 from checkpoints_db.records.base import stamp
 from checkpoints_db.tables import Tables
 
-Review = Acknowledgement | Waiver | Approval
+Review = Acknowledgement | Waiver | Approval | ChangeApproval | BreakGlass | GlassReview
 
 
 class AlertEvent(Record):
@@ -160,6 +172,24 @@ class Actions:
     def approvals(self, family: str | None = None, run: str | None = None) -> list[Approval]:
         """Every approval and veto ever given, oldest first."""
         return [Approval.model_validate_json(body) for body in self._reviews("approval", family, run)]
+
+    def change_approvals(self, change: str | None = None) -> list[ChangeApproval]:
+        """Every vote on a change of policy, oldest first; on one change, where it is named."""
+        found = [ChangeApproval.model_validate_json(body) for body in self._reviews("changeapproval", None, None)]
+        return [a for a in found if change in (None, a.change)]
+
+    def glasses(self, family: str | None = None, run: str | None = None) -> list[BreakGlass]:
+        """Every break-glass, oldest first."""
+        return [BreakGlass.model_validate_json(body) for body in self._reviews("breakglass", family, run)]
+
+    def glass_reviews(self, family: str | None = None, run: str | None = None) -> list[GlassReview]:
+        """Every review of a break-glass, oldest first."""
+        return [GlassReview.model_validate_json(body) for body in self._reviews("glassreview", family, run)]
+
+    def open_glass(self, family: str, run: str) -> BreakGlass | None:
+        """The break-glass of a run that nobody has reviewed, live or ended; the oldest, and there is one at most."""
+        reviewed = {review.glass for review in self.glass_reviews(family, run)}
+        return next((glass for glass in self.glasses(family, run) if glass.id not in reviewed), None)
 
     def acknowledgements(self, alert: str | None = None) -> list[Acknowledgement]:
         """Every acknowledgement, oldest first."""

@@ -4,9 +4,10 @@ HoldpointError
 +- EvidenceError     UnknownFormat · UnreadableFile · ConflictingResult · IncompleteResult · Incomparable · Unplaced ·
 |                    Unreachable
 +- ForecastError     TooFewPoints · FitFailed · SealedTooLate
-+- PolicyError       BadPolicy · UnknownName · BadWaiver · BadRelease
++- PolicyError       BadPolicy · UnknownName · BadWaiver · BadRelease · BadAdoption
 +- StoreError        NoStore · StoreUnreadable · SchemaTooNew · LedgerBroken · LeadershipLost
 +- DeliveryError     .permanent
++- SigningError      BadKey · BadLease
 +- SettingsError
 
 A class is a fact: it builds its own message from ids, and the message says what, where, and what to do next. Errors
@@ -155,6 +156,10 @@ class BadRelease(PolicyError):
     """A release that is refused: nameless, reasonless, by the owner, or of something that is not closed."""
 
 
+class BadAdoption(PolicyError):
+    """A vote on a change of policy that is refused: nameless, reasonless, by an owner or author, or of no change."""
+
+
 class StoreError(HoldpointError):
     """The store cannot be trusted or reached."""
 
@@ -202,6 +207,21 @@ class DeliveryError(HoldpointError):
     def __init__(self, receiver: str, why: str, *, permanent: bool) -> None:
         self.permanent = permanent
         super().__init__(f"receiver {receiver}: {why}")
+
+
+class SigningError(HoldpointError):
+    """A key or something signed that cannot be trusted."""
+
+
+class BadKey(SigningError):
+    """A key file that is missing, unsafe, or no key."""
+
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(f"key {path}: {why}")
+
+
+class BadLease(SigningError):
+    """A lease that is not issued, or not believed."""
 
 
 class SettingsError(HoldpointError):

@@ -12,6 +12,13 @@ from checkpoints_db.records.base import stamp
 from checkpoints_db.records.track import BINS
 from checkpoints_db.tables import Tables
 
+KINDS = {
+    "verdicts": "verdict",
+    "diagnoses": "diagnosis",
+    "decisions": "decision",
+    "shadow_decisions": "shadow_decision",
+}
+"""Table to the kind of its rows in the ledger."""
 _EDGE = 1e-12
 _SUMS = {
     "forecasts": "1",
@@ -46,11 +53,14 @@ class Known:
         self.diagnoses: dict[Hashable, Diagnosis] = {}
         self.together: tuple[Any, ...] = ()
         """Terms of judging under which a result is judged at once: most of the work is the same for all."""
+        self.seals: dict[str, int] = {}
+        """Digest of a forecast that was judged by -> the row it was sealed as."""
 
     def learn(self, other: Known) -> None:
         """Know what another knows."""
         self.verdicts |= other.verdicts
         self.diagnoses |= other.diagnoses
+        self.seals |= other.seals
 
 
 class Judgements:
@@ -125,7 +135,7 @@ class Judgements:
     def sealed_at(self, seq: int) -> Sealed:
         """The forecast that was sealed as ledger row `seq`, checked against its digest. Raises LedgerBroken."""
         entry = self._ledger.entry(seq)
-        return Sealed(forecast=Forecast.model_validate(entry.value()), at=entry.at, seq=entry.seq)
+        return Sealed.read(entry.text, entry.at, entry.seq)
 
     # -- track records ------------------------------------------------------------------------------------------------
 
@@ -190,10 +200,10 @@ class Judgements:
             {"checkpoint": diagnosis.checkpoint, "question": diagnosis.question, "name": diagnosis.name},
         )
 
-    def put_decision(self, decision: Decision, checkpoint: str, at: datetime) -> None:
-        """Keep a decision; an equal one is already there and nothing happens."""
+    def put_decision(self, decision: Decision, checkpoint: str, at: datetime, *, shadow: bool = False) -> None:
+        """Keep a decision, or one made in shadow; an equal one is already there and nothing happens."""
         self._put(
-            "decisions",
+            "shadow_decisions" if shadow else "decisions",
             decision.digest,
             f"{decision.family}/{decision.run}",
             decision,
@@ -219,7 +229,7 @@ class Judgements:
         """Whether the record is new."""
         if self._tables.count(table, "digest = ?", [digest]):
             return False
-        kind = {"verdicts": "verdict", "diagnoses": "diagnosis", "decisions": "decision"}[table]
+        kind = KINDS[table]
         seq = self._ledger.append(kind, subject, record.body(), at)
         row = {"digest": digest, "family": record.family, "run": record.run, **columns, "at": stamp(at), "seq": seq}
         self._tables.insert(table, row)
@@ -250,6 +260,11 @@ class Judgements:
     def decision_at(self, seq: int) -> Decision:
         """The decision that was made as ledger row `seq`, checked against its digest. Raises LedgerBroken."""
         return Decision.model_validate(self._ledger.entry(seq).value())
+
+    def shadow_decisions(self, family: str | None = None, run: str | None = None) -> list[Decision]:
+        """Every decision that an earlier policy made in shadow, oldest first; none of them ever gated."""
+        entries = self._entries(self._rows("shadow_decisions", family, run))
+        return [Decision.model_validate(e.value()) for e in entries]
 
     def decision(self, digest: str) -> Decision | None:
         """The decision with this digest, or None."""

@@ -94,7 +94,7 @@ class Ledger:
             if entry.previous != previous:
                 raise LedgerBroken(entry.seq, "does not name the digest of the row before it")
             seq, previous = entry.seq, entry.sha256
-        for table in ("forecasts", "verdicts", "diagnoses", "decisions", "results", "items", "reviews"):
+        for table in ("forecasts", "verdicts", "diagnoses", "decisions", "results", "items", "reviews", "policies"):
             for row in self._tables.rows(table, "seq > ?", [seq], order_by="seq", limit=1):
                 raise LedgerBroken(int(row["seq"]), f"table {table} refers to this row, but the ledger ends at {seq}")
         return seq, previous

@@ -210,3 +210,14 @@ def m007_items(db: Database) -> None:
         strict=True,
     )
     db.table("items").create_index(["source", "task"])
+
+
+@schema()
+def m008_policies(db: Database) -> None:
+    """Which policy is in force since which row of the ledger, what waits for approval, and what decides in shadow."""
+    columns = {"seq": int, "event": str, "digest": str, "name": str, "version": str, "change": str, "at": str}
+    db.table("policies").create(columns, pk="seq", not_null=set(columns), strict=True)
+    columns = {"digest": str, "family": str, "run": str, "checkpoint": str, "answer": str, "reason": str}
+    columns |= {"policy": str, "evidence": str, "at": str}
+    db.table("shadow_decisions").create({**columns, "seq": int}, pk="digest", strict=True)
+    db.table("shadow_decisions").create_index(["family", "run", "seq"])

@@ -17,6 +17,7 @@ from checkpoints_db.item_table import ItemTable
 from checkpoints_db.judgements import Judgements
 from checkpoints_db.ledger import Ledger
 from checkpoints_db.outbox import Outbox
+from checkpoints_db.policy_history import PolicyHistory
 from checkpoints_db.records.base import stamp
 from checkpoints_db.tables import WAIT, Tables
 
@@ -33,6 +34,7 @@ class Store:
         self.judgements = Judgements(tables, self.ledger)
         self.actions = Actions(tables, self.ledger)
         self.outbox = Outbox(tables, self.ledger)
+        self.policies = PolicyHistory(tables, self.ledger)
 
     @classmethod
     def open(cls, path: Path, *, create: bool = False, wait: float = WAIT, read_only: bool = False) -> Store:

@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Literal
 
 from checkpoints_db import Store
-from checkpoints_db.records import Alert, Answer, Decision, Finding, Message, digest_of
+from checkpoints_db.records import Alert, Answer, BreakGlass, Decision, Finding, GlassReview, Message, digest_of
+from monitor.adoption import Force
 
 DAEMON = "holdpoint"
 """Who acted, where no person did."""
@@ -69,8 +70,11 @@ def _raise_rule(
     )
 
 
-EVIDENCE_RULES = ("quarantine", "unplaced", "conflict", "waiting", "fault")
-"""Alerts that are not about a policy's rule but about files, and about ourselves."""
+LOUD = ("break_glass", "review_overdue")
+"""Alerts that nobody can acknowledge away."""
+
+EVIDENCE_RULES = ("quarantine", "unplaced", "conflict", "waiting", "fault", "policy_change", *LOUD)
+"""Alerts that are not about a policy's rule but about files, about ourselves, and about what people did."""
 
 
 def raise_about(
@@ -105,6 +109,45 @@ def settle_about(store: Store, rule: str, subject: str, receivers: Sequence[str]
     alert = store.actions.alert(fingerprint("", "", rule, subject))
     if alert is not None and alert.state != "closed":
         close(store, alert, f"{alert.sentence} (settled)", receivers, at)
+
+
+def about_change(store: Store, force: Force, at: datetime) -> None:
+    """Keep the alert about a change of policy that waits; close those about others. Wants a transaction."""
+    waiting = force.waiting.id if force.waiting else ""
+    if waiting:
+        raise_about(store, "policy_change", waiting, force.sentence, force.told, at)
+    for alert in store.actions.alerts("", ""):
+        mine = alert.fingerprint == fingerprint("", "", "policy_change", waiting)
+        if alert.rule == "policy_change" and alert.state != "closed" and not mine:
+            close(store, alert, f"{alert.sentence} (in force, or withdrawn)", force.told, at)
+
+
+def about_glass(store: Store, glass: BreakGlass, receivers: Sequence[str], at: datetime) -> None:
+    """Tell everybody that somebody broke the glass. Wants a transaction."""
+    sentence = (
+        f"BREAK-GLASS: {glass.by} lets {glass.family}/{glass.run} go on until {glass.expires:%Y-%m-%d %H:%M} UTC or "
+        f"{glass.max_flop:.4g} FLOP, alone: {glass.reason}. Another person reviews it with "
+        f"`holdpoint gate review {glass.family}/{glass.run} --by NAME --reason FOUND`"
+    )
+    raise_about(store, "break_glass", glass.id, sentence, tuple(dict.fromkeys(receivers)), at)
+
+
+def about_overdue(store: Store, glass: BreakGlass, receivers: Sequence[str], at: datetime) -> None:
+    """Tell everybody again that a break-glass was not reviewed in time. Wants a transaction."""
+    sentence = (
+        f"the break-glass of {glass.by} over {glass.family}/{glass.run} at {glass.at:%Y-%m-%d %H:%M} UTC was not "
+        "reviewed in time; its gate holds until it is"
+    )
+    raise_about(store, "review_overdue", glass.id, sentence, tuple(dict.fromkeys(receivers)), at)
+
+
+def settle_glass(store: Store, review: GlassReview, receivers: Sequence[str], at: datetime) -> None:
+    """Close what was told of a break-glass, now that it is reviewed. Wants a transaction."""
+    for rule in LOUD:
+        alert = store.actions.alert(fingerprint("", "", rule, review.glass))
+        if alert is not None and alert.state != "closed":
+            sentence = f"{alert.sentence} (reviewed by {review.by}: {review.reason})"
+            close(store, alert, sentence, tuple(dict.fromkeys(receivers)), at, by=review.by)
 
 
 def close(store: Store, alert: Alert, sentence: str, receivers: Sequence[str], at: datetime, by: str = DAEMON) -> Alert:

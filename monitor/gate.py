@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import NamedTuple
 
 from checkpoints_db import Seen, Store
@@ -18,13 +19,13 @@ from checkpoints_db.records import (
     Decision,
     Fault,
     GateState,
-    Latch,
-    Level,
     Missing,
+    PolicyName,
     Reason,
     Series,
 )
 from checkpoints_db.records.duration import spell_duration
+from monitor import adoption, ruling
 from monitor.clock import Clock
 from monitor.drifting import drifts
 from monitor.faults import changed_conditions, faults_of
@@ -32,9 +33,9 @@ from monitor.items import ItemLadder, ItemTallies, Past, item_ladders, tallied
 from monitor.judging import diagnosed, judged_by
 from monitor.looks import looks, progress, questions
 from monitor.settings import Settings
-from policies.engine import decide
 from policies.loader import find
 from policies.schema import Judging, Policy
+from policies.several import Ruling, decide_all, each_decides, latched, worst_of
 
 PATIENCE = 5.0
 """Seconds that `ask` waits for a writer to finish."""
@@ -51,10 +52,10 @@ def case_of(
     Speaks of the run's newest checkpoint, or of the one named; what earlier ones did is remembered by the latch.
     Reads only.
     """
-    latch = store.actions.latch(family, run)
+    latch, glass = store.actions.latch(family, run), store.actions.open_glass(family, run)
     latest, here = news_of(store, family, run, checkpoint)
     if latest is None:
-        return Case(family=family, run=run, judged=False, latch=latch)
+        return Case(family=family, run=run, judged=False, latch=latch, glass=glass)
     ladder = _ladder(store, latest, catalogue.axis(family))
     judged = judged_by(store, policy.judging, ladder, here)
     verdicts = tuple(verdict for verdict, _ in judged)
@@ -76,6 +77,7 @@ def case_of(
         incomparable=incomparable,
         faults=faults,
         latch=latch,
+        glass=glass,
         questions=questions(catalogue, verdicts),
         looks=looks(store, catalogue, policy, latest) if policy.budget.per == "run" else (),
     )
@@ -198,11 +200,14 @@ def settle(
 ) -> Decision:
     """Judge a run's newest checkpoint (or the one named), decide, and set its gate; writes nothing twice.
 
-    Wants a transaction around it.
+    `policy` is the one that the settings name; it comes into force here, or waits. Wants a transaction around it.
     """
     read_by(store, catalogue, at)
-    case = case_of(store, catalogue, policy, family, run, checkpoint)
-    return conclude(store, policy, case, at, checkpoint=checkpoint)
+    force = take_up(store, catalogue, policy, at)
+    ruled = rulings(store, catalogue, force, family, run, checkpoint)
+    decision = conclude(store, ruled, at, force.pending, checkpoint=checkpoint)
+    ruling.in_shadow(store, partial(case_of, store, catalogue), force, ruled, checkpoint, at)
+    return decision
 
 
 def read_by(store: Store, catalogue: Catalogue, at: datetime) -> None:
@@ -213,39 +218,53 @@ def read_by(store: Store, catalogue: Catalogue, at: datetime) -> None:
         store.note("catalogue", catalogue.digest, at)
 
 
-def conclude(store: Store, policy: Policy, case: Case, at: datetime, *, checkpoint: str | None = None) -> Decision:
-    """Decide on a case at a time and write down what came of it; `checkpoint`: the one named, not simply the newest.
+def conclude(
+    store: Store, ruled: Sequence[Ruling], at: datetime, pending: PolicyName | None = None, *, checkpoint: str | None
+) -> Decision:
+    """Decide on a run by the policies that rule, and write down what came of it.
 
-    Wants a transaction around it.
+    `checkpoint`: the one that was named, where it was not simply the newest. Wants a transaction around it.
     """
-    for verdict in case.verdicts:
-        store.judgements.put_verdict(verdict, at)
-    for diagnosis in case.diagnoses:
-        store.judgements.put_diagnosis(diagnosis, at)
-    waivers, approvals = store.actions.waivers(case.family, case.run), store.actions.approvals(case.family, case.run)
-    decision = _unchanged(store, decide(policy, case, waivers, approvals, at))
-    spoken = case.verdicts[0].checkpoint if case.verdicts else ""
-    store.judgements.put_decision(decision, checkpoint or spoken, at)
-    store.actions.put_gate(state_of(decision), latch_after(case.latch, decision))
+    family, run = ruled[0].case.family, ruled[0].case.run
+    for one in ruled:
+        for verdict in one.case.verdicts:
+            store.judgements.put_verdict(verdict, at)
+        for diagnosis in one.case.diagnoses:
+            store.judgements.put_diagnosis(diagnosis, at)
+    waivers, approvals = store.actions.waivers(family, run), store.actions.approvals(family, run)
+    decided = each_decides(ruled, waivers, approvals, at)
+    decision = worst_of(ruled, decided, pending)
+    decision = ruling.unchanged(store.judgements.decisions(family, run), decision)
+    store.judgements.put_decision(decision, checkpoint or ruling.checkpoint_of(ruled), at)
+    store.actions.put_gate(state_of(decision), latched(store.actions.latch(family, run), decision, decided))
     return decision
 
 
-def _unchanged(store: Store, decision: Decision) -> Decision:
-    """The last decision of the run, if this one says the same: time alone makes no new decision."""
-    for last in store.judgements.decisions(decision.family, decision.run)[-1:]:
-        if last == decision.model_copy(update={"at": last.at}):
-            return last
-    return decision
+def take_up(store: Store, catalogue: Catalogue, policy: Policy, at: datetime) -> adoption.Force:
+    """Bring the policy that the settings name into force, or have it wait. Wants a transaction around it."""
+    look = partial(case_of, store, catalogue)
+    return adoption.take_up(store, policy, at, lambda old, new: ruling.weaker(store, look, old, new, at))
 
 
-def latch_after(before: Latch | None, decision: Decision) -> Latch | None:
-    """A pause latches; only a release by people opens it."""
-    if decision.answer == Answer.PAUSE:
-        hard = any(f.level == Level.hard and f.effect == Answer.PAUSE for f in decision.findings)
-        if before is not None:
-            return before.model_copy(update={"hard": before.hard or hard})
-        return Latch(decision=decision.digest, at=decision.at, sentence=decision.sentence, hard=hard)
-    return None if decision.released else before
+def rulings(
+    store: Store, catalogue: Catalogue, force: adoption.Force, family: str, run: str, checkpoint: str | None = None
+) -> list[Ruling]:
+    """The policies that decide on a run's newest checkpoint, or on the one named, each with its case. Reads only.
+
+    They are those in force since its evidence first arrived, and one that waits where it also tightens.
+    """
+    news = [s for s in store.evidence.results(family=family, run=run, checkpoint=checkpoint) if not s.baseline]
+    latest = newest(news).id if news else ""
+    arrived = min((seen.seen_after for seen in news if seen.result.checkpoint.id == latest), default=None)
+    asked = (force.policy,) if arrived is None else force.asked(arrived)
+    return ruling.with_latch([Ruling(p, case_of(store, catalogue, p, family, run, checkpoint)) for p in asked])
+
+
+def reach(store: Store, family: str, run: str, multiple: float) -> float | None:
+    """How far in FLOP a multiple of the run's newest checkpoint is; None where its FLOP are unknown."""
+    news = [seen for seen in store.evidence.results(family=family, run=run) if not seen.baseline]
+    flop = newest(news).flop if news else None
+    return None if flop is None else flop * multiple
 
 
 def state_of(decision: Decision) -> GateState:
@@ -255,10 +274,13 @@ def state_of(decision: Decision) -> GateState:
         run=decision.run,
         answer=decision.answer,
         reason=decision.reason,
-        sentence=decision.sentence,
+        sentence="; ".join([decision.sentence, *ruling.notes(decision)]),
         decision=decision.digest,
         evidence=decision.evidence,
         policy=decision.policy,
+        break_glass=decision.break_glass,
+        until=decision.until,
+        max_flop=decision.max_flop,
         at=decision.at,
     )
 
@@ -320,9 +342,10 @@ def _answer(
     silent = _silence(store, settings, at)
     if silent:
         return hold(family, run, *silent, at)
-    case = case_of(store, catalogue, policy, family, run)
+    force = adoption.force(store, policy, at)
+    ruled = rulings(store, catalogue, force, family, run)
     waivers, approvals = store.actions.waivers(family, run), store.actions.approvals(family, run)
-    return state_of(decide(policy, case, waivers, approvals, at))
+    return state_of(decide_all(ruled, waivers, approvals, at, force.pending))
 
 
 def _silence(store: Store, settings: Settings, at: datetime) -> tuple[Reason, str] | None:

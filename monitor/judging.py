@@ -39,7 +39,10 @@ def _verdict(
         several = tuple(dict.fromkeys((judging, *known.together)))
         for own, made in zip(several, _compared(store, seal, result, several, words), strict=True):
             known.verdicts[seal, result.identity, own, words] = made
-    return known.verdicts[key]
+    verdict, places = known.verdicts[key]
+    if verdict.forecast is not None and seal is not None:
+        known.seals[verdict.forecast] = seal
+    return verdict, places
 
 
 def _compared(

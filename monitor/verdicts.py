@@ -258,7 +258,7 @@ def _common(sealed: Sealed | None, result: Result, judging: Judging) -> dict[str
         "metric": result.metric,
         "series": result.series,
         "result": result.identity,
-        "forecast": None if sealed is None else sealed.forecast.digest,
+        "forecast": None if sealed is None else sealed.name,
         "sealed_at": None if sealed is None else sealed.at,
         "observed": result.value,
         "stderr": result.stderr,

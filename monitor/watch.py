@@ -28,7 +28,7 @@ from checkpoints_db.readers import MAX_BYTES, Reader, read
 from checkpoints_db.readers.context import context_of
 from checkpoints_db.records import Answer, Checkpoint, Decision, Forecast, Reading, Record, Result, Series
 from checkpoints_db.series import make_series
-from monitor import alerts, gate
+from monitor import adoption, alerts, gate
 from monitor.clock import Clock
 from monitor.forecasting import CODE_VERSION, JUDGEMENT_VERSION, data_digest, forecast
 from monitor.looks import progress
@@ -44,7 +44,10 @@ COPY_LIMIT = 64 << 20
 
 
 class Rules:
-    """What the walk goes by: settings, catalogue, policy, clock, prior, and readers that settings add to ours."""
+    """What the walk goes by: settings, catalogue, policy, clock, prior, and readers that settings add to ours.
+
+    `policy` is the one that the settings name; which one decides, `gate.settle` finds out.
+    """
 
     def __init__(
         self,
@@ -58,6 +61,10 @@ class Rules:
         self.settings, self.catalogue, self.policy, self.clock = settings, catalogue, policy, clock
         self.readers = tuple(readers)
         self.prior = shipped() if prior is None else prior
+
+    def told(self, store: Store) -> tuple[str, ...]:
+        """Receivers of alerts: those of the policy in force, and those of the one that waits."""
+        return adoption.force(store, self.policy, self.clock.now()).told
 
 
 class Opened(Record):
@@ -133,7 +140,7 @@ def _place(store: Store, rules: Rules, run: tuple[str, str], found: Sequence[tup
             [result], baseline=held.baseline, seen_at=held.seen_at, seen_after=held.seen_after, at=at
         )
         store.evidence.placed(held.id, at)
-        alerts.settle_about(store, "unplaced", held.reading.model, rules.policy.notify, at)
+        alerts.settle_about(store, "unplaced", held.reading.model, rules.told(store), at)
         _tell_conflicts(store, rules, recorded, at)
         walked = added(walked, _counted(recorded))
     return added(
@@ -228,7 +235,7 @@ def _one_group(store: Store, rules: Rules, group: Sequence[Opened]) -> Walked:
 
 def _tell(store: Store, rules: Rules, one: Opened, recorded: Recorded, at: datetime) -> None:
     """Alerts about what could not be placed or contradicts what is known; old troubles of the file are settled."""
-    told = rules.policy.notify
+    told = rules.told(store)
     for rule in ("quarantine", "waiting"):
         alerts.settle_about(store, rule, one.file.path, told, at)
     for reading, reason in {reading.model: (reading, reason) for reading, reason in one.unplaced}.values():
@@ -243,7 +250,7 @@ def _counted(recorded: Recorded) -> Walked:
 
 
 def _tell_conflicts(store: Store, rules: Rules, recorded: Recorded, at: datetime) -> None:
-    told = rules.policy.notify
+    told = rules.told(store)
     for old, new in recorded.conflicting:
         checkpoint = new.checkpoint
         sentence = str(ConflictingResult(checkpoint.id, new.task, new.metric.name, old.value, new.value))
@@ -252,7 +259,7 @@ def _tell_conflicts(store: Store, rules: Rules, recorded: Recorded, at: datetime
 
 def _set_aside(store: Store, rules: Rules, one: Opened) -> Walked:
     """Quarantine a file, or leave it waiting for its other half."""
-    file, at, told = one.file, rules.clock.now(), rules.policy.notify
+    file, at, told = one.file, rules.clock.now(), rules.told(store)
     if fetched := [origin for origin in store.evidence.origins(file.sha256) if "://" in origin]:
         one = one.model_copy(update={"refused": f"{one.refused} (fetched from {', '.join(fetched)})"})
     if one.waits and at - file.seen_at <= rules.settings.daemon.patience:
@@ -307,15 +314,31 @@ def _settle_earlier(store: Store, rules: Rules, checkpoint: Checkpoint) -> None:
     family, run, at = checkpoint.family, checkpoint.run, rules.clock.now()
     decision = gate.settle(store, rules.catalogue, rules.policy, family, run, at, checkpoint=checkpoint.id)
     if decision.answer == Answer.PAUSE:
-        alerts.raise_for(store, decision, rules.policy.notify, at)
+        alerts.raise_for(store, decision, rules.told(store), at)
+
+
+def take_up(store: Store, rules: Rules) -> None:
+    """Bring the policy that the settings name into force, or have it wait, with an alert. Wants a transaction."""
+    at = rules.clock.now()
+    alerts.about_change(store, gate.take_up(store, rules.catalogue, rules.policy, at), at)
 
 
 def settle(store: Store, rules: Rules, family: str, run: str) -> Decision:
     """Decide on one run and make gate, alerts and outbox say so. Wants a transaction around it."""
     at = rules.clock.now()
     decision = gate.settle(store, rules.catalogue, rules.policy, family, run, at)
-    alerts.raise_for(store, decision, rules.policy.notify, at)
+    alerts.raise_for(store, decision, rules.told(store), at)
     return decision
+
+
+def tell_overdue(store: Store, rules: Rules) -> None:
+    """Tell everybody of break-glasses whose review is overdue. Wants a transaction."""
+    at = rules.clock.now()
+    due = adoption.force(store, rules.policy, at).policy.break_glass.review_due
+    reviewed = {review.glass for review in store.actions.glass_reviews()}
+    for glass in store.actions.glasses():
+        if glass.id not in reviewed and at - glass.at >= due:
+            alerts.about_overdue(store, glass, (*rules.told(store), *rules.settings.receivers), at)
 
 
 def settle_all(store: Store, rules: Rules) -> tuple[Decision, ...]:

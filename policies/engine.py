@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from checkpoints_db.records import Answer, Approval, Case, Decision, Finding, Level, Reason, Waiver
-from policies import house, releases
+from policies import glass, house, releases
 from policies.budget import Account, account
 from policies.rules import rule_of
 from policies.schema import Policy, RuleTerms
@@ -40,11 +40,21 @@ def decide(
     open_ = [f for f in found if f.effect.rank >= Answer.HOLD.rank]
     votes = releases.bound(policy, case, evidence, approvals, at)
     after, names = _released(policy, case, waivers, votes if open_ else (), found, spent)
+    broken = case.glass if glass.live(policy, case.glass, evidence, at) else None
+    if broken is not None:
+        after = _broken(policy, case, waivers, after, spent)
     after = sorted(_without_echo(after), key=_badness)
     answer = Answer.worst([f.effect for f in after])
     findings = tuple(f for f in after if f.answer is not Answer.GO)
     passed = len(after) - len(findings)
+    broken = broken if any(f.broken_by for f in findings) else None
     reason, sentence = _said(policy, answer, findings, passed)
+    if broken is not None:
+        sentence = (
+            f"BREAK-GLASS by {broken.by} until {broken.expires:%Y-%m-%d %H:%M} UTC or {broken.max_flop:.4g} FLOP, "
+            f"review due ({broken.reason}): {sentence}"
+        )
+    bounds = [v.max_flop for v in votes if names and v.max_flop is not None]
     return Decision(
         family=case.family,
         run=case.run,
@@ -57,6 +67,9 @@ def decide(
         waived=sum(bool(f.waived_by) for f in findings),
         approvals=names or releases.names_at(policy, votes, at),
         released=bool(names),
+        break_glass=broken.id if broken is not None else "",
+        until=broken.expires if broken is not None else None,
+        max_flop=min([*bounds, *([broken.max_flop] if broken is not None else [])], default=None),
         needed=policy.release.quorum if any(releases.reaches(f) for f in open_) else 0,
         policy=policy.digest,
         policy_name=policy.name,
@@ -84,6 +97,7 @@ def _findings(
     said = [spent.spend(finding) for look in looks for finding in look.findings]
     said += house.unread(policy, case, [look for look in looks if look.terms.id in binding])
     said += house.absent(case)
+    said += house.unreviewed(case, at)
     if case.latch is not None:
         said.append(house.latched(case.latch))
     findings = applied(said, waivers, family=case.family, run=case.run, policy=policy, at=at)
@@ -115,6 +129,21 @@ def _released(
         names |= dict.fromkeys(by)
         after.append(finding.model_copy(update={"released_by": ", ".join(by)}) if by else finding)
     return after, tuple(names)
+
+
+def _broken(
+    policy: Policy, case: Case, waivers: Sequence[Waiver], findings: Sequence[Finding], spent: Account
+) -> list[Finding]:
+    """The findings, those marked that stood open when the glass was broken and that people may set aside."""
+    if case.glass is None:
+        return list(findings)
+    seen, by = _open_at(policy, case, waivers, case.glass.at, spent), case.glass.by
+    return [
+        f.model_copy(update={"broken_by": by})
+        if not f.released_by and releases.reaches(f) and seen.get(_key(f), Answer.GO).rank >= f.answer.rank
+        else f
+        for f in findings
+    ]
 
 
 def _open_at(policy: Policy, case: Case, waivers: Sequence[Waiver], at: datetime, spent: Account) -> dict[Key, Answer]:
@@ -186,7 +215,14 @@ def _look(terms: RuleTerms, case: Case, policy: Policy, at: datetime) -> house.L
 
 def _owned(finding: Finding, terms: RuleTerms) -> Finding:
     """The finding under the name and level of its table, whatever a rule from outside wrote there."""
-    mine = {"rule": terms.id, "kind": terms.kind, "level": terms.level, "waived_by": "", "released_by": ""}
+    mine = {
+        "rule": terms.id,
+        "kind": terms.kind,
+        "level": terms.level,
+        "waived_by": "",
+        "released_by": "",
+        "broken_by": "",
+    }
     return Finding.model_validate({**finding.model_dump(), **mine})
 
 

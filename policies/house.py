@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 from checkpoints_db.records import Answer, Case, Finding, Latch, Level, Reason
@@ -111,6 +112,16 @@ def absent(case: Case) -> list[Finding]:
         sentence = f"{place}: no result of the run has a verdict"
         return [hold(Level.hard, Reason.no_data, sentence, remedy="a result of the run arrived and was judged")]
     return []
+
+
+def unreviewed(case: Case, at: datetime) -> list[Finding]:
+    """HOLD for a run whose break-glass has ended and that nobody has reviewed; no release reaches it."""
+    if case.glass is None or at < case.glass.expires:
+        return []
+    glass, place = case.glass, f"{case.family}/{case.run}"
+    sentence = f"{place}: the break-glass of {glass.by} ended {glass.expires:%Y-%m-%d %H:%M} UTC and was not reviewed"
+    remedy = "another person filed a review (`holdpoint gate review`)"
+    return [hold(Level.hard, Reason.assessment_due, sentence, remedy=remedy)]
 
 
 def blind(policy: Policy, case: Case) -> list[Finding]:

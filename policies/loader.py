@@ -59,6 +59,11 @@ def from_body(body: Mapping[str, Any], name: str = "policy") -> Policy:
     return _build(dict(body), name, Lines(""))
 
 
+def from_text(canonical_json: str, name: str) -> Policy:
+    """The policy whose `body()` this is as JSON text. Raises BadPolicy, without lines."""
+    return _build(json.loads(canonical_json), name, Lines(""))
+
+
 def shelf_names() -> list[str]:
     """Names of the policies that are shipped."""
     return sorted(path.stem for path in SHELF.glob("*.toml"))
@@ -244,7 +249,7 @@ def keys_of(model: type[BaseModel], place: Place) -> list[str]:
     """Names of the keys that a table may have, `place` below the table of `model`; empty where any key may stand.
 
     >>> keys_of(Preamble, ("waivers",))
-    ['max']
+    ['max', 'renewals']
     """
     for part in place:
         field = model.model_fields.get(str(part))

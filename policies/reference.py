@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from enum import Enum
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
-from pydantic import BaseModel
+from pydantic import BaseModel, BeforeValidator
 from pydantic.fields import FieldInfo
 
 from checkpoints_db.records.duration import spell_duration
+from policies.calendar_span import CalendarSpan
+from policies.direction import Direction
 from policies.rules import RULES
-from policies.schema import Preamble, RuleTerms, Terms
+from policies.schema import Preamble, RuleTerms, Terms, multiple, spell_multiple
 
 BEGIN = "<!-- keys: made from the schema, see policies/reference.py; a test compares -->"
 END = "<!-- /keys -->"
+NAMES: dict[Any, str] = {
+    str: "text",
+    float: "number",
+    int: "whole number",
+    bool: "`true` or `false`",
+    timedelta: "length of time (`30m`, `48h`, `14d`, `2w`)",
+    CalendarSpan: "length of time, months included (`90d`, `6mo`, `1y`)",
+    "multiple": "multiple (`2x`, `1.5x`)",
+}
+"""How the table of keys calls each type of value."""
 
 
 def key_table() -> str:
@@ -39,7 +51,7 @@ def renewed(page: str) -> str:
 
 
 def _head() -> list[str]:
-    return ["| key | value | default | meaning |", "|---|---|---|---|"]
+    return ["| key | value | default | stricter | meaning |", "|---|---|---|---|---|"]
 
 
 def _rows(model: type[BaseModel], prefix: str, without: set[str] | None = None) -> Iterator[str]:
@@ -51,12 +63,22 @@ def _rows(model: type[BaseModel], prefix: str, without: set[str] | None = None) 
             yield from _rows(inner, f"{prefix}{name}.")
         else:
             meaning = " ".join((field.description or "").split()).replace("|", "\\|")
-            yield f"| `{prefix}{name}` | {_value(field)} | {_default(field)} | {meaning} |"
+            yield f"| `{prefix}{name}` | {_value(field)} | {_default(field)} | {_stricter(field)} | {meaning} |"
+
+
+def _stricter(field: FieldInfo) -> str:
+    """Which side of a key is stricter; a dash where none is, so that any change of it loosens."""
+    return next((mark.words for mark in field.metadata if isinstance(mark, Direction)), "-")
 
 
 def _value(field: FieldInfo) -> str:
     limits = [text for mark in field.metadata for text in _limits(mark)]
-    return " ".join([_type(field.annotation), *limits]).replace("|", "\\|")
+    kind = NAMES["multiple"] if _is_multiple(field.metadata) else _type(field.annotation)
+    return " ".join([kind, *limits]).replace("|", "\\|")
+
+
+def _is_multiple(marks: Iterable[Any]) -> bool:
+    return any(isinstance(mark, BeforeValidator) and mark.func is multiple for mark in marks)
 
 
 def _limits(mark: Any) -> list[str]:
@@ -78,12 +100,11 @@ def _type(kind: Any) -> str:
         return "text or list of texts"
     if get_origin(kind) is dict:
         return "table of texts or lists of texts"
-    if kind is timedelta:
-        return "length of time (`30m`, `48h`, `14d`, `2w`)"
     if hasattr(kind, "__metadata__"):
+        if _is_multiple(kind.__metadata__):
+            return NAMES["multiple"]
         return " ".join([_type(kind.__origin__), *(text for mark in kind.__metadata__ for text in _limits(mark))])
-    names: dict[Any, str] = {str: "text", float: "number", int: "whole number", bool: "`true` or `false`"}
-    return names[kind]
+    return NAMES[kind]
 
 
 def _default(field: FieldInfo) -> str:
@@ -92,6 +113,8 @@ def _default(field: FieldInfo) -> str:
     value = field.get_default(call_default_factory=True)
     if isinstance(value, timedelta):
         return f"`{spell_duration(value)}`"
+    if _is_multiple(field.metadata):
+        return f"`{spell_multiple(value)}`" if value is not None else "none"
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
     if isinstance(value, tuple):

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from checkpoints_db.errors import BadRelease
-from checkpoints_db.records import Answer, Approval, Case, Decision, Finding, Level, Reason, digest_of
+from checkpoints_db.records import Answer, Approval, Case, ChangeApproval, Decision, Finding, Level, Reason, digest_of
+from policies.people import person
 from policies.schema import RESERVED, Policy
-
-
-def person(name: str) -> str:
-    """The one spelling under which a name is counted: two spellings are not two people.
-
-    >>> person(" Carol ") == person("carol")
-    True
-    """
-    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+from policies.signed import refusal
 
 
 def bound(
@@ -25,19 +17,20 @@ def bound(
 ) -> tuple[Approval, ...]:
     """The approvals given by `at` for this evidence (the case's digest) and policy, by time; none after a veto.
 
-    Those of the run's owners are left out where the policy excludes owners. Whether enough people approved in time is
-    asked by `quorum`.
+    Those of the run's owners and of the policy's authors are left out where the policy excludes them, and those whose
+    signature does not stand. Whether enough people approved in time is asked by `quorum`.
     """
     digest = policy.digest
     about = [a for a in approvals if (a.family, a.run, a.evidence) == (case.family, case.run, evidence) and a.at <= at]
     if any(a.veto for a in about):
         return ()
     owners = _excluded(policy, case.family, case.run)
-    mine = [a for a in about if a.policy == digest and person(a.by) and person(a.by) not in owners]
+    named = [a for a in about if a.policy == digest and person(a.by) and person(a.by) not in owners]
+    mine = [a for a in named if refusal(policy, a) is None]
     return tuple(sorted(mine, key=lambda a: (a.at, a.id)))
 
 
-def names_at(policy: Policy, approvals: Iterable[Approval], at: datetime) -> tuple[str, ...]:
+def names_at(policy: Policy, approvals: Iterable[Approval | ChangeApproval], at: datetime) -> tuple[str, ...]:
     """Names of the different people whose approvals were given by `at` and no longer than `approval_ttl` before."""
     names: dict[str, str] = {}
     for approval in approvals:
@@ -57,7 +50,9 @@ def quorum(policy: Policy, approvals: Sequence[Approval]) -> tuple[str, ...]:
 
 
 def _excluded(policy: Policy, family: str, run: str) -> set[str]:
-    return {person(name) for name in policy.owners_of(family, run)} if policy.release.exclude_owner else set()
+    owners = policy.owners_of(family, run) if policy.release.exclude_owner else ()
+    authors = policy.authors if policy.release.exclude_author else ()
+    return {person(name) for name in (*owners, *authors)}
 
 
 def suffice(policy: Policy, names: Iterable[str]) -> bool:
@@ -76,12 +71,39 @@ def reaches(finding: Finding) -> bool:
     return finding.level is Level.soft and not doubtless and finding.reason is not Reason.fault
 
 
-def approve(policy: Policy, decision: Decision, *, by: str, reason: str, at: datetime, veto: bool = False) -> Approval:
+def why_not(policy: Policy, decision: Decision, vote: Approval, at: datetime) -> str:
+    """Why a vote does not count for what `decision` rests on at this time, in words; empty where it does."""
+    if (vote.family, vote.run) != (decision.family, decision.run):
+        return "it is about another run"
+    if vote.evidence != decision.evidence:
+        return "it was given for other evidence"
+    if vote.policy != policy.digest:
+        return "it was given under another policy"
+    if (broken := refusal(policy, vote)) is not None:
+        return str(broken)
+    if person(vote.by) in _excluded(policy, vote.family, vote.run) and not vote.veto:
+        return "its giver owns the run, or is an author of the policy"
+    if vote.at > at:
+        return "it is dated in the future"
+    late = at - vote.at >= policy.release.approval_ttl and not vote.veto and not decision.released
+    return "it expired while it waited for the others" if late else ""
+
+
+def approve(
+    policy: Policy,
+    decision: Decision,
+    *,
+    by: str,
+    reason: str,
+    at: datetime,
+    veto: bool = False,
+    max_flop: float | None = None,
+) -> Approval:
     """One person's vote on reopening the gate that `decision` closed, bound to its evidence and policy.
 
     A veto may come from anybody with a name and a reason. Raises BadRelease when the vote is nameless or reasonless,
-    from an owner, on a decision that stops nothing or that another policy made, or when something stops the run that
-    no release reaches.
+    from an owner or an author, on a decision that stops nothing or that another policy made, or when something stops
+    the run that no release reaches.
     """
     what = f"gate of {decision.family}/{decision.run}"
     if not person(by):
@@ -100,15 +122,23 @@ def approve(policy: Policy, decision: Decision, *, by: str, reason: str, at: dat
         "evidence": decision.evidence,
         "policy": decision.policy,
         "veto": veto,
+        "max_flop": max_flop,
     }
     return Approval.model_validate({**body, "id": digest_of({**body, "at": at.isoformat()})[:12], "at": at})
 
 
 def _refuse(policy: Policy, decision: Decision, by: str, what: str) -> None:
+    if person(by) in _excluded(policy, decision.family, decision.run):
+        owns = person(by) in {person(name) for name in policy.owners_of(decision.family, decision.run)}
+        role = "owns this run" if owns else "is an author of the policy in force"
+        raise BadRelease(f"{what}: {by.strip()} {role}; somebody else must approve")
+    refuse_unreachable(decision, what)
+
+
+def refuse_unreachable(decision: Decision, what: str) -> None:
+    """Raise BadRelease where nothing stops the run, or something does that people cannot set aside."""
     if decision.answer.rank < Answer.HOLD.rank:
         raise BadRelease(f"{what}: it says {decision.answer}; there is nothing to release")
-    if person(by) in _excluded(policy, decision.family, decision.run):
-        raise BadRelease(f"{what}: {by.strip()} owns this run; somebody else must approve")
     for finding in decision.findings:
         if finding.effect.rank >= Answer.HOLD.rank and not reaches(finding):
             mended = finding.rule in RESERVED or finding.reason is Reason.fault

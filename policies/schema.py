@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import timedelta
 from fnmatch import fnmatchcase
@@ -11,9 +12,12 @@ from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, Serial
 
 from checkpoints_db.records import BudgetMethod, Kind, Level, Record, Verdict
 from checkpoints_db.records.duration import parse_duration, spell_duration
+from checkpoints_db.signing import is_public_key
+from policies.direction import FEWER, HIGHER, KEPT, LOWER, MORE, NEUTRAL, WIDER, Direction, ordered
 
 LONGEST = timedelta(days=3660)
 """No term of a policy is longer than ten years."""
+LARGEST_MULTIPLE = 1e12
 
 
 def duration(text: Any) -> timedelta:
@@ -35,6 +39,34 @@ def duration(text: Any) -> timedelta:
     return length
 
 
+def multiple(text: Any) -> float:
+    """The factor that `text` spells: a number with an `x` behind it, more than nothing and at most a million million.
+
+    Raises ValueError for a bare number, which could be read as an amount.
+
+    >>> multiple("4x"), multiple("1.5x")
+    (4.0, 1.5)
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)\s*[x×]", text.strip()) if isinstance(text, str) else None
+    if match is None:
+        bare = str(text).strip()
+        meant = f'"{bare}x"' if re.fullmatch(r"\d+(\.\d+)?", bare) else '"4x"'
+        raise ValueError(f"{text!r} is no multiple; write a number and an x: {meant}")
+    factor = float(match[1])
+    if not 0 < factor <= LARGEST_MULTIPLE:
+        raise ValueError(f"{text!r} is outside what a policy may ask for: more than 0x, at most 1e12x")
+    return factor
+
+
+def spell_multiple(factor: float) -> str:
+    """The shortest spelling that reads back as the same number.
+
+    >>> spell_multiple(4.0), spell_multiple(1.5)
+    ('4x', '1.5x')
+    """
+    return f"{repr(float(factor)).removesuffix('.0')}x"
+
+
 def _several(value: Any) -> Any:
     if isinstance(value, str):
         return (value,)
@@ -44,6 +76,10 @@ def _several(value: Any) -> Any:
 Duration = Annotated[
     timedelta, BeforeValidator(duration, json_schema_input_type=str), PlainSerializer(spell_duration, return_type=str)
 ]
+Multiple = Annotated[
+    float, BeforeValidator(multiple, json_schema_input_type=str), PlainSerializer(spell_multiple, return_type=str)
+]
+"""A factor, as a key of a policy: `"4x"`."""
 Text = Annotated[str, Field(min_length=1, max_length=500)]
 Several = Annotated[tuple[Text, ...], BeforeValidator(_several)]
 """One name or a list of names."""
@@ -71,20 +107,24 @@ class Judging(Terms):
 
     tail: Annotated[float, Field(gt=0, le=0.2)] = 0.01
     """A result this improbable under its sealed forecast, on one side, is `above` or `below`."""
-    resolve: Annotated[float, Field(gt=0, le=1)] = 0.35
+    resolve: Annotated[float, Field(gt=0, le=1), LOWER] = 0.35
     """A forecast that would miss a break of this share of the metric's room is `blind`."""
-    min_rungs: Annotated[int, Field(ge=3)] = 4
+    min_rungs: Annotated[int, Field(ge=3), HIGHER] = 4
     """A forecast made from fewer rungs is inconclusive."""
-    excess: Annotated[float, Field(ge=0, le=1)] = 0.2
+    excess: Annotated[float, Field(ge=0, le=1), LOWER] = 0.2
     """A composite task further above what its parts give when they are independent is an `unexplained_jump`."""
+
+
+NO_BUDGET = Direction("strictest", ("none",))
+"""Without a budget every break pauses; which of two budgets is stricter depends on the suite."""
 
 
 class BudgetTerms(Terms):
     """How often a suite on trend may be paused for nothing; what its size explains warns and does not pause."""
 
-    method: BudgetMethod = "none"
+    method: Annotated[BudgetMethod, NO_BUDGET] = "none"
     """How tests share it: `harmonic` (mean of 1 / p), `holm`, `by` (Benjamini-Yekutieli), `e_average`, `e_process`."""
-    share: Annotated[float, Field(gt=0, le=0.5)] = 0.05
+    share: Annotated[float, Field(gt=0, le=0.5), HIGHER] = 0.05
     """Probability of any false pause over a break, however many metrics there are."""
     per: Literal["checkpoint", "run"] = "checkpoint"
     """What `share` is for; a run spends 1/2 of it on its first checkpoint, then 1/6, 1/12, ..."""
@@ -99,42 +139,68 @@ class BudgetTerms(Terms):
 class ReleaseTerms(Terms):
     """Who may reopen a gate that a `soft` rule closed."""
 
-    quorum: Annotated[int, Field(ge=1, le=20)] = 2
+    quorum: Annotated[int, Field(ge=1, le=20), HIGHER] = 2
     """Number of different people who must approve."""
-    exclude_owner: bool = True
+    exclude_owner: Annotated[bool, HIGHER] = True
     """Whether the owners of the run may not approve."""
-    require_roles: Several = ()
+    exclude_author: Annotated[bool, HIGHER] = True
+    """Whether the authors of the policy (`authors`) may not approve, neither a release nor the change they wrote."""
+    require_signed: Annotated[bool, HIGHER] = False
+    """Whether only votes count that were signed with a key of `[principals]`."""
+    require_roles: Annotated[Several, MORE] = ()
     """Each role named here must be held by at least one of the approvers."""
-    approval_ttl: Duration = timedelta(hours=72)
+    approval_ttl: Annotated[Duration, LOWER] = timedelta(hours=72)
     """An approval waits this long for the others; a release once given lasts while evidence, policy and findings do."""
 
 
 class WaiverTerms(Terms):
     """How long one person may let one finding pass."""
 
-    max: Duration = timedelta(days=14)
+    max: Annotated[Duration, LOWER] = timedelta(days=14)
     """Longest waiver that may be granted."""
+    renewals: Annotated[int, Field(ge=0, le=20), LOWER] = 2
+    """How often the waiver of one finding may be granted again; after that the policy must change."""
 
 
 class AcknowledgeTerms(Terms):
     """How long an alert may be called seen."""
 
-    max: Duration = timedelta(hours=8)
+    max: Annotated[Duration, LOWER] = timedelta(hours=8)
     """Longest acknowledgement; then the alert fires again."""
+
+
+class BreakGlassTerms(Terms):
+    """How one person may let a run that `soft` rules stopped go on for a while, in an emergency."""
+
+    allowed: Annotated[bool, LOWER] = True
+    """Whether it may be done at all."""
+    max: Annotated[Duration, LOWER] = timedelta(hours=24)
+    """Longest time; then the gate holds until another person has filed a review."""
+    compute: Annotated[Multiple, LOWER] = 2.0
+    """How far training may go meanwhile, as a multiple of the FLOP of the checkpoint that was stopped."""
+    review_due: Annotated[Duration, LOWER] = timedelta(days=7)
+    """Time until the review is overdue, which is told again to every receiver."""
+
+
+class ChangeTerms(Terms):
+    """What happens when the policy itself changes."""
+
+    shadow: Annotated[Duration, HIGHER] = timedelta(days=30)
+    """How long the policy before this one goes on deciding in shadow: recorded, never gating."""
 
 
 class Select(Terms):
     """What a rule looks at; keys left out take everything."""
 
-    family: Globs = ("*",)
+    family: Annotated[Globs, WIDER] = ("*",)
     """Families of runs."""
-    run: Globs = ("*",)
+    run: Annotated[Globs, WIDER] = ("*",)
     """Runs."""
-    task: Globs = ("*",)
+    task: Annotated[Globs, WIDER] = ("*",)
     """Tasks."""
-    metric: Globs = ("*",)
+    metric: Annotated[Globs, WIDER] = ("*",)
     """Metrics, by name."""
-    kind: Kind | None = None
+    kind: Annotated[Kind | None, Direction("ordered", absent="strictest")] = None
     """Only `continuous` or only `thresholded` metrics."""
 
     def applies(self, family: str, run: str) -> bool:
@@ -154,11 +220,11 @@ class RuleTerms(Terms):
     """Name of the rule in decisions, alerts and waivers: lower-case letters, digits, `-`, `_`, `.`."""
     kind: str
     """Kind of rule."""
-    level: Level
+    level: Annotated[Level, ordered(*Level)]
     """`shadow` (recorded only), `advisory` (at most WARN), `soft` (released by people), `hard` (by a policy change)."""
     select: Select = Select()
     """What the rule looks at."""
-    cite: str = ""
+    cite: Annotated[str, NEUTRAL] = ""
     """Where the rule or its numbers come from."""
 
     def takes(self, task: str, metric: str, kind: Kind | None) -> bool:
@@ -179,11 +245,13 @@ class Preamble(Terms):
 
     schema_version: Literal[1] = 1
     """Version of this file format."""
-    name: Text
+    name: Annotated[Text, NEUTRAL]
     """Name of the policy in decisions."""
-    version: Text = "1"
+    version: Annotated[Text, NEUTRAL] = "1"
     """Version of the policy, for people; machines know it by its digest."""
-    description: str = ""
+    authors: Annotated[Several, KEPT] = ()
+    """Who wrote this version; a change that loosens names them, and they may not approve of it."""
+    description: Annotated[str, NEUTRAL] = ""
     """What the policy is for."""
     judging: Judging = Judging()
     """How results are compared with forecasts."""
@@ -195,11 +263,17 @@ class Preamble(Terms):
     """How long a waiver may last."""
     acknowledge: AcknowledgeTerms = AcknowledgeTerms()
     """How long an acknowledgement may last."""
-    owners: dict[str, Several] = Field(default_factory=dict)
+    break_glass: BreakGlassTerms = BreakGlassTerms()
+    """What one person may do in an emergency."""
+    change: ChangeTerms = ChangeTerms()
+    """What happens when the policy itself changes."""
+    owners: Annotated[dict[str, Several], MORE] = Field(default_factory=dict)
     """Pattern of `family/run` to the names of its owners."""
-    roles: dict[str, Several] = Field(default_factory=dict)
+    roles: Annotated[dict[str, Several], FEWER] = Field(default_factory=dict)
     """Name of a role to the names of the people who hold it."""
-    notify: Several = ("log", "file")
+    principals: Annotated[dict[str, Several], FEWER] = Field(default_factory=dict)
+    """Name of a person to the public keys they sign with, as `holdpoint keys show` prints them."""
+    notify: Annotated[Several, MORE] = ("log", "file")
     """Receivers of alerts, by the names they have in the settings."""
 
 
@@ -219,6 +293,14 @@ class Policy(Preamble):
                 raise ValueError(f"two rules have the id {name!r}; give each its own")
             if name in RESERVED:
                 raise ValueError(f"the rule id {name!r} is taken by the house; choose another")
+        keys: dict[str, str] = {}
+        for name, key in ((name, key) for name, many in self.principals.items() for key in many):
+            if not is_public_key(key):
+                raise ValueError(
+                    f"principals.{name}: {key!r} is no public key; write ed25519: and 64 hexadecimal digits"
+                )
+            if keys.setdefault(key, name) != name:
+                raise ValueError(f"principals: {keys[key]!r} and {name!r} have the same key; a key is one person's")
         for role in self.release.require_roles:
             if role not in self.roles:
                 raise ValueError(f"release.require_roles asks for {role!r}, which [roles] does not name; add it there")

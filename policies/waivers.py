@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import NamedTuple
 
@@ -44,8 +44,18 @@ def applied(
     """The findings of a run, those that a live waiver covers marked with the name of who granted it."""
     mine = [w for w in waivers if (w.family, w.run) == (family, run)]
     if mine:
-        mine = sorted((w for w in mine if live(w, policy, at)), key=lambda w: (w.at, w.id))
+        mine = [w for w in _within(mine, policy) if live(w, policy, at)]
     return tuple(_marked(finding, mine) for finding in findings)
+
+
+def _within(waivers: Iterable[Waiver], policy: Policy) -> Iterator[Waiver]:
+    """Those granted under this policy, oldest first, of one finding no more than its first and its renewals."""
+    count: dict[tuple[str, str], int] = {}
+    for waiver in sorted((w for w in waivers if w.policy == policy.digest), key=lambda w: (w.at, w.id)):
+        what = (waiver.rule, waiver.subject)
+        count[what] = count.get(what, 0) + 1
+        if count[what] <= 1 + policy.waivers.renewals:
+            yield waiver
 
 
 def _marked(finding: Finding, waivers: list[Waiver]) -> Finding:
@@ -55,19 +65,40 @@ def _marked(finding: Finding, waivers: list[Waiver]) -> Finding:
     return finding.model_copy(update={"waived_by": by}) if by else finding
 
 
-def tally(waivers: Iterable[Waiver], policy: Policy, at: datetime) -> Tally:
+def tally(waivers: Iterable[Waiver], policy: Policy | None, at: datetime) -> Tally:
     """How many of these waivers count at this time, and how many were granted up to it."""
     granted = [w for w in waivers if w.at <= at]
-    return Tally(sum(live(w, policy, at) for w in granted), len(granted))
+    return Tally(sum(policy is not None and live(w, policy, at) for w in granted), len(_given(granted)))
+
+
+def _given(waivers: Iterable[Waiver]) -> set[tuple[str, str, str, str, datetime]]:
+    """What was granted: one waiver, where it was granted under several policies at once."""
+    return {(w.family, w.run, w.rule, w.subject, w.at) for w in waivers}
+
+
+def renewals(waivers: Iterable[Waiver], at: datetime) -> int:
+    """How many of the waivers granted up to this time were of a finding that had been waived before."""
+    given = _given(w for w in waivers if w.at <= at)
+    return len(given) - len({finding[:4] for finding in given})
 
 
 def grant(
-    policy: Policy, finding: Finding, *, family: str, run: str, by: str, reason: str, at: datetime, until: datetime
+    policy: Policy,
+    finding: Finding,
+    *,
+    family: str,
+    run: str,
+    by: str,
+    reason: str,
+    at: datetime,
+    until: datetime,
+    earlier: Iterable[Waiver] = (),
 ) -> Waiver:
     """A waiver of this finding of a run, as it was seen at `at`.
 
-    Raises BadWaiver when it is nameless or reasonless, ends before it begins, outlasts the policy, or when the finding
-    may not be waived: a pass, a hard rule, an error of ours, an earlier pause, or something no rule of the policy said.
+    `earlier` are those granted while the rule was what it is. Raises BadWaiver when it is nameless or reasonless, ends
+    before it begins, outlasts the policy, was renewed as often as the policy allows, or when the finding may not be
+    waived: a pass, a hard rule, an error of ours, an earlier pause, or something no rule of the policy said.
     """
     what = f"rule {finding.rule!r} on {finding.subject or 'the run'} of {family}/{run}"
     if not by.strip():
@@ -83,6 +114,14 @@ def grant(
     if finding.rule not in {rule.id for rule in policy.rules}:
         known = ", ".join(rule.id for rule in policy.rules)
         raise BadWaiver(f"{what}: policy {policy.name!r} has no such rule to waive (its rules: {known})")
+    before = {
+        w.at for w in earlier if (w.family, w.run, w.rule, w.subject) == (family, run, finding.rule, finding.subject)
+    }
+    if len(before) > policy.waivers.renewals:
+        raise BadWaiver(
+            f"{what}: it was waived {len(before)} times, and the policy allows {policy.waivers.renewals} renewals; "
+            "change the rule, or release the gate"
+        )
     if until <= at:
         raise BadWaiver(f"{what}: it would end {until.isoformat()}, before it begins; give a later time")
     if until - at > policy.waivers.max:

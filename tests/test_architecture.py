@@ -39,6 +39,8 @@ FLOORS: dict[str, float] = {
     "monitor.settling": 2.7,  # asks forecasting and verdicts, as planning does
     "monitor.planning": 2.75,
     "monitor.judging": 2.8,  # from a store, by verdicts, diagnosis and composition
+    "monitor.adoption": 2.9,  # which policies decide: asked by alerts and gate
+    "monitor.ruling": 2.95,
     "monitor.alerts": 3,
     "monitor.gate": 3,
     "monitor.lease": 3,
@@ -209,7 +211,14 @@ def call_doors(module: Module, _names: set[str]) -> Iterator[str]:
     for name, node in spelled(module):
         if name in CLOCKS and module.name != "monitor.clock":
             yield module.at(node, f"{name}: time has one door, monitor.clock; take `at` instead")
-        if inside(name, *RANDOM) and not inside(name, "numpy.random.Generator") and name != "numpy.random":
+        # Whoever is told a seed makes the Generator of it: the command line, where a person states one.
+        seeded = name == "numpy.random.default_rng" and inside(module.name, "monitor.faces.cli")
+        if (
+            inside(name, *RANDOM)
+            and not inside(name, "numpy.random.Generator")
+            and name != "numpy.random"
+            and not seeded
+        ):
             yield module.at(node, f"{name}: take a numpy Generator as an argument")
         if name == "print" and not inside(module.name, "monitor.faces"):
             yield module.at(node, "print: only monitor.faces prints")
@@ -356,6 +365,7 @@ ALLOWED: list[tuple[str, str]] = [
     ("monitor/science/fit.py", "import math\nimport numpy as np\nfrom scipy import special\nnp.random.Generator"),
     ("monitor/clock.py", "from datetime import UTC, datetime\ndatetime.now(UTC)"),
     ("checkpoints_db/tables.py", "import sqlite3\nfrom sqlite_utils import Database"),
+    ("monitor/faces/cli/gate.py", "import numpy as np\ndef ask(seed):\n    return np.random.default_rng(seed)"),
     ("monitor/faces/cli/gate.py", "def ask():\n    from monitor import gate\n    print(gate)"),
     ("policies/engine.py", "try:\n    pass\nexcept Exception:\n    pass"),
     ("checkpoints_db/tables.py", "try:\n    pass\nexcept BaseException:\n    raise"),

@@ -10,8 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from pathlib import Path
 
-from checkpoints_db.ledger import Ledger
-from checkpoints_db.past.actions import PastActions, PastItems
+from checkpoints_db.past.actions import PastActions, PastItems, PastLedger, PastPolicies
 from checkpoints_db.past.evidence import PastEvidence
 from checkpoints_db.past.history import Absent, History, Horizon, ItemSource, NoSeals, RecordedSeals, Seals, recorded
 from checkpoints_db.past.judgements import PastJudgements
@@ -28,7 +27,9 @@ class Past(Store):
         self.at = Horizon()
         self.family = history.family
         self._facts: dict[str, tuple[str, datetime]] = {}
-        nothing, ledger = Absent(path), Ledger(Absent(path))
+        nothing, ledger = Absent(path), PastLedger(Absent(path), self.at)
+        self.ledger: PastLedger = ledger
+        self.policies: PastPolicies = PastPolicies(nothing, ledger, history, self.at)
         self.evidence: PastEvidence = PastEvidence(nothing, ledger, history, self.at)
         self.judgements: PastJudgements = PastJudgements(nothing, ledger, history, self.at)
         self.actions: PastActions = PastActions(nothing, ledger, history, self.at)

@@ -9,7 +9,8 @@ from checkpoints_db.item_table import ItemTable, Logged
 from checkpoints_db.items import Items
 from checkpoints_db.ledger import Ledger
 from checkpoints_db.past.history import History, Horizon
-from checkpoints_db.records import GateState, Latch
+from checkpoints_db.policy_history import PolicyHistory, PolicyRow
+from checkpoints_db.records import COMES, GateState, Latch
 from checkpoints_db.tables import Tables
 
 
@@ -40,6 +41,40 @@ class PastActions(Actions):
     def _reviews(self, kind: str, family: str | None, run: str | None) -> list[str]:
         given = (r for r in self._given if r.seq <= self._at.seq and r.kind == kind)
         return [r.text for r in given if family in (None, r.family) and run in (None, r.run)]
+
+
+class PastLedger(Ledger):
+    """Where the ledger had come to."""
+
+    def __init__(self, tables: Tables, at: Horizon) -> None:
+        super().__init__(tables)
+        self._at = at
+
+    @property
+    def head(self) -> tuple[int, str]:
+        """Row of the present; its digest is not asked for here."""
+        return self._at.seq, ""
+
+
+class PastPolicies(PolicyHistory):
+    """Which policies had been in force, and what waited."""
+
+    def __init__(self, tables: Tables, ledger: Ledger, history: History, at: Horizon) -> None:
+        super().__init__(tables, ledger)
+        self._at, self._rows = at, tuple(history.policies)
+
+    def all(self) -> list[PolicyRow]:
+        """Every entry up to the present, oldest first."""
+        return [row for row in self._rows if row.seq <= self._at.seq]
+
+    def in_force(self) -> list[PolicyRow]:
+        """The entries with which a policy had come into force, oldest first."""
+        return [row for row in self.all() if row.entry.event in COMES]
+
+    def waiting(self) -> PolicyRow | None:
+        """The proposal that waited: the newest entry, where it is one."""
+        last = self.all()[-1:]
+        return last[0] if last and last[0].entry.event == "proposed" else None
 
 
 class PastItems(ItemTable):

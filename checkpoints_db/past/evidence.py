@@ -163,6 +163,10 @@ class PastEvidence(Evidence):
             found = [seen for seen in found if seen.result.checkpoint.id == checkpoint]
         return found if stage is None else [seen for seen in found if seen.result.checkpoint.stage == stage]
 
+    def first_seen(self, family: str, run: str | None = None) -> datetime | None:
+        """When the first result of the family, or of one run of it, had arrived; None where none has."""
+        return min((seen.seen_at for seen in self.results(family=family, run=run)), default=None)
+
     def runs(self) -> list[tuple[str, str]]:
         """Every (family, run) that had a result, in order of first arrival."""
         return [(self._family, run) for run, rows in self._runs.items() if rows.up_to(self._at.seq)]

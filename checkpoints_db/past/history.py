@@ -13,6 +13,7 @@ from checkpoints_db.errors import StoreError
 from checkpoints_db.evidence import Seen
 from checkpoints_db.item_table import Logged
 from checkpoints_db.items import Items
+from checkpoints_db.policy_history import PolicyRow
 from checkpoints_db.records import Sealed
 from checkpoints_db.store import Store
 from checkpoints_db.tables import Tables
@@ -49,6 +50,8 @@ class History:
     reviews: Sequence[Reviewed] = ()
     logged: Sequence[Logged] = ()
     items: ItemSource | None = None
+    policies: Sequence[PolicyRow] = ()
+    """Which policy was in force when, and what waited."""
 
 
 class NoSeals:
@@ -94,6 +97,7 @@ def recorded(store: Store, family: str, wanted: Callable[[str], bool] = lambda _
         store.actions.reviewed(),
         store.items.logged(),
         store.items,
+        store.policies.all(),
     )
 
 

@@ -34,6 +34,11 @@ class PastJudgements(Judgements):
         """What was sealed as row `seq`."""
         return self._seals.read(seq)
 
+    def forecast(self, digest: str) -> Sealed | None:
+        """The sealed forecast with this digest, where something was judged by it."""
+        seq = None if self.known is None else self.known.seals.get(digest)
+        return None if seq is None else self.sealed_at(seq)
+
     def put_verdict(self, verdict: Verdict, at: datetime) -> None:
         """Keep a verdict for as long as this lasts; an equal one is already there and nothing happens."""
         _keep(self._verdicts.setdefault(verdict.run, {}).setdefault(verdict.result, []), verdict, at)
@@ -43,9 +48,10 @@ class PastJudgements(Judgements):
         asked = diagnosis.checkpoint, diagnosis.question
         _keep(self._diagnoses.setdefault(diagnosis.run, {}).setdefault(asked, []), diagnosis, at)
 
-    def put_decision(self, decision: Decision, checkpoint: str, at: datetime) -> None:
-        """Keep a decision likewise."""
-        _keep(self._decisions.setdefault(decision.run, []), decision, at)
+    def put_decision(self, decision: Decision, checkpoint: str, at: datetime, *, shadow: bool = False) -> None:
+        """Keep a decision likewise; what would be decided in shadow nobody asks of a past."""
+        if not shadow:
+            _keep(self._decisions.setdefault(decision.run, []), decision, at)
 
     def verdicts(self, family: str | None = None, run: str | None = None) -> list[tuple[datetime, Verdict]]:
         """The newest verdict on every result."""

@@ -6,10 +6,12 @@ from checkpoints_db.records.action import (
     AlertState,
     Answer,
     Approval,
+    BreakGlass,
     Case,
     Decision,
     Finding,
     GateState,
+    GlassReview,
     Latch,
     Level,
     Message,
@@ -17,7 +19,7 @@ from checkpoints_db.records.action import (
     Reason,
     Waiver,
 )
-from checkpoints_db.records.base import Instant, Record, canonical, digest_of
+from checkpoints_db.records.base import Instant, Record, Signed, canonical, digest_of
 from checkpoints_db.records.budget import Budget, BudgetMethod, Look
 from checkpoints_db.records.drift import Drift
 from checkpoints_db.records.evidence import (
@@ -58,9 +60,11 @@ from checkpoints_db.records.judgement import (
     Verdict,
     Why,
 )
+from checkpoints_db.records.policy import COMES, ChangeApproval, PolicyEntry, PolicyEvent, PolicyName
 from checkpoints_db.records.track import Tally
 
 __all__ = [
+    "COMES",
     "PLANE",
     "Acknowledgement",
     "Alert",
@@ -69,9 +73,11 @@ __all__ = [
     "Approval",
     "Atom",
     "Axis",
+    "BreakGlass",
     "Budget",
     "BudgetMethod",
     "Case",
+    "ChangeApproval",
     "Checkpoint",
     "Composed",
     "Decision",
@@ -85,6 +91,7 @@ __all__ = [
     "Finding",
     "Forecast",
     "GateState",
+    "GlassReview",
     "Instant",
     "Kind",
     "Latch",
@@ -99,6 +106,9 @@ __all__ = [
     "Outcome",
     "Place",
     "Point",
+    "PolicyEntry",
+    "PolicyEvent",
+    "PolicyName",
     "Reading",
     "Reason",
     "Record",
@@ -108,6 +118,7 @@ __all__ = [
     "Series",
     "Shape",
     "ShapeName",
+    "Signed",
     "Span",
     "Standing",
     "Tally",

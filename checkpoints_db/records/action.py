@@ -7,11 +7,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from checkpoints_db.records.base import Instant, Record
+from checkpoints_db.records.base import Instant, Record, Signed
 from checkpoints_db.records.budget import Budget, Look
 from checkpoints_db.records.drift import Drift
 from checkpoints_db.records.evidence import Name
 from checkpoints_db.records.judgement import Diagnosis, Fault, Verdict
+from checkpoints_db.records.policy import PolicyName
 
 
 class Answer(StrEnum):
@@ -80,13 +81,17 @@ class Finding(Record):
     """How bad it is, growing with badness; a waiver is void as soon as this exceeds the waived level."""
     waived_by: str = ""
     released_by: str = ""
+    broken_by: str = ""
+    """Who broke the glass over it: it warns, for a while."""
 
     @property
     def effect(self) -> Answer:
-        """What the finding contributes to the decision, after level, waiver and release."""
+        """What the finding contributes to the decision, after level, waiver, release and break-glass."""
         if self.waived_by or self.released_by:
             return Answer.GO
         cap = {Level.shadow: Answer.GO, Level.advisory: Answer.WARN}.get(self.level, Answer.PAUSE)
+        if self.broken_by:
+            cap = min(cap, Answer.WARN, key=lambda a: a.rank)
         return min(self.answer, cap, key=lambda a: a.rank)
 
 
@@ -99,6 +104,37 @@ class Latch(Record):
     sentence: str
     hard: bool = False
     """Whether a hard rule paused: then no release opens it."""
+    rules: tuple[str, ...] = ()
+    """Ids of the hard rules that paused; where none is known a hard latch stays hard."""
+
+
+class BreakGlass(Signed):
+    """One person lets a stopped run go on for a while, in an emergency; a review is due."""
+
+    id: Name
+    family: Name
+    run: Name
+    by: Name
+    reason: Annotated[str, Field(min_length=1)]
+    at: Instant
+    expires: Instant
+    max_flop: Annotated[float, Field(gt=0)]
+    """Training compute up to which the run may go meanwhile."""
+    evidence: dict[str, str]
+    """Digest of each policy that decided to the digest of the evidence it rested on."""
+
+
+class GlassReview(Signed):
+    """Another person has looked at a break-glass afterwards; it ends it."""
+
+    id: Name
+    glass: Name
+    family: Name
+    run: Name
+    by: Name
+    reason: Annotated[str, Field(min_length=1)]
+    """What was found."""
+    at: Instant
 
 
 class Missing(Record):
@@ -136,11 +172,13 @@ class Case(Record):
     looks: tuple[Look, ...] = ()
     """Earlier checkpoints of the run, oldest first; told where the policy's budget is of the run."""
     latch: Latch | None = None
+    glass: BreakGlass | None = None
+    """A break-glass of the run that nobody has reviewed, live or ended."""
 
     @property
     def evidence(self) -> str:
-        """Digest of the evidence a person sees when releasing; the latch itself is not evidence."""
-        return self.model_copy(update={"latch": None}).digest
+        """Digest of the evidence a person sees when releasing; latch and break-glass are not evidence."""
+        return self.model_copy(update={"latch": None, "glass": None}).digest
 
 
 class Waiver(Record):
@@ -165,7 +203,7 @@ class Waiver(Record):
     """Digest of the policy it was granted under."""
 
 
-class Approval(Record):
+class Approval(Signed):
     """One person's vote to reopen a gate, bound to the evidence and the policy they saw."""
 
     id: Name
@@ -178,6 +216,8 @@ class Approval(Record):
     policy: str
     veto: bool = False
     """A rejection: one is enough to keep the gate closed for this evidence."""
+    max_flop: Annotated[float, Field(gt=0)] | None = None
+    """Training compute up to which the release is meant to go; None for as far as the evidence does."""
 
 
 class Decision(Record):
@@ -201,8 +241,19 @@ class Decision(Record):
     needed: int = 0
     """Approvals a release needs; 0 where nothing is to be released."""
     released: bool = False
+    break_glass: str = ""
+    """Id of the break-glass that lets the run go on; empty where none does."""
+    until: Instant | None = None
+    """When that ends."""
+    max_flop: float | None = None
+    """Training compute up to which a release or a break-glass goes; None where it is not bounded."""
     policy: str
+    """Digest of the policy whose answer decided."""
     policy_name: str
+    asked: tuple[PolicyName, ...] = ()
+    """The policies that were asked, where there were several; the worst answer won."""
+    pending: PolicyName | None = None
+    """A policy that is configured and not in force: its change waits for approval."""
     evidence: str
     at: Instant
     judgement_version: int
@@ -255,6 +306,12 @@ class GateState(Record):
     """Digest of the decision it rests on; empty where there is none."""
     evidence: str = ""
     policy: str = ""
+    break_glass: str = ""
+    """Id of the break-glass that lets the run go on; empty where none does."""
+    until: Instant | None = None
+    """When that ends."""
+    max_flop: float | None = None
+    """Training compute up to which a release or a break-glass goes; None where it is not bounded."""
     at: Instant
 
     @property

@@ -62,3 +62,16 @@ class Record(BaseModel):
     def digest(self) -> str:
         """SHA-256 of the canonical JSON of the whole record."""
         return digest_of(self.body())
+
+
+class Signed(Record):
+    """Something a named person decided, which they may have signed."""
+
+    key: str = ""
+    """Name of the key that signed it; empty where it is not signed."""
+    signature: str = ""
+    """Over the canonical JSON of everything else but the id, as 128 hexadecimal characters."""
+
+    def signed_body(self) -> dict[str, Any]:
+        """What the signature is over."""
+        return {name: value for name, value in self.body().items() if name not in ("id", "signature")}

@@ -26,16 +26,18 @@ def parse_duration(value: Any) -> timedelta:
 
 
 def spell_duration(value: timedelta) -> str:
-    """The shortest spelling in the largest unit that divides it.
+    """The shortest spelling in the largest unit that divides it; it reads back as the same length.
 
     >>> spell_duration(timedelta(hours=48)), spell_duration(timedelta(minutes=90))
     ('2d', '90m')
+    >>> spell_duration(timedelta(seconds=1234567)), spell_duration(timedelta(milliseconds=250))
+    ('1234567s', '0.25s')
     """
     seconds = value.total_seconds()
     for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
         if seconds and seconds % size == 0:
             return f"{int(seconds // size)}{unit}"
-    return f"{seconds:g}s"
+    return f"{seconds:.6f}".rstrip("0").rstrip(".") + "s"
 
 
 Duration = Annotated[timedelta, BeforeValidator(parse_duration), PlainSerializer(spell_duration)]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import hashlib
+from functools import cached_property
+from typing import Annotated, Literal, Self
 
 from pydantic import Field
 
@@ -160,6 +162,19 @@ class Sealed(Record):
     forecast: Forecast
     at: Instant
     seq: Annotated[int, Field(ge=1)]
+
+    @classmethod
+    def read(cls, text: str, at: Instant, seq: int) -> Self:
+        """From the canonical JSON of the forecast; raises ValueError where it is none."""
+        made = cls(forecast=Forecast.model_validate_json(text), at=at, seq=seq)
+        # What is known of the text need not be worked out from the record again.
+        made.__dict__["name"] = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+        return made
+
+    @cached_property
+    def name(self) -> str:
+        """Digest of the forecast; of the very text that was sealed, where it was read from one."""
+        return self.forecast.digest
 
 
 Outcome = Literal["expected", "above", "below", "inconclusive", "unforeseen"]

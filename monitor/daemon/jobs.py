@@ -99,6 +99,7 @@ class Jobs:
             placed = watch.reconsider(store, rules)
             with store.transaction():
                 at = self.clock.now()
+                watch.take_up(store, rules)
                 store.note("cycle", rules.policy.digest, at)
                 alerts.settle_about(store, "fault", "scan", tuple(self.settings.receivers), at)
         if not (walked.new or walked.conflicting or walked.quarantined or placed.new):
@@ -121,7 +122,7 @@ class Jobs:
         return ""
 
     def expire(self) -> str:
-        """Bring back alerts whose acknowledgement expired, and close gates whose waiver did."""
+        """Bring back alerts whose acknowledgement expired, close gates whose waiver or break-glass did."""
         count = 0
         with self._open() as store:
             rules, at = self._rules(), self.clock.now()
@@ -129,11 +130,15 @@ class Jobs:
                 acks = store.actions.acknowledgements(alert.id)
                 if alert.state == "acknowledged" and all(ack.expires <= at for ack in acks):
                     with store.transaction():
-                        alerts.refire(store, alert, rules.policy.notify, at)
+                        alerts.refire(store, alert, rules.told(store), at)
                     count += 1
-            for family, run in dict.fromkeys((w.family, w.run) for w in store.actions.waivers()):
+            waived = [(waiver.family, waiver.run) for waiver in store.actions.waivers()]
+            broken = [(glass.family, glass.run) for glass in store.actions.glasses()]
+            for family, run in dict.fromkeys(waived + broken):
                 with store.transaction():
                     watch.settle(store, rules, family, run)
+            with store.transaction():
+                watch.tell_overdue(store, rules)
         return f"{count} acknowledgements expired" if count else ""
 
     def deliver(self) -> str:

@@ -146,7 +146,7 @@ def settled(
 
 def again(store: Store, rules: watch.Rules, held: Sequence[Held]) -> None:
     """Let what was refused or waits be read again, where it lies now: by whoever leads, so this wants no leadership."""
-    at, told = rules.clock.now(), rules.policy.notify
+    at, told = rules.clock.now(), rules.told(store)
     for one in held:
         before = file_of(store, rules, one) or _without_its_half(store, one)
         if before is None or before.status == "read":

@@ -101,5 +101,5 @@ def _alike(source: StoreSource, policy: Policy, played: Sequence[Played], until:
         if all(m.policy == policy.digest and again[m.seq].digest == m.digest for m in moments):
             found.append(Likeness(decisions=len(moments), same=len(moments)))
         else:  # decisions of other policies, or moments of the timetable, lie between: each is looked at by itself
-            found.append(likeness(source, own.family, {policy.digest: policy}))
+            found.append(likeness(source, own.family, policy))
     return together(found) if mine else None

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from typing import Any
 
+from checkpoints_db import Store
+from checkpoints_db.errors import BadPolicy
 from checkpoints_db.judgements import Known, Moment
 from checkpoints_db.past import Past
 from checkpoints_db.records import Decision, Latch, canonical
 from monitor import gate
+from monitor.adoption import Force, policy_of
+from monitor.adoption import force as force_of
 from monitor.forecasting import JUDGEMENT_VERSION
 from monitor.replay.records import Likeness, Unlike
 from monitor.replay.source import StoreSource
 from policies.schema import Policy
+from policies.several import InForce
 
 
-def likeness(source: StoreSource, family: str, policies: Mapping[str, Policy], known: Known | None = None) -> Likeness:
+def likeness(source: StoreSource, family: str, fallback: Policy | None = None, known: Known | None = None) -> Likeness:
     """Make every recorded decision on a family again, at its own moment, and compare the two as canonical JSON.
 
-    `policies`: by digest, those at hand; decisions of others are passed over. After a decision that is not made again
-    the walk goes on from what was recorded, so that one difference is told once.
+    By the policies that were in force then, as the store has them; `fallback` is the one of a time of which nothing is
+    written down. After a decision that is not made again the walk goes on from what was recorded, so that one
+    difference is told once.
     """
     same, unlike, passed_over = 0, [], Counter[str]()
     with source.told(family) as told, source.opened() as store:
@@ -28,15 +33,16 @@ def likeness(source: StoreSource, family: str, policies: Mapping[str, Policy], k
         past.judgements.known = Known() if known is None else known
         for moment in told.moments:
             past.move(moment.seq - 1)
-            before = past.actions.latch(moment.family, moment.run)
             was = store.judgements.decision_at(moment.seq)
-            policy = policies.get(moment.policy)
-            if policy is None:
-                passed_over[f"policy {was.policy_name!r} {moment.policy[:12]} is not at hand"] += 1
-                _adopt(past, before, was, moment)
+            try:
+                force = _force(past, moment, fallback)
+            except BadPolicy as error:
+                passed_over[str(error)] += 1
+                _adopt(past, store, was, moment)
                 continue
-            case = gate.case_of(past, told.catalogues.at(moment.seq), policy, moment.family, moment.run, named(moment))
-            now = gate.conclude(past, policy, case, moment.at, checkpoint=named(moment))
+            catalogue = told.catalogues.at(moment.seq)
+            ruled = gate.rulings(past, catalogue, force, moment.family, moment.run, named(moment))
+            now = gate.conclude(past, ruled, moment.at, force.pending, checkpoint=named(moment))
             if canonical(now.body()) == canonical(was.body()):
                 same += 1
                 continue
@@ -50,8 +56,19 @@ def likeness(source: StoreSource, family: str, policies: Mapping[str, Policy], k
                     why=_why(was, now),
                 )
             )
-            _adopt(past, before, was, moment)
+            _adopt(past, store, was, moment)
         return Likeness(decisions=len(told.moments), same=same, unlike=tuple(unlike), passed_over=dict(passed_over))
+
+
+def _force(past: Past, moment: Moment, fallback: Policy | None) -> Force:
+    """Who decided then. Raises BadPolicy where a policy of that time is not at hand, or no longer loads."""
+    rows, waits = past.policies.in_force(), past.policies.waiting()
+    if rows:
+        configured = policy_of((rows[-1] if waits is None else waits).entry)
+        return force_of(past, configured, moment.at)
+    if fallback is None or fallback.digest != moment.policy:
+        raise BadPolicy(f"policy {moment.policy[:12]}", "it is not at hand: nobody wrote policies down when it decided")
+    return Force((InForce(fallback, 0),), None)
 
 
 def named(moment: Moment) -> str | None:
@@ -72,10 +89,11 @@ def together(several: list[Likeness]) -> Likeness:
     )
 
 
-def _adopt(past: Past, before: Latch | None, was: Decision, moment: Moment) -> None:
-    """Go on from what was recorded."""
+def _adopt(past: Past, store: Store, was: Decision, moment: Moment) -> None:
+    """Go on from what was recorded: the decision, and the latch that its gate had after it, in the row behind it."""
     past.judgements.put_decision(was, moment.checkpoint, moment.at)
-    past.actions.put_gate(gate.state_of(was), gate.latch_after(before, was))
+    latch = store.ledger.entry(moment.seq + 1).value()["latch"]
+    past.actions.put_gate(gate.state_of(was), None if latch is None else Latch.model_validate(latch))
 
 
 def _why(was: Decision, now: Decision) -> str:

@@ -52,6 +52,7 @@ def over(
     families: Sequence[str] | None = None,
     *,
     workers: int = 0,
+    small: int = SMALL,
     tell: Tell = lambda *_: None,
 ) -> list[list[Played]]:
     """For each policy, what it would have done in each family, in the order of their first results.
@@ -61,16 +62,16 @@ def over(
     """
     weights = {f: n for f, n in source.weights().items() if families is None or f in families}
     total, workers = sum(weights.values()), workers or os.cpu_count() or 1
-    if workers == 1 or total < SMALL:
-        return _turned([_alone(source, asked, family, tell) for family in weights])
+    if workers == 1 or total < small:
+        return _turned(asked, [_alone(source, asked, family, tell) for family in weights])
     with processes(workers) as pool:
         if _most(weights, workers) <= EVEN * total / workers:
-            return _turned(_shared_out(pool, source, asked, weights, tell))
-        return _turned([_judged_apart(pool, source, asked, family, workers, tell) for family in weights])
+            return _turned(asked, _shared_out(pool, source, asked, weights, tell))
+        return _turned(asked, [_judged_apart(pool, source, asked, family, workers, tell) for family in weights])
 
 
-def _turned(families: Sequence[Sequence[Played]]) -> list[list[Played]]:
-    return [list(each) for each in zip(*families, strict=True)]
+def _turned(asked: Asked, families: Sequence[Sequence[Played]]) -> list[list[Played]]:
+    return [[own[i] for own in families] for i in range(len(asked.policies))]
 
 
 def _most(weights: dict[str, int], workers: int) -> int:

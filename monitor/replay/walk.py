@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from checkpoints_db.judgements import Known, Moment
 from checkpoints_db.past import Past
 from checkpoints_db.records import Case, Decision
-from monitor import gate
+from monitor import gate, ruling
+from monitor.adoption import Force
 from monitor.replay.records import Step
 from monitor.replay.source import Told
-from policies.engine import decide
 from policies.schema import Policy
+from policies.several import InForce, Ruling, decide_all
 
 Tell = Callable[[Step, Case], None]
 
@@ -40,7 +41,7 @@ DAILY = Timetable()
 
 
 class _Stood(NamedTuple):
-    case: Case
+    ruled: Sequence[Ruling]
     decision: Decision
     at: datetime
     checkpoint: str
@@ -53,6 +54,8 @@ class Walk:
         self.past = Past(told.history)
         self.past.judgements.known = Known() if known is None else known
         self._moments, self._catalogues, self._policy = told.moments, told.catalogues, policy
+        # As if it had been the first and only one.
+        self._force = Force((InForce(policy, 0),), None)
         self._timetable = timetable
         self._stood: dict[str, _Stood] = {}
 
@@ -76,13 +79,14 @@ class Walk:
         self.past.move(moment.seq - 1)
         named = moment.checkpoint or None
         catalogue = self._catalogues.at(moment.seq)
-        case = gate.case_of(self.past, catalogue, self._policy, moment.family, moment.run, named)
-        return self._concluded(case, moment.at, moment.checkpoint, moment.seq), case
+        ruled = gate.rulings(self.past, catalogue, self._force, moment.family, moment.run, named)
+        return self._concluded(ruled, moment.at, moment.checkpoint, moment.seq), ruled[0].case
 
-    def _concluded(self, case: Case, at: datetime, checkpoint: str, seq: int) -> Step:
+    def _concluded(self, ruled: Sequence[Ruling], at: datetime, checkpoint: str, seq: int) -> Step:
+        case = ruled[0].case
         before = self._stood.get(case.run)
-        decision = gate.conclude(self.past, self._policy, case, at, checkpoint=checkpoint or None)
-        self._stood[case.run] = _Stood(case, decision, at, checkpoint)
+        decision = gate.conclude(self.past, ruled, at, checkpoint=checkpoint or None)
+        self._stood[case.run] = _Stood(ruled, decision, at, checkpoint)
         return Step(
             at=at,
             family=case.family,
@@ -108,15 +112,21 @@ class Walk:
             while low < high:
                 middle = (low + high) // 2
                 low, high = (low, middle) if self._differs(stood, ticks[middle]) else (middle + 1, high)
-            latch = self.past.actions.latch(stood.case.family, run)
-            case = stood.case.model_copy(update={"latch": latch})
-            yield self._concluded(case, ticks[low], stood.checkpoint, 0), case
+            ruled = self._with_latch(stood)
+            yield self._concluded(ruled, ticks[low], stood.checkpoint, 0), ruled[0].case
             stood, ticks = self._stood[run], ticks[low + 1 :]
 
+    def _with_latch(self, stood: _Stood) -> list[Ruling]:
+        """The rulings as they are after their own decision: what it paused is latched."""
+        case = stood.ruled[0].case
+        latch = self.past.actions.latch(case.family, case.run)
+        return ruling.with_latch(
+            [one._replace(case=one.case.model_copy(update={"latch": latch})) for one in stood.ruled]
+        )
+
     def _differs(self, stood: _Stood, at: datetime) -> bool:
-        family, run = stood.case.family, stood.case.run
-        latch = self.past.actions.latch(family, run)
-        case = stood.case.model_copy(update={"latch": latch})
-        waivers, approvals = self.past.actions.waivers(family, run), self.past.actions.approvals(family, run)
-        decision = decide(self._policy, case, waivers, approvals, at)
+        case = stood.ruled[0].case
+        waivers = self.past.actions.waivers(case.family, case.run)
+        approvals = self.past.actions.approvals(case.family, case.run)
+        decision = decide_all(self._with_latch(stood), waivers, approvals, at)
         return decision != stood.decision.model_copy(update={"at": at})

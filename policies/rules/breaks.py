@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from checkpoints_db.records import Answer, Case, Finding, Reason, Verdict
+from policies.direction import ANSWERS, HIGHER, LOWER, SIDES
 from policies.rules.base import MAY_SPEAK, doubt, found, sight, spoken, subject_of
 from policies.schema import Policy, RuleTerms
 
@@ -21,15 +22,15 @@ class BreakTerms(RuleTerms):
 
     kind: Literal["break"]
     """Kind of rule."""
-    side: Literal["above", "below", "either"] = "above"
+    side: Annotated[Literal["above", "below", "either"], SIDES] = "above"
     """Direction of the break, in terms of capability: a loss lower than forecast is `above`."""
-    tail: Annotated[float, Field(gt=0, le=0.2)] | None = None
+    tail: Annotated[Annotated[float, Field(gt=0, le=0.2)] | None, HIGHER] = None
     """Tail probability, per side, below which the rule fires; left out: `judging.tail`."""
-    min_effect: Annotated[float, Field(ge=0)] = 0.0
+    min_effect: Annotated[float, Field(ge=0), LOWER] = 0.0
     """Smallest distance from the forecast's median that counts, in units of the metric."""
-    answer: Literal["pause", "hold", "warn"] = "pause"
+    answer: Annotated[Literal["warn", "hold", "pause"], ANSWERS] = "pause"
     """What the rule says when it fires."""
-    on_inconclusive: Literal["hold", "warn"] = "hold"
+    on_inconclusive: Annotated[Literal["hold", "warn"], ANSWERS] = "hold"
     """What it says of a result that no sealed forecast could judge."""
 
 

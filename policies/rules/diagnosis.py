@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import model_validator
 
 from checkpoints_db.records import Answer, Case, Composed, Diagnosis, DiagnosisName, Finding, Reason, Why
+from policies.direction import ANSWERS
 from policies.rules.base import doubt, found, sight, spoken
 from policies.rules.breaks import surprise
 from policies.schema import Policy, RuleTerms, Terms, matches
 
-Whatever = Literal["go", "warn", "hold", "pause"]
-Stops = Literal["warn", "hold", "pause"]
+Whatever = Annotated[Literal["go", "warn", "hold", "pause"], ANSWERS]
+Stops = Annotated[Literal["warn", "hold", "pause"], ANSWERS]
 
 
 class Answers(Terms):

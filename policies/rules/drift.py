@@ -8,9 +8,10 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from checkpoints_db.records import Answer, Case, Drift, Finding, Reason
+from policies.direction import ANSWERS, HIGHER, SIDES, UNSURE
 from policies.rules.base import found, spoken
 from policies.rules.breaks import surprise
-from policies.schema import Policy, RuleTerms
+from policies.schema import Policy, RuleTerms, Select
 
 
 class DriftTerms(RuleTerms):
@@ -18,11 +19,13 @@ class DriftTerms(RuleTerms):
 
     kind: Literal["drift"]
     """Kind of rule."""
-    side: Literal["above", "below", "either"] = "above"
+    select: Annotated[Select, UNSURE] = Select()
+    """What the rule looks at; a wider domain can drown a drift, a narrower one miss it."""
+    side: Annotated[Literal["above", "below", "either"], SIDES] = "above"
     """Direction of the drift, in terms of capability."""
-    tail: Annotated[float, Field(gt=0, le=0.2)] = 0.01
+    tail: Annotated[float, Field(gt=0, le=0.2), HIGHER] = 0.01
     """Probability of so large a mean surprise on trend, per side, below which the rule fires."""
-    answer: Literal["pause", "hold", "warn"] = "warn"
+    answer: Annotated[Literal["warn", "hold", "pause"], ANSWERS] = "warn"
     """What the rule says when it fires."""
 
 

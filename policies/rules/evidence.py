@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Annotated, Literal
 
 from checkpoints_db.records import Answer, Case, Fault, Finding, Reason
 from checkpoints_db.records.duration import spell_duration
+from policies.direction import ANSWERS, MORE, REQUIRED, SOONER
 from policies.rules.base import found, spoken, subject_of
 from policies.schema import Duration, Policy, RuleTerms, Several, matches
 
@@ -20,13 +21,13 @@ class EvidenceTerms(RuleTerms):
 
     kind: Literal["evidence"]
     """Kind of rule."""
-    require: Literal["ladder"] | None = None
+    require: Annotated[Literal["ladder"] | None, REQUIRED] = None
     """`ladder`: every metric that smaller models of the family were evaluated on."""
-    tasks: Several = ()
+    tasks: Annotated[Several, MORE] = ()
     """Tasks that must have a result, by name or pattern."""
-    max_age: Duration | None = None
+    max_age: Annotated[Duration | None, SOONER] = None
     """Longest time since the newest result of the run arrived."""
-    hints: Literal["warn", "hold", "pause"] = "warn"
+    hints: Annotated[Literal["warn", "hold", "pause"], ANSWERS] = "warn"
     """What is said of hints that items were seen in training, or asked more than once. None of them lifts anything."""
     within: Duration | None = None
     """Time after the first result during which missing ones are called still arriving; the gate holds meanwhile."""

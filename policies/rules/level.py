@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from checkpoints_db.records import Answer, Case, Finding, Kind, Reason, Verdict
+from policies.direction import ANSWERS, HIGHER, LOWER, WIDER
 from policies.rules.base import found, spoken, subject_of
 from policies.schema import Globs, Policy, RuleTerms, matches
 
@@ -19,15 +20,15 @@ class LevelTerms(RuleTerms):
 
     kind: Literal["level"]
     """Kind of rule."""
-    metric: Globs
+    metric: Annotated[Globs, WIDER]
     """Metrics whose value is compared with the ceiling, by name."""
     ceiling: float
     """Value that must not be reached; for a metric where lower is more capable, the value to stay above."""
-    confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
+    confidence: Annotated[float, Field(gt=0.5, lt=1), HIGHER] = 0.95
     """One-sided confidence of the bound of the observed value."""
-    assume_exact: bool = False
+    assume_exact: Annotated[bool, LOWER] = False
     """Take a value without known noise as exact, instead of holding."""
-    answer: Literal["pause", "hold", "warn"] = "pause"
+    answer: Annotated[Literal["warn", "hold", "pause"], ANSWERS] = "pause"
     """What the rule says when the bound reaches the ceiling."""
 
     def takes(self, task: str, metric: str, kind: Kind | None) -> bool:

@@ -129,8 +129,17 @@ def test_a_forecast_touched_in_the_ledger_holds(going: Lab) -> None:
 def test_a_pause_is_latched_when_the_value_falls_back(paused: Lab) -> None:
     """A policy that would no longer see the break does not open the gate either: only people do."""
     text = paused.policy.read_text()
-    paused.policy.write_text(text.replace("tail = 0.01", "tail = 1e-12").replace("resolve = 0.35", "resolve = 1.0"))
+    loose = text.replace("tail = 0.01", "tail = 1e-12").replace("resolve = 0.35", "resolve = 1.0")
+    paused.policy.write_text(f'authors = ["erin"]\n{loose}')
     paused.cycle("scan", "overdue")
+    assert paused.ask("s6").answer == Answer.PAUSE
+    for by in ("carol", "dan"):
+        with paused.store() as store:
+            rules = paused.rules()
+            paused.desk(store).adopt(rules.policy, by=by, reason="the tail was too wide")
+    paused.clock.sleep(60)
+    paused.arrive([{**row, "step": 2} for row in rung(6)], "s6-later.csv")
+    paused.cycle()
     state = paused.ask("s6")
     assert (state.answer, state.reason) == (Answer.PAUSE, Reason.latched)
 

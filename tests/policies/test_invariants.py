@@ -9,10 +9,24 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from checkpoints_db.records import Answer, Approval, Case, Diagnosis, Latch, Metric, Missing, Reason, Verdict, Waiver
+from checkpoints_db.records import (
+    Answer,
+    Approval,
+    BreakGlass,
+    Case,
+    Diagnosis,
+    Latch,
+    Metric,
+    Missing,
+    Reason,
+    Verdict,
+    Waiver,
+)
 from policies import decide, shelf
+from policies.change import compare
 from policies.loader import from_body
 from policies.schema import Policy
+from policies.several import InForce, Ruling, asked_of, decide_all
 
 FAST = settings(max_examples=60, deadline=None, derandomize=True)
 
@@ -395,3 +409,155 @@ def test_the_strategies_reach_every_answer(made: SimpleNamespace) -> None:
         )
     }
     assert seen == set(Answer)
+
+
+EDITS: list[dict[str, Any]] = [
+    {"judging": {"resolve": 0.1}},
+    {"judging": {"min_rungs": 6}},
+    {"judging": {"tail": 0.04, "resolve": 0.1}},
+    {"release": {"quorum": 3}},
+    {"waivers": {"max": "1d"}},
+]
+NEW = [
+    {"id": "new", "kind": "break", "level": "hard"},
+    {"id": "new", "kind": "break", "level": "soft", "on_inconclusive": "warn", "select": {"task": "a"}},
+    {"id": "new", "kind": "level", "level": "soft", "metric": "*", "ceiling": 0.3, "assume_exact": True},
+    {"id": "new", "kind": "diagnosis", "level": "soft", "answers": {"inconclusive": "warn"}},
+    {"id": "new", "kind": "evidence", "level": "advisory", "require": "ladder"},
+    {"id": "new", "kind": "evidence", "level": "soft", "select": {"run": "other"}},
+]
+
+
+@st.composite
+def edits(draw: st.DrawFn) -> tuple[Policy, Policy]:
+    """A policy and one that differs from it in a thing or two."""
+    old = draw(policies())
+    body = old.body()
+    if draw(st.booleans()):
+        body = {**body, **draw(st.sampled_from(EDITS))}
+    rules = body["rules"]
+    if draw(st.booleans()):
+        rules = [*rules, draw(st.sampled_from(NEW))]
+    if draw(st.booleans()):
+        rules = [{**rules[0], "level": draw(st.sampled_from(["advisory", "soft", "hard"]))}, *rules[1:]]
+    if draw(st.booleans()):
+        rules = [{**rules[0], "select": draw(st.sampled_from([{}, {"task": "a"}, {"run": "r"}]))}, *rules[1:]]
+    return old, from_body({**body, "rules": rules})
+
+
+@FAST
+@given(edits(), cases, times)
+def test_what_is_called_a_tightening_never_helps(pair: tuple[Policy, Policy], case: Case, at: datetime) -> None:
+    old, new = pair
+    if not compare(old, new).loosens:
+        assert decide(new, case, (), (), at).answer.rank >= decide(old, case, (), (), at).answer.rank
+
+
+@FAST
+@given(st.lists(policies(), min_size=1, max_size=4), st.lists(st.integers(1, 12), min_size=4, max_size=4), cases, times)
+def test_loosening_never_applies_to_evidence_already_seen(
+    drawn: list[Policy], rows: list[int], case: Case, at: datetime
+) -> None:
+    """I8: whatever policies come later, no answer is better than that of the one in force when the evidence came."""
+    history = [InForce(policy, row) for policy, row in zip(drawn, sorted(rows), strict=False)]
+    for i, then in enumerate(history):
+        ends = history[i + 1].since if i + 1 < len(history) else then.since + 1
+        own = decide(then.policy, case, (), (), at).answer.rank
+        for seen_after in range(then.since, ends):
+            for known in range(i + 1, len(history) + 1):
+                rulings = [Ruling(policy, case) for policy in asked_of(history[:known], seen_after)]
+                assert decide_all(rulings, (), (), at).answer.rank >= own
+                assert rulings[-1].policy == history[known - 1].policy
+
+
+DAY = timedelta(days=1)
+
+
+def glass_of(case: Case, policy: Policy, moment: datetime, **more: Any) -> BreakGlass:
+    body = {
+        "id": "g",
+        "family": "f",
+        "run": "r",
+        "by": "carol",
+        "reason": "r",
+        "at": moment,
+        "expires": moment + DAY,
+        "max_flop": 1e20,
+        "evidence": {policy.digest: case.evidence},
+    }
+    return BreakGlass.model_validate({**body, **more})
+
+
+near = st.datetimes(*NEAR, timezones=st.just(UTC))
+
+
+@FAST
+@given(policies(), cases, near)
+def test_a_broken_glass_reaches_only_what_a_quorum_could(policy: Policy, case: Case, at: datetime) -> None:
+    glass = case.model_copy(update={"glass": glass_of(case, policy, at)})
+    plain, broken = decide(policy, case, (), (), at), decide(policy, glass, (), (), at)
+    released = decide(policy, case, (), votes(case, policy, at, 3), at)
+    assert broken.answer.rank <= plain.answer.rank
+    assert stops(broken.answer) == stops(released.answer)
+    assert (broken.break_glass == "g") == any(f.broken_by for f in broken.findings)
+    assert broken.evidence == plain.evidence
+    if broken.break_glass:
+        assert broken.answer is not Answer.GO
+        assert not broken.released
+
+
+@FAST
+@given(policies(), cases, near, st.sampled_from(["ended", "unborn", "evidence", "policy", "overlong"]))
+def test_a_broken_glass_of_something_else_opens_nothing(policy: Policy, case: Case, at: datetime, what: str) -> None:
+    """I4 and I5: outside its time, its evidence, its policy and its length it is absent; ended, it holds."""
+    other: dict[str, Any] = {
+        "ended": {"at": at - DAY, "expires": at},
+        "unborn": {"at": at + DAY, "expires": at + 2 * DAY},
+        "evidence": {"evidence": {policy.digest: "x"}},
+        "policy": {"evidence": {"x": case.evidence}},
+        "overlong": {"expires": at + 2 * DAY},
+    }[what]
+    glass = case.model_copy(update={"glass": glass_of(case, policy, at, **other)})
+    plain, with_it = decide(policy, case, (), (), at), decide(policy, glass, (), (), at)
+    if what == "ended":
+        assert with_it.answer.rank == max(plain.answer.rank, Answer.HOLD.rank)
+        told = [[f for f in each.findings if f.rule != "house"] for each in (with_it, plain)]
+        assert told[0] == told[1]
+    else:
+        assert with_it == plain
+
+
+@FAST
+@given(policies(), cases, near, st.lists(st.tuples(st.integers(0, 40), st.integers(0, 20)), max_size=6), st.data())
+def test_expired_is_absent(
+    policy: Policy, case: Case, at: datetime, spans: list[tuple[int, int]], data: st.DataObject
+) -> None:
+    """I5: whatever waivers a history holds, those that ended change nothing; nor do approvals that waited too long."""
+    found = decide(policy, case, (), (), at).findings
+    waivers = [
+        Waiver(
+            id=str(n),
+            rule=f.rule,
+            family="f",
+            run="r",
+            subject=f.subject,
+            up_to=1e308,
+            answer=Answer.PAUSE,
+            by="carol",
+            reason="r",
+            at=at - ago * DAY,
+            expires=at + (length - ago) * DAY,
+            policy=policy.digest,
+        )
+        for n, (ago, length) in enumerate(spans)
+        if found and (f := data.draw(st.sampled_from(found)))
+    ]
+    count = dict.fromkeys(((w.rule, w.subject) for w in waivers), 0)
+    standing = []
+    for waiver in sorted(waivers, key=lambda w: (w.at, w.id)):
+        count[waiver.rule, waiver.subject] += 1
+        if waiver.expires > at and count[waiver.rule, waiver.subject] <= 3:
+            standing.append(waiver)
+    assert decide(policy, case, waivers, (), at) == decide(policy, case, standing, (), at)
+    late = votes(case, policy, at - policy.release.approval_ttl, policy.release.quorum - 1)
+    assert decide(policy, case, waivers, late, at) == decide(policy, case, waivers, (), at)

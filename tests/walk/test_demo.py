@@ -91,3 +91,11 @@ def test_the_record_holds_and_the_pictures_are_there(played: tuple[Path, str]) -
     events = [json.loads(line)["event"] for line in (house / "alerts.jsonl").read_text().splitlines()]
     assert "opened" in events
     assert "closed" in events
+
+
+def test_the_policy_that_decided_decides_again_byte_for_byte(played: tuple[Path, str]) -> None:
+    code, said = ask(played[0], "policy", "replay", "default")
+    assert code == 0
+    assert said["likeness"]["decisions"] > 0
+    assert (said["likeness"]["same"], said["likeness"]["unlike"]) == (said["likeness"]["decisions"], [])
+    assert {s["run"] for s in said["stretches"] if s["answer"] == "PAUSE"} == {"m4"}

@@ -10,7 +10,7 @@ import typer
 from checkpoints_db.records.duration import spell_duration
 from monitor import gate
 from monitor.daemon.jobs import load_rules
-from monitor.faces.cli import policy_diff, policy_replay, policy_tune, shell
+from monitor.faces.cli import policy_adopt, policy_diff, policy_replay, policy_tune, shell
 from monitor.faces.render import table
 from monitor.settings import Settings
 from policies.engine import examine
@@ -21,6 +21,8 @@ app = typer.Typer(no_args_is_help=True, help="Policies: check one, and have it e
 app.command("replay")(policy_replay.replay_command)
 app.command("diff")(policy_diff.diff_command)
 app.command("tune")(policy_tune.tune_command)
+app.command("adopt")(policy_adopt.adopt)
+app.command("history")(policy_adopt.history)
 
 Name = Annotated[
     str | None,

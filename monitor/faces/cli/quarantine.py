@@ -77,7 +77,7 @@ def retry(name: Digest, config: shell.Config = shell.DEFAULT, json: shell.Json =
         again = file.model_copy(update={"status": "arrived", "reason": "", "path": str(where)})
         with store.transaction():
             if again.path != file.path:  # the copy is read now; should it be refused, the alert will name the copy
-                told = load_rules(settings, shell.CLOCK).policy.notify
+                told = load_rules(settings, shell.CLOCK).told(store)
                 alerts.settle_about(store, "quarantine", file.path, told, shell.now())
             store.evidence.put_file(again, shell.now())
     shell.show(again.body(), f"{again.path} is read again at the next scan", json=json)

@@ -18,6 +18,7 @@ from checkpoints_db import Store
 from checkpoints_db.errors import HoldpointError
 from checkpoints_db.records import Forecast, Place, Sealed, Series
 from checkpoints_db.records.duration import parse_duration
+from checkpoints_db.signing import SigningKey
 from monitor.clock import SystemClock
 from monitor.faces.render import as_json, clean, console
 from monitor.settings import FILE, Settings
@@ -28,6 +29,10 @@ Config = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 By = Annotated[str, typer.Option("--by", help="Your name; it is kept with what you did.")]
 Because = Annotated[str, typer.Option("--reason", help="Why, in words a reviewer can check.")]
+Key = Annotated[
+    Path | None,
+    typer.Option("--key", help="Sign with this private key; the policy names its public half.", metavar="FILE"),
+]
 Chart = Annotated[
     Path | None, typer.Option("--chart", help="Also draw a chart to this file: .png, .svg or .html.", metavar="FILE")
 ]
@@ -67,6 +72,11 @@ def lasting(text: str, option: str) -> timedelta:
         return parse_duration(text)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint=option) from error
+
+
+def signing_key(path: Path | None) -> SigningKey | None:
+    """The private key of `--key`. Raises BadKey where the file is none, or others may read it."""
+    return None if path is None else SigningKey.read(path)
 
 
 def say(text: object) -> None:
