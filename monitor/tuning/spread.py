@@ -64,7 +64,7 @@ def on_dask(address: str) -> Spread:
         with _client(address) as (client, completed):
             # The jobs are not pure in dask's sense: a store may have grown since a job of the same name was done.
             asked = client.map(look, jobs, pure=False)
-            for done, _ in enumerate(completed(asked), 1):
+            for done, _ in enumerate(completed(asked, loop=client.loop), 1):
                 tell(done, len(jobs))
             found: Iterable[Looked] = client.gather(asked)
             return list(found)
