@@ -22,6 +22,7 @@ ROLES = {
 def tune_chart(found: Tuning) -> alt.HConcatChart:
     """Two panels over false pauses a year; the line is the Pareto front, bars are the limits of what is labelled."""
     rows = [_row(i, s, found) for i, s in enumerate(found.settings)]
+    rows.sort(key=lambda row: -list(ROLES).index(row["role"]))  # what matters is drawn over what lies in the same place
     limits = ("missed_low", "missed_high")
     missed = _panel(rows, "missed", "breaks missed", limits=limits, form=".0%")
     delay = _panel(rows, "delay", "checkpoints let through, on average", limits=None, form=".2~f")
