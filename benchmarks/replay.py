@@ -95,13 +95,14 @@ def pythia(given: argparse.Namespace) -> dict[str, Any] | None:
 
 def timed(source: Any, given: argparse.Namespace, what: str) -> dict[str, Any]:
     """Seconds and memory of one replay."""
-    begun = time.perf_counter()
+    begun, before = time.perf_counter(), processor()
     found: Replay = replay(source, shelf(given.policy), workers=given.workers)
-    seconds = time.perf_counter() - begun
+    seconds, busy = time.perf_counter() - begun, processor() - before
     own, child = (resource.getrusage(who).ru_maxrss / 1e3 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     figures = {
         "what": what,
         "seconds": seconds,
+        "processor_seconds": busy,
         "moments": found.moments,
         "judged": found.judged,
         "ms_per_result": 1e3 * seconds / max(found.judged, 1),
@@ -112,13 +113,19 @@ def timed(source: Any, given: argparse.Namespace, what: str) -> dict[str, Any]:
         "likeness": None if found.likeness is None else [found.likeness.same, found.likeness.decisions],
     }
     print(
-        f"{what}: {seconds:.1f} s for {found.moments} moments and {found.judged} judged results, "
+        f"{what}: {seconds:.1f} s ({busy:.1f} s computed) for {found.moments} moments, {found.judged} results judged, "
         f"{figures['ms_per_result']:.2f} ms each; memory {own:.0f} MB here, {child:.0f} MB in the largest other process"
     )
     print(f"  checkpoints {found.answers}; expected pauses for nothing {found.false_pauses.expected:.2g}")
     if found.likeness is not None:
         print(f"  {found.likeness.same} of {found.likeness.decisions} recorded decisions come out again, byte for byte")
     return figures
+
+
+def processor() -> float:
+    """Seconds that this process and those it started have computed."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(each.ru_utime + each.ru_stime for each in used)
 
 
 def flat(source: StoreSource, given: argparse.Namespace) -> list[dict[str, float]]:

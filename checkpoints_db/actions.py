@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TypeVar
 
 from checkpoints_db.ledger import Ledger
 from checkpoints_db.records import (
+    EVERY,
     Acknowledgement,
     Alert,
     Approval,
+    Assessment,
+    Attestation,
     BreakGlass,
     ChangeApproval,
     GateState,
     GlassReview,
     Instant,
     Latch,
+    Paper,
     Record,
+    StageEntry,
     Waiver,
+    Withdrawal,
 )
 from checkpoints_db.records.base import stamp
 from checkpoints_db.tables import Tables
 
-Review = Acknowledgement | Waiver | Approval | ChangeApproval | BreakGlass | GlassReview
+Review = Acknowledgement | Waiver | Approval | ChangeApproval | BreakGlass | GlassReview | Paper
+P = TypeVar("P", bound=Paper)
 
 
 class AlertEvent(Record):
@@ -145,7 +153,8 @@ class Actions:
     def put_review(self, review: Review, name: str, family: str, run: str) -> None:
         """Keep what a person decided; a row of its own that nothing overwrites."""
         kind = type(review).__name__.lower()
-        seq = self._ledger.append("review", name, {"kind": kind, **review.body()}, review.at)
+        at = review.recorded_at if isinstance(review, Paper) else review.at
+        seq = self._ledger.append("review", name, {"kind": kind, **review.body()}, at)
         self._tables.insert(
             "reviews",
             {
@@ -154,7 +163,7 @@ class Actions:
                 "family": family,
                 "run": run,
                 "by": review.by,
-                "at": stamp(review.at),
+                "at": stamp(at),
                 "seq": seq,
                 "body": review.model_dump_json(),
             },
@@ -195,6 +204,35 @@ class Actions:
         """Every acknowledgement, oldest first."""
         found = [Acknowledgement.model_validate_json(body) for body in self._reviews("acknowledgement", None, None)]
         return [a for a in found if alert is None or a.alert == alert]
+
+    # -- what people stated -------------------------------------------------------------------------------------------
+
+    def assessments(
+        self, family: str | None = None, run: str | None = None, *, withdrawn: bool = False
+    ) -> list[Assessment]:
+        """Assessments in order of when they were made; those that were withdrawn only where asked for."""
+        return self._papers(Assessment, family, run, withdrawn=withdrawn)
+
+    def attestations(
+        self, family: str | None = None, run: str | None = None, *, withdrawn: bool = False
+    ) -> list[Attestation]:
+        """Attestations, those that are over too; those of `EVERY` run speak of each."""
+        every = self._papers(Attestation, None, None, withdrawn=withdrawn)
+        near = [each for each in every if family in (None, each.family) or each.family == EVERY]
+        return [each for each in near if run in (None, each.run) or each.run == EVERY]
+
+    def stages(self, family: str | None = None, run: str | None = None, *, withdrawn: bool = False) -> list[StageEntry]:
+        """Entries into stages, in order of time."""
+        return self._papers(StageEntry, family, run, withdrawn=withdrawn)
+
+    def withdrawals(self) -> list[Withdrawal]:
+        """Every withdrawal, oldest first."""
+        return [Withdrawal.model_validate_json(body) for body in self._reviews("withdrawal", None, None)]
+
+    def _papers(self, paper: type[P], family: str | None, run: str | None, *, withdrawn: bool) -> list[P]:
+        gone = set() if withdrawn else {withdrawal.of for withdrawal in self.withdrawals()}
+        every = [paper.model_validate_json(body) for body in self._reviews(paper.__name__.lower(), family, run)]
+        return sorted((each for each in every if each.id not in gone), key=lambda each: each.at)
 
     def _reviews(self, kind: str, family: str | None, run: str | None) -> list[str]:
         tests = {c: v for c, v in (("kind", kind), ("family", family), ("run", run)) if v is not None}

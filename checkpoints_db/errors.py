@@ -4,7 +4,7 @@ HoldpointError
 +- EvidenceError     UnknownFormat · UnreadableFile · ConflictingResult · IncompleteResult · Incomparable · Unplaced ·
 |                    Unreachable
 +- ForecastError     TooFewPoints · FitFailed · SealedTooLate
-+- PolicyError       BadPolicy · UnknownName · BadWaiver · BadRelease · BadAdoption
++- PolicyError       BadPolicy · UnknownName · BadWaiver · BadRelease · BadAdoption · BadStatement
 +- StoreError        NoStore · StoreUnreadable · SchemaTooNew · LedgerBroken · LeadershipLost
 +- DeliveryError     .permanent
 +- SigningError      BadKey · BadLease
@@ -158,6 +158,10 @@ class BadRelease(PolicyError):
 
 class BadAdoption(PolicyError):
     """A vote on a change of policy that is refused: nameless, reasonless, by an owner or author, or of no change."""
+
+
+class BadStatement(PolicyError):
+    """An assessment, attestation or stage entry that cannot be so: nameless, still to come, or of what nobody saw."""
 
 
 class StoreError(HoldpointError):

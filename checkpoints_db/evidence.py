@@ -269,6 +269,13 @@ class Evidence:
         where = " and ".join(f"{column} = ?" for column in tests) or None
         return [_seen(row) for row in self._tables.rows("results", where, list(tests.values()), order_by="seq")]
 
+    def first_seen(self, family: str, run: str | None = None) -> datetime | None:
+        """When the first result of a family, or of one run of it, arrived; None where none has."""
+        where, args = ("family = ?", [family]) if run is None else ("family = ? and run = ?", [family, run])
+        for row in self._tables.rows("results", where, args, order_by="seen_at", limit=1, select="seen_at"):
+            return datetime.fromisoformat(row["seen_at"])
+        return None
+
     def runs(self) -> list[tuple[str, str]]:
         """Every (family, run) that has a result, in order of first arrival."""
         found = self._tables.rows("results", order_by="seq", select="family, run")

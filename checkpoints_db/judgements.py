@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
@@ -109,10 +109,15 @@ class Judgements:
         rows = self._tables.rows("forecasts", where, args, order_by="seq desc", limit=1, select="seq")
         return int(rows[0]["seq"]) if rows else None
 
-    def seals(self, family: str) -> list[tuple[str, int]]:
+    def seal_rows(self, family: str) -> list[tuple[str, int]]:
         """(series, ledger row) of every seal of a family, oldest first."""
         rows = self._tables.rows("forecasts", "family = ?", [family], order_by="seq", select="series, seq")
         return [(row["series"], int(row["seq"])) for row in rows]
+
+    def seals(self, series: str) -> Iterator[Sealed]:
+        """Every sealed forecast of a series, the newest first; each is read when it is asked for."""
+        for row in self._tables.rows("forecasts", "series = ?", [series], order_by="seq desc"):
+            yield self._sealed(row)
 
     def forecast(self, digest: str) -> Sealed | None:
         """The sealed forecast whose digest starts with `digest`, or None when there is none or several."""
@@ -271,6 +276,13 @@ class Judgements:
         for row in self._tables.rows("decisions", "digest = ?", [digest]):
             return Decision.model_validate(self._ledger.entry(row["seq"]).value())
         return None
+
+    def decisions_like(self, start: str) -> list[tuple[str, Decision]]:
+        """At most two decisions whose digest begins with `start`, each with the checkpoint it was about."""
+        rows = self._tables.rows("decisions", "digest like ?", [start + "%"], order_by="seq", limit=2)
+        return [
+            (str(row["checkpoint"]), Decision.model_validate(self._ledger.entry(row["seq"]).value())) for row in rows
+        ]
 
     def _rows(self, table: str, family: str | None, run: str | None) -> list[dict[str, object]]:
         tests = {c: v for c, v in (("family", family), ("run", run)) if v is not None}

@@ -18,6 +18,7 @@ from checkpoints_db.judgements import Judgements
 from checkpoints_db.ledger import Ledger
 from checkpoints_db.outbox import Outbox
 from checkpoints_db.policy_history import PolicyHistory
+from checkpoints_db.policy_texts import PolicyTexts
 from checkpoints_db.records.base import stamp
 from checkpoints_db.tables import WAIT, Tables
 
@@ -35,6 +36,7 @@ class Store:
         self.actions = Actions(tables, self.ledger)
         self.outbox = Outbox(tables, self.ledger)
         self.policies = PolicyHistory(tables, self.ledger)
+        self.policy_texts = PolicyTexts(self.ledger)
 
     @classmethod
     def open(cls, path: Path, *, create: bool = False, wait: float = WAIT, read_only: bool = False) -> Store:

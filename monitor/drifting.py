@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -18,24 +18,29 @@ NAMED = 3
 
 
 def drifts(
-    rules: Iterable[RuleTerms], diagnoses: Sequence[Diagnosis], places: Mapping[str, Sequence[float]]
+    rules: Iterable[RuleTerms],
+    diagnoses: Sequence[Diagnosis],
+    places: Mapping[str, Sequence[float]],
+    domains: Callable[[str], Collection[str]] = lambda task: (),
 ) -> tuple[Drift, ...]:
     """One drift for each `drift` rule that selects at least FEWEST questions with a judged metric.
 
     `places`: series id to the places of past results under their forecasts, toward capability, oldest first; they are
-    read from the last rung back. A question speaks once: by its continuous metric, else by its thresholded one.
+    read from the last rung back. `domains`: the tags of a task. A question speaks once: by its continuous metric, else
+    by its thresholded one.
     """
     out = []
     for rule in rules:
         if rule.kind == "drift":
-            spoken = {d.question: v for d in diagnoses if (v := _speaker(d)) is not None and _taken(rule, d, v)}
+            heard = [(d, v) for d in diagnoses if (v := _speaker(d)) is not None]
+            spoken = {d.question: v for d, v in heard if _taken(rule, d, v, domains)}
             if len(spoken) >= FEWEST:
                 out.append(_drift(rule.id, spoken, places))
     return tuple(out)
 
 
-def _taken(rule: RuleTerms, d: Diagnosis, speaker: Verdict) -> bool:
-    asked = any(matches(task, rule.select.task) for task in (d.question, speaker.task))
+def _taken(rule: RuleTerms, d: Diagnosis, speaker: Verdict, domains: Callable[[str], Collection[str]]) -> bool:
+    asked = any(rule.select.asks(task, domains(task)) for task in (d.question, speaker.task))
     return (
         asked and matches(speaker.metric.name, rule.select.metric) and rule.select.kind in (None, speaker.metric.kind)
     )

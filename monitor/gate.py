@@ -32,6 +32,7 @@ from monitor.faults import changed_conditions, faults_of
 from monitor.items import ItemLadder, ItemTallies, Past, item_ladders, tallied
 from monitor.judging import diagnosed, judged_by
 from monitor.looks import looks, progress, questions
+from monitor.outlook import outlook
 from monitor.settings import Settings
 from policies.loader import find
 from policies.schema import Judging, Policy
@@ -61,15 +62,18 @@ def case_of(
     verdicts = tuple(verdict for verdict, _ in judged)
     faults, past = _measured(store, latest, here, ladder)
     diagnoses = diagnosed(store, catalogue, policy.judging, latest, past, verdicts)
-    rules = [rule for rule in policy.rules if rule.select.applies(family, run)]
+    # Of whatever stage: the run may ask to enter another than it is in.
+    rules = [part for rule in policy.rules if rule.select.applies(family, run, ()) for part in rule.parts]
     missing, incomparable = _absent(ladder, latest, here)
-    return Case(
+    tasks = {v.task for v in verdicts} | {m.task for m in missing} | {d.question for d in diagnoses}
+    case = Case(
         family=family,
         run=run,
+        checkpoint=latest.id,
         judged=True,
         verdicts=verdicts,
         diagnoses=diagnoses,
-        drifts=drifts(rules, diagnoses, {verdict.series: places for verdict, places in judged}),
+        drifts=drifts(rules, diagnoses, {v.series: places for v, places in judged}, catalogue.domains_of),
         missing=missing,
         first_at=min(seen.seen_at for seen in here),
         last_at=max(seen.seen_at for seen in here),
@@ -80,7 +84,11 @@ def case_of(
         glass=glass,
         questions=questions(catalogue, verdicts),
         looks=looks(store, catalogue, policy, latest) if policy.budget.per == "run" else (),
+        domains={task: tags for task in sorted(tasks) if (tags := catalogue.domains_of(task))},
+        compute=catalogue.compute(latest),
+        stages=tuple(store.actions.stages(family, run)),
     )
+    return outlook(store, case, rules, latest, ladder)
 
 
 class Measurement(NamedTuple):
@@ -247,24 +255,27 @@ def take_up(store: Store, catalogue: Catalogue, policy: Policy, at: datetime) ->
 
 
 def rulings(
-    store: Store, catalogue: Catalogue, force: adoption.Force, family: str, run: str, checkpoint: str | None = None
+    store: Store,
+    catalogue: Catalogue,
+    force: adoption.Force,
+    family: str,
+    run: str,
+    checkpoint: str | None = None,
+    *,
+    stage: str = "",
 ) -> list[Ruling]:
     """The policies that decide on a run's newest checkpoint, or on the one named, each with its case. Reads only.
 
-    They are those in force since its evidence first arrived, and one that waits where it also tightens.
+    They are those in force since its evidence first arrived, and one that waits where it also tightens. `stage` is the
+    one that the run asks to enter.
     """
     news = [s for s in store.evidence.results(family=family, run=run, checkpoint=checkpoint) if not s.baseline]
     latest = newest(news).id if news else ""
     arrived = min((seen.seen_after for seen in news if seen.result.checkpoint.id == latest), default=None)
     asked = (force.policy,) if arrived is None else force.asked(arrived)
-    return ruling.with_latch([Ruling(p, case_of(store, catalogue, p, family, run, checkpoint)) for p in asked])
-
-
-def reach(store: Store, family: str, run: str, multiple: float) -> float | None:
-    """How far in FLOP a multiple of the run's newest checkpoint is; None where its FLOP are unknown."""
-    news = [seen for seen in store.evidence.results(family=family, run=run) if not seen.baseline]
-    flop = newest(news).flop if news else None
-    return None if flop is None else flop * multiple
+    cases = [case_of(store, catalogue, policy, family, run, checkpoint) for policy in asked]
+    cases = [case.model_copy(update={"entering": stage}) if stage else case for case in cases]
+    return ruling.with_latch([Ruling(policy, case) for policy, case in zip(asked, cases, strict=True)])
 
 
 def state_of(decision: Decision) -> GateState:
@@ -309,8 +320,8 @@ def find_run(store: Store, name: str) -> tuple[str, str] | None:
     return chosen[0] if len(chosen) == 1 else None
 
 
-def ask(settings: Settings, name: str, clock: Clock) -> GateState:
-    """What a training job asks: may this run go on? Decided now, from the store, by the same function as ever.
+def ask(settings: Settings, name: str, clock: Clock, stage: str = "") -> GateState:
+    """What a training job asks: may this run go on, or enter `stage`? Decided now, by the same function as ever.
 
     Never raises over evidence, policy or store: whatever is missing or wrong is HOLD, with the reason in words.
     """
@@ -320,13 +331,13 @@ def ask(settings: Settings, name: str, clock: Clock) -> GateState:
         catalogue = Catalogue.from_toml(settings.at(settings.catalogue))
         # The write lock is taken, though nothing is written: while somebody else holds it, a decision may be under way.
         with Store.open(settings.at(settings.store), wait=PATIENCE) as store, store.transaction():
-            return _answer(store, catalogue, policy, settings, name, at)
+            return _answer(store, catalogue, policy, settings, name, at, stage)
     except HoldpointError as error:
         return hold("", name, Reason.fault, str(error), at)
 
 
 def _answer(
-    store: Store, catalogue: Catalogue, policy: Policy, settings: Settings, name: str, at: datetime
+    store: Store, catalogue: Catalogue, policy: Policy, settings: Settings, name: str, at: datetime, stage: str
 ) -> GateState:
     place = find_run(store, name)
     if place is None:
@@ -343,7 +354,7 @@ def _answer(
     if silent:
         return hold(family, run, *silent, at)
     force = adoption.force(store, policy, at)
-    ruled = rulings(store, catalogue, force, family, run)
+    ruled = rulings(store, catalogue, force, family, run, stage=stage.strip())
     waivers, approvals = store.actions.waivers(family, run), store.actions.approvals(family, run)
     return state_of(decide_all(ruled, waivers, approvals, at, force.pending))
 

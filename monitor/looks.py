@@ -44,6 +44,7 @@ def looks(store: Store, catalogue: Catalogue, policy: Policy, latest: Checkpoint
             verdicts=tuple(own),
             diagnoses=tuple(diagnoses.get(name, ())),
             questions=questions(catalogue, own),
+            domains={task: catalogue.domains_of(task) for task in {v.task for v in own}},
         )
         if own:
             found.append(Look(checkpoint=name, surprises=surprises(policy, then)))

@@ -25,7 +25,7 @@ from checkpoints_db.records import (
 )
 from checkpoints_db.records.duration import spell_duration
 from checkpoints_db.signing import SigningKey
-from monitor import adoption, alerts, gate
+from monitor import adoption, alerts, gate, ruling
 from policies import glass
 from policies.adoption import approve_change
 from policies.releases import approve
@@ -90,11 +90,11 @@ class Desk:
             decision = self._decide(family, run)
             earlier = self._while_the_rule_stood(family, run, rule)
             given = {}
-            for ruling, own in self._decisions(family, run):
+            for one, own in self._decisions(family, run):
                 if own.policy == decision.policy or _has(own, rule, subject):
                     found, which = _finding(own, rule, subject), {"family": family, "run": run, "by": by}
                     given[own.policy] = grant(
-                        ruling.policy, found, **which, reason=reason, at=self.at, until=until, earlier=earlier
+                        one.policy, found, **which, reason=reason, at=self.at, until=until, earlier=earlier
                     )
             for waiver in given.values():
                 self.store.actions.put_review(waiver, waiver.id, family, run)
@@ -125,10 +125,10 @@ class Desk:
                     "look again at `holdpoint gate status` and name the evidence you saw"
                 )
             there = {given.id for given in self.store.actions.approvals(family, run)}
-            for ruling, own in self._stopping(family, run, before):
-                vote = approve(ruling.policy, own, by=by, reason=reason, at=self.at, veto=reject, max_flop=max_flop)
+            for one, own in self._stopping(family, run, before):
+                vote = approve(one.policy, own, by=by, reason=reason, at=self.at, veto=reject, max_flop=max_flop)
                 if vote.id not in there:
-                    self.store.actions.put_review(self._signed(ruling.policy, vote), vote.id, family, run)
+                    self.store.actions.put_review(self._signed(one.policy, vote), vote.id, family, run)
             return self._decide(family, run)
 
     def break_glass(
@@ -148,8 +148,8 @@ class Desk:
         with self.store.transaction():
             before = self._decide(family, run)
             stopping = self._stopping(family, run, before)
-            terms = [ruling.policy.break_glass for ruling, _ in stopping]
-            most = gate.reach(self.store, family, run, min(each.compute for each in terms))
+            terms = [one.policy.break_glass for one, _ in stopping]
+            most = ruling.reach(self.store, family, run, min(each.compute for each in terms))
             if max_flop is None and most is None:
                 raise BadRelease(
                     f"gate of {family}/{run}: how much compute its newest checkpoint took is unknown; say how far the "
@@ -165,8 +165,8 @@ class Desk:
                 unreviewed=self.store.actions.open_glass(family, run),
             )
             evidence = {own.policy: own.evidence for _, own in self._decisions(family, run)}
-            for ruling, own in stopping:
-                made = self._signed(ruling.policy, glass.break_glass(ruling.policy, own, evidence, broken))
+            for one, own in stopping:
+                made = self._signed(one.policy, glass.break_glass(one.policy, own, evidence, broken))
             self.store.actions.put_review(made, made.id, family, run)
             alerts.about_glass(self.store, made, self._all(), self.at)
             return made, self._decide(family, run)
@@ -230,8 +230,8 @@ class Desk:
     def _stopping(self, family: str, run: str, before: Decision) -> list[tuple[Ruling, Decision]]:
         """The policies whose answer a vote has to reach: those that stop the run, and the one that decided."""
         return [
-            (ruling, own)
-            for ruling, own in self._decisions(family, run)
+            (one, own)
+            for one, own in self._decisions(family, run)
             if own.policy == before.policy or own.answer.rank >= Answer.HOLD.rank
         ]
 

@@ -134,7 +134,7 @@ class Settings(BaseSettings):
     columns: Path | None = None
     """Which column of W&B, MLflow and other exports means what."""
     policy: str = "policy.toml"
-    """A path, or the name of a policy on the shelf: default, strict, shadow."""
+    """A path, or the name of a policy on the shelf: default, strict, shadow, academic, or the style of a framework."""
     prior: Path | None = None
     """What forecasts believe of any series beforehand, as `holdpoint prior learn` writes it; without it, the shipped
     one."""

@@ -26,7 +26,7 @@ from checkpoints_db.errors import (
 from checkpoints_db.items import ItemLog
 from checkpoints_db.readers import MAX_BYTES, Reader, read
 from checkpoints_db.readers.context import context_of
-from checkpoints_db.records import Answer, Checkpoint, Decision, Forecast, Reading, Record, Result, Series
+from checkpoints_db.records import Answer, Checkpoint, Decision, Forecast, PolicyText, Reading, Record, Result, Series
 from checkpoints_db.series import make_series
 from monitor import adoption, alerts, gate
 from monitor.clock import Clock
@@ -44,7 +44,7 @@ COPY_LIMIT = 64 << 20
 
 
 class Rules:
-    """What the walk goes by: settings, catalogue, policy, clock, prior, and readers that settings add to ours.
+    """What the walk goes by: settings, catalogue, policy and its text, clock, prior, readers that settings add.
 
     `policy` is the one that the settings name; which one decides, `gate.settle` finds out.
     """
@@ -57,9 +57,10 @@ class Rules:
         clock: Clock,
         readers: Sequence[Reader] = (),
         prior: Prior | None = None,
+        text: PolicyText | None = None,
     ) -> None:
         self.settings, self.catalogue, self.policy, self.clock = settings, catalogue, policy, clock
-        self.readers = tuple(readers)
+        self.readers, self.text = tuple(readers), text
         self.prior = shipped() if prior is None else prior
 
     def told(self, store: Store) -> tuple[str, ...]:
@@ -326,6 +327,8 @@ def take_up(store: Store, rules: Rules) -> None:
 def settle(store: Store, rules: Rules, family: str, run: str) -> Decision:
     """Decide on one run and make gate, alerts and outbox say so. Wants a transaction around it."""
     at = rules.clock.now()
+    if rules.text is not None:  # whoever asks why, later, finds the lines that decided
+        store.policy_texts.keep(rules.text, at)
     decision = gate.settle(store, rules.catalogue, rules.policy, family, run, at)
     alerts.raise_for(store, decision, rules.told(store), at)
     return decision

@@ -1,7 +1,8 @@
 """What we agreed to do: policies, their rules, and decide(). Pure: no SQL, no clock, no network."""
 
 from policies.engine import cannot_decide, decide, examine
-from policies.loader import find, load, shelf, shelf_names
+from policies.files import shelf_names
+from policies.loader import find, load, shelf
 from policies.releases import approve
 from policies.rules import RULES, Rule
 from policies.schema import Judging, Policy, RuleTerms

@@ -27,8 +27,9 @@ from checkpoints_db.records import (
     Verdict,
 )
 from policies.evalues import SMALLEST, added_up, averaged, calibrated, harmonic_limit, weight
-from policies.rules.base import subject_of
-from policies.schema import BudgetTerms, Policy, RuleTerms, matches
+from policies.rules.base import subject_of, takes_missing
+from policies.rules.diagnosis import asks
+from policies.schema import BudgetTerms, Policy, RuleTerms
 
 COUNTED = ("expected", "above", "below")
 """Outcomes that count as tests: a doubtful result must not pay for the break of another."""
@@ -146,7 +147,7 @@ def account(policy: Policy, case: Case) -> Account:
     """The budget of `policy` on `case`. Pure and total; only `above` is ever explained, and never by doubt."""
     terms, rules = policy.budget, covered(policy, case)
     p = _p_values(rules, case)
-    ahead = {_question(case, m.task) for m in case.missing if any(r.takes(m.task, m.metric, None) for r in rules)}
+    ahead = {_question(case, m.task) for m in case.missing if any(takes_missing(r, m, case) for r in rules)}
     tests, look = len(p.keys() | ahead), len(case.looks) + 1
     share = terms.share * (weight(look) if terms.per == "run" and terms.method != "e_process" else 1.0)
     standing = _standing(terms, case.looks, p, share, tests)
@@ -172,7 +173,7 @@ def covered(policy: Policy, case: Case) -> list[RuleTerms]:
         loose = (getattr(rule, "tail", None) or 0.0) > policy.judging.tail
         return rule.kind in ("break", "diagnosis") and rule.level is not Level.hard and not loose
 
-    return [r for r in policy.binding if shares(r) and r.select.applies(case.family, case.run)]
+    return [r for r in policy.binding if shares(r) and r.applies(case)]
 
 
 def _standing(
@@ -246,12 +247,11 @@ def _p_values(rules: Sequence[RuleTerms], case: Case) -> dict[str, float]:
             found.setdefault(question, []).append((verdict.metric.kind, verdict.tail_above))
 
     for verdict in case.verdicts:
-        if any(r.kind == "break" and r.takes_verdict(verdict) for r in rules):
+        if any(r.kind == "break" and r.takes_verdict(verdict, case) for r in rules):
             note(_question(case, verdict.task), verdict)
     for d in case.diagnoses:
         speakers = [v for v in (d.continuous, d.thresholded) if v is not None]
-        tasks = {d.question, *(v.task for v in speakers)}
-        if any(r.kind == "diagnosis" and matches(task, r.select.task) for r in rules for task in tasks):
+        if any(r.kind == "diagnosis" and asks(r, d, case) for r in rules):
             for verdict in speakers:
                 note(d.question, verdict)
             if (excess := _over_link(d)) is not None:

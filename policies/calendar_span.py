@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
-from pydantic import BeforeValidator, PlainSerializer
+from pydantic import BeforeValidator, Field, PlainSerializer
 
 from checkpoints_db.records.duration import parse_duration, spell_duration
 
@@ -29,6 +29,17 @@ class CalendarSpan:
         if not self.months:
             return spell_duration(self.length)
         return f"{self.months}mo" if self.months % 12 else f"{self.months // 12}y"
+
+    def __lt__(self, other: CalendarSpan) -> bool:
+        """Whether it is shorter from every day on: a month has 28 to 31 days.
+
+        >>> calendar_span("3mo") < calendar_span("6mo"), calendar_span("30d") < calendar_span("1mo")
+        (True, False)
+        """
+        if self.months and other.months:
+            return self.months < other.months
+        longest, shortest = timedelta(days=31 * self.months), timedelta(days=28 * other.months)
+        return self.length + longest < other.length + shortest
 
 
 def calendar_span(text: Any) -> CalendarSpan:
@@ -91,6 +102,25 @@ def due(start: datetime, span: CalendarSpan, zone: str = "UTC") -> datetime:
         return datetime.max.replace(tzinfo=UTC)
 
 
+def before(end: datetime, span: CalendarSpan) -> datetime:
+    """The moment, in UTC, from which `span` runs until `end`: months are counted back on the calendar of UTC.
+
+    Where the earlier month is too short for the day, it is that month's last day. Raises ValueError for an `end`
+    without zone, OverflowError for one before the calendar begins.
+
+    >>> before(datetime(2027, 2, 28, 12, tzinfo=UTC), calendar_span("6mo")).isoformat()
+    '2026-08-28T12:00:00+00:00'
+    """
+    if end.tzinfo is None:
+        raise ValueError(f"{end.isoformat()} needs its zone; write it as 2026-11-23T09:00:00Z")
+    end = end.astimezone(UTC)
+    if not span.months:
+        return end - span.length
+    month = end.year * 12 + end.month - 1 - span.months
+    year, month = month // 12, month % 12 + 1
+    return end.replace(year=year, month=month, day=min(end.day, days_in(year, month)))
+
+
 def days_in(year: int, month: int) -> int:
     """Number of days of a month of the Gregorian calendar.
 
@@ -102,7 +132,10 @@ def days_in(year: int, month: int) -> int:
     return 30 if month in (4, 6, 9, 11) else 31
 
 
+_Spelled = Annotated[
+    str, Field(pattern=r"^\s*([0-9]+(mo|y)|[0-9]+(\.[0-9]+)?(s|m|h|d|w))\s*$", examples=["6mo", "90d"])
+]
 CalendarDuration = Annotated[
-    CalendarSpan, BeforeValidator(calendar_span, json_schema_input_type=str), PlainSerializer(str, return_type=str)
+    CalendarSpan, BeforeValidator(calendar_span, json_schema_input_type=_Spelled), PlainSerializer(str, return_type=str)
 ]
 """A span of the calendar, as a key of a policy: `"6mo"`, `"1y"`, `"90d"`."""

@@ -153,7 +153,8 @@ def _binds(rule: RuleTerms, policy: Policy) -> bool:
 
 def _taken_back(before: RuleTerms, after: RuleTerms, new: Policy) -> Iterator[Difference]:
     """A HOLD that becomes a PAUSE is weaker where a false-alarm budget takes pauses back, which it never does holds."""
-    if new.budget.method == "none" or after.level is Level.hard or after.kind not in BUDGETED:
+    shares = any(part.kind in BUDGETED for part in after.parts)
+    if new.budget.method == "none" or after.level is Level.hard or not shares:
         return
     was, now = _answers(before), _answers(after)
     for key in now:
@@ -184,22 +185,24 @@ def _looks_away(rule: RuleTerms, old: Policy, new: Policy) -> Iterator[Differenc
     if not there:
         yield Difference("looser", f"{what} runs that were held because no binding rule looked at them")
         return
-    reading = [each for each in there if rule_of(each.kind).reads_verdicts and _takes(each.select, rule.select)]
-    if _lets_doubt_pass(rule) and not reading:
-        yield Difference("looser", f"{what} tasks whose doubts were held because no binding rule looked at them")
-    budgeted = [each for each in reading if each.kind in BUDGETED and each.level is not Level.hard]
-    spends = rule.kind in BUDGETED and rule.level is not Level.hard and new.budget.method != "none"
-    if spends and not budgeted:
-        yield Difference("looser", f"{what} tests that share the false-alarm budget, and leave less to the others")
+    for part in rule.parts:
+        reading = [each for each in there if rule_of(each.kind).reads_verdicts and _takes(each.select, part.select)]
+        if _lets_doubt_pass(part) and not reading:
+            yield Difference("looser", f"{what} tasks whose doubts were held because no binding rule looked at them")
+        budgeted = [each for each in reading if each.kind in BUDGETED and each.level is not Level.hard]
+        spends = part.kind in BUDGETED and rule.level is not Level.hard and new.budget.method != "none"
+        if spends and not budgeted:
+            yield Difference("looser", f"{what} tests that share the false-alarm budget, and leave less to the others")
 
 
 def _takes_runs(wide: Select, narrow: Select) -> bool:
-    return covers(wide.family, narrow.family) and covers(wide.run, narrow.run)
+    return covers(wide.family, narrow.family) and covers(wide.run, narrow.run) and covers(wide.stage, narrow.stage)
 
 
 def _takes(wide: Select, narrow: Select) -> bool:
-    names = covers(wide.task, narrow.task) and covers(wide.metric, narrow.metric)
-    return _takes_runs(wide, narrow) and names and wide.kind in (None, narrow.kind)
+    """Whether a selection takes every metric of every task that another does; of the runs, `_takes_runs` speaks."""
+    tasks = covers(wide.task, narrow.task) and covers(wide.domain, narrow.domain)
+    return tasks and covers(wide.metric, narrow.metric) and wide.kind in (None, narrow.kind)
 
 
 def _lets_doubt_pass(rule: RuleTerms) -> bool:

@@ -101,6 +101,8 @@ SIDES = Direction("strictest", ("either",))
 """Which side of a forecast a rule watches; both are more than one."""
 REQUIRED = Direction("ordered", absent="loosest")
 """A demand that is there is stricter than none."""
+AT_ONCE = Direction("lower", absent="strictest")
+"""How sure a rule must be before it fires; it fires soonest where it need not be."""
 UNSURE = Direction("ordered")
 """No value is stricter than another: said where a table as a whole has no direction though its keys have."""
 SOONER = Direction("lower", absent="loosest")

@@ -92,12 +92,13 @@ def examine(
 def _findings(
     policy: Policy, case: Case, waivers: Sequence[Waiver], at: datetime, spent: Account
 ) -> tuple[Finding, ...]:
-    looks = [_look(terms, case, policy, at) for terms in policy.rules if terms.select.applies(case.family, case.run)]
+    looks = [_look(terms, case, policy, at) for terms in policy.rules if terms.applies(case)]
     binding = {terms.id for terms in policy.binding}
     said = [spent.spend(finding) for look in looks for finding in look.findings]
     said += house.unread(policy, case, [look for look in looks if look.terms.id in binding])
     said += house.absent(case)
     said += house.unreviewed(case, at)
+    said += house.unknown_stage(policy, case)
     if case.latch is not None:
         said.append(house.latched(case.latch))
     findings = applied(said, waivers, family=case.family, run=case.run, policy=policy, at=at)
@@ -147,7 +148,10 @@ def _broken(
 
 
 def _open_at(policy: Policy, case: Case, waivers: Sequence[Waiver], at: datetime, spent: Account) -> dict[Key, Answer]:
-    then = case if case.latch is None or case.latch.at <= at else case.model_copy(update={"latch": None})
+    # What a person approved of was going on, never a stage that they were not asked about.
+    then = case.model_copy(update={"entering": ""})
+    if case.latch is not None and case.latch.at > at:
+        then = then.model_copy(update={"latch": None})
     worst: dict[Key, Answer] = {}
     for finding in _findings(policy, then, waivers, at, spent):
         if releases.reaches(finding):
@@ -195,9 +199,8 @@ def cannot_decide(family: str, run: str, reason: Reason, sentence: str, at: date
 
 def _look(terms: RuleTerms, case: Case, policy: Policy, at: datetime) -> house.Look:
     try:
-        rule = rule_of(terms.kind)
-        findings = tuple(_owned(finding, terms) for finding in rule.look(terms, case, policy, at))
-        return house.Look(terms, findings, bool(rule.reads_verdicts))
+        findings = tuple(_owned(finding, terms) for finding in rule_of(terms.kind).look(terms, case, policy, at))
+        return house.Look(terms, findings, tuple(part for part in terms.parts if rule_of(part.kind).reads_verdicts))
     except Exception as error:
         why = f"{type(error).__name__}: {error}".splitlines()[0][:300]
         fault = Finding(
@@ -210,7 +213,7 @@ def _look(terms: RuleTerms, case: Case, policy: Policy, at: datetime) -> house.L
             sentence=f"{case.family}/{case.run}: rule {terms.id!r} failed: {why}",
             would_pass_if=f"the rule of kind {terms.kind!r} were repaired",
         )
-        return house.Look(terms, (fault,), reads_verdicts=True)
+        return house.Look(terms, (fault,), terms.parts)
 
 
 def _owned(finding: Finding, terms: RuleTerms) -> Finding:

@@ -7,16 +7,16 @@ from datetime import datetime
 from typing import NamedTuple
 
 from checkpoints_db.records import Answer, Case, Finding, Latch, Level, Reason
-from policies.rules.base import doubt, sight, subject_of
-from policies.schema import Policy, RuleTerms
+from policies.rules.base import doubt, sight, subject_of, takes_missing
+from policies.schema import Policy, RuleTerms, matches
 
 
 class Look(NamedTuple):
-    """What one rule that applies to the run found, and whether it judges verdicts."""
+    """What one rule that applies to the run found, and which terms, its own or those inside it, judge verdicts."""
 
     terms: RuleTerms
     findings: tuple[Finding, ...]
-    reads_verdicts: bool
+    judges: tuple[RuleTerms, ...]
 
 
 def hold(
@@ -62,8 +62,13 @@ def unread(policy: Policy, case: Case, looks: Sequence[Look]) -> list[Finding]:
         sentence = f"{place}: no rule of policy {policy.name!r} that can stop a run looked at anything"
         return [hold(Level.soft, Reason.no_data, sentence, remedy="a rule of the policy selected this run")]
     said = {(f.reason, f.subject) for look in looks for f in look.findings}
-    judges = [look.terms for look in looks if look.reads_verdicts]
-    return [*_contradictions(policy, case, said), *_missing(policy, case, judges, said), *_doubts(policy, case, judges)]
+    judges = [terms for look in looks for terms in look.judges]
+    return [
+        *_contradictions(policy, case, said),
+        *_missing(policy, case, judges, said),
+        *_doubts(policy, case, judges),
+        *_untagged(policy, case, [terms for look in looks for terms in look.terms.parts]),
+    ]
 
 
 def _contradictions(policy: Policy, case: Case, said: set[tuple[Reason, str]]) -> list[Finding]:
@@ -80,7 +85,7 @@ def _missing(policy: Policy, case: Case, judges: Iterable[RuleTerms], said: set[
     holds = []
     for missing in case.missing:
         subject = subject_of(missing.task, missing.metric)
-        judged = [terms.id for terms in judges if terms.takes(missing.task, missing.metric, None)]
+        judged = [terms.id for terms in judges if takes_missing(terms, missing, case)]
         if judged and (Reason.no_data, subject) not in said:
             sentence = f"{case.family}/{case.run}: {subject} is missing, and rule {judged[0]!r} would have judged it"
             remedy = "the result were there, or no rule selected it"
@@ -90,7 +95,7 @@ def _missing(policy: Policy, case: Case, judges: Iterable[RuleTerms], said: set[
 
 def _doubts(policy: Policy, case: Case, judges: Iterable[RuleTerms]) -> list[Finding]:
     judges = list(judges)
-    looked_at = {v.task for v in case.verdicts if any(terms.takes_verdict(v) for terms in judges)}
+    looked_at = {v.task for v in case.verdicts if any(terms.takes_verdict(v, case) for terms in judges)}
     holds: dict[str, Finding] = {}
     for verdict in case.verdicts:
         why = sight(verdict, policy)
@@ -99,6 +104,30 @@ def _doubts(policy: Policy, case: Case, judges: Iterable[RuleTerms]) -> list[Fin
             sentence = f"{verdict.sentence}; no rule of the policy looks at this task"
             holds.setdefault(verdict.task, hold(policy.floor, reason, sentence, subject=verdict.task, remedy=remedy))
     return list(holds.values())
+
+
+def _untagged(policy: Policy, case: Case, rules: Iterable[RuleTerms]) -> list[Finding]:
+    """A rule about a domain that no task has looks at nothing, and that is no pass."""
+    tags = {tag for tags in case.domains.values() for tag in tags}
+    holds = []
+    for terms in rules:
+        if terms.select.domain != ("*",) and not any(matches(tag, terms.select.domain) for tag in tags):
+            domain = " or ".join(terms.select.domain)
+            sentence = (
+                f"{case.family}/{case.run}: rule {terms.id!r} looks at domain {domain!r}, which none of its tasks has"
+            )
+            remedy = "[domains] of the catalogue named its tasks, and they were evaluated"
+            holds.append(hold(policy.floor, Reason.no_data, sentence, subject=f"domain {domain}", remedy=remedy))
+    return holds
+
+
+def unknown_stage(policy: Policy, case: Case) -> list[Finding]:
+    """HOLD for a run that asks to enter a stage that nobody has heard of: a slip of the pen must not open a gate."""
+    if not case.entering or case.entering in policy.stages:
+        return []
+    known = ", ".join(policy.stages)
+    sentence = f"{case.family}/{case.run}: {case.entering!r} is no stage that this policy knows"
+    return [hold(Level.hard, Reason.no_data, sentence, remedy=f"it were one of {known}, or a rule named it")]
 
 
 def absent(case: Case) -> list[Finding]:

@@ -1,80 +1,86 @@
-"""TOML to Policy: every mistake is a BadPolicy with file, line and the nearest known name.
-
-The standard library's TOML reader keeps no line numbers, so `Lines` scans the text for keys and tables. It knows bare,
-quoted and dotted keys at the start of a line, and skips multi-line strings; a key inside an inline table or an array is
-reported at the line where that table or array begins.
-"""
+"""TOML to Policy: every mistake is a BadPolicy with file, line and the nearest known name."""
 
 from __future__ import annotations
 
-import difflib
 import json
-import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from checkpoints_db.errors import BadPolicy, PolicyError, UnknownName
+from checkpoints_db.records import PolicySource, PolicyText
+from policies.files import SHELF, in_memory, nearest, read_file, shelf_names
+from policies.include import Gathered, RuleTable, gather
+from policies.lines import Excerpt, Lines, Place
+from policies.mistakes import Mistake, mistakes_of
+from policies.policy_tests import PolicyTest
 from policies.rules import RULES, rule_of
 from policies.schema import RESERVED, Policy, Preamble, RuleTerms
 
-SHELF = Path(__file__).parent / "shelf"
-MAX_BYTES = 1 << 20
-"""A policy that people read is far smaller than this."""
-
-Place = tuple[str | int, ...]
 Model = TypeVar("Model", bound=BaseModel)
 
 
-def load(path: Path) -> Policy:
-    """The policy in a TOML file.
+@dataclass(frozen=True)
+class LoadedPolicy:
+    """A policy with the files it was written in."""
 
-    Raises BadPolicy, with the line where it can be told, for a file that cannot be read, TOML errors, unknown keys and
-    kinds of rule, wrong types, lengths of time without units, numbers out of range, doubled rule ids, and no rules.
+    policy: Policy
+    gathered: Gathered
+    tests: tuple[PolicyTest, ...] = ()
+    """The `[[test]]` tables of the file itself; those of included files are about those files."""
+
+    @property
+    def text(self) -> PolicyText:
+        """The files as they are kept beside the decisions of the policy."""
+        policy = self.policy
+        files = tuple(PolicySource(path=file.path, text=file.text) for file in self.gathered.files)
+        named = {"policy": policy.digest, "name": policy.name, "version": policy.version}
+        return PolicyText(**named, terms=policy.body(), files=files)
+
+
+def rule_lines(text: PolicyText, rule: str) -> tuple[str, Excerpt] | None:
+    """The file of a rule and the lines it stands on; None for a rule that none of the files has."""
+    for source in text.files:  # what replaces an included rule stands in an earlier file
+        tables = tomllib.loads(source.text).get("rules", [])
+        for index, table in enumerate(tables):
+            if table.get("id") == rule:
+                lines = Lines(source.text).table(("rules", index))
+                return None if lines is None else (source.path, lines)
+    return None
+
+
+def load(path: Path) -> Policy:
+    """The policy in a TOML file and those it includes.
+
+    Raises BadPolicy, with the file and the line where it can be told, for a file that cannot be read, TOML errors,
+    unknown keys and kinds of rule, wrong types, lengths of time without units, numbers out of range, doubled rule ids,
+    includes that cannot be followed or dispute each other, and no rules.
     """
-    try:
-        data = path.read_bytes()
-        text = data.decode("utf-8-sig").replace("\r\n", "\n")
-    except OSError as error:
-        raise BadPolicy(str(path), f"cannot be read: {error.strerror}; shipped policies are {_shipped()}") from error
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise BadPolicy(str(path), "is not UTF-8 text", line) from error
-    if len(data) > MAX_BYTES:
-        raise BadPolicy(str(path), f"has {len(data)} bytes; a policy has at most {MAX_BYTES}")
-    try:
-        body = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise BadPolicy(str(path), f"is no valid TOML: {error}", _line_of_syntax(str(error), text)) from error
-    except (RecursionError, ValueError) as error:
-        raise BadPolicy(str(path), f"is no valid TOML: {error}") from error
-    return _build(body, str(path), Lines(text))
+    return load_file(path).policy
+
+
+def load_file(path: Path) -> LoadedPolicy:
+    """The same with the files it was written in. Raises BadPolicy as `load` does."""
+    return _build(gather(read_file(path), path.parent))
 
 
 def from_body(body: Mapping[str, Any], name: str = "policy") -> Policy:
     """The policy whose `body()` this is. Raises BadPolicy, without lines."""
-    return _build(dict(body), name, Lines(""))
+    return _build(gather(in_memory(dict(body), name), None)).policy
 
 
 def from_text(canonical_json: str, name: str) -> Policy:
     """The policy whose `body()` this is as JSON text. Raises BadPolicy, without lines."""
-    return _build(json.loads(canonical_json), name, Lines(""))
-
-
-def shelf_names() -> list[str]:
-    """Names of the policies that are shipped."""
-    return sorted(path.stem for path in SHELF.glob("*.toml"))
+    return from_body(json.loads(canonical_json), name)
 
 
 def shelf(name: str) -> Policy:
     """A shipped policy. Raises UnknownName when there is none of this name."""
-    known = shelf_names()
-    if name not in known:
-        raise UnknownName("shelf policy", name, known, _nearest(name, known))
-    return load(SHELF / f"{name}.toml")
+    return load(_on_shelf(name))
 
 
 def find(name_or_path: str, base: Path | None = None) -> Policy:
@@ -82,134 +88,162 @@ def find(name_or_path: str, base: Path | None = None) -> Policy:
 
     Raises BadPolicy for a file that does not load, UnknownName for what is neither file nor shipped policy.
     """
-    if name_or_path in shelf_names():
-        return shelf(name_or_path)
+    return find_file(name_or_path, base).policy
+
+
+def find_file(name_or_path: str, base: Path | None = None) -> LoadedPolicy:
+    """The same with the files it was written in. Raises BadPolicy and UnknownName as `find` does."""
     path = Path(name_or_path) if base is None else base / name_or_path
-    if path.suffix == ".toml" or path.is_file():
-        return load(path)
-    return shelf(name_or_path)
+    if name_or_path not in shelf_names() and (path.suffix == ".toml" or path.is_file()):
+        return load_file(path)
+    return load_file(_on_shelf(name_or_path))
 
 
-def _shipped() -> str:
-    return ", ".join(shelf_names())
+def _on_shelf(name: str) -> Path:
+    known = shelf_names()
+    if name not in known:
+        raise UnknownName("shelf policy", name, known, nearest(name, known))
+    return SHELF / f"{name}.toml"
 
 
-def _nearest(name: str, known: Sequence[str]) -> str | None:
-    return next(iter(difflib.get_close_matches(name, known, n=1)), None)
-
-
-class Lines:
-    """Where the keys of a TOML text stand."""
-
-    _TABLE = re.compile(r"\s*(\[\[?)\s*([^\[\]]+?)\s*\]\]?\s*(?:#.*)?$")
-    _KEY = re.compile(r"""\s*((?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"|'[^']*'))*)\s*=""")
-    _PART = re.compile(r"""[\w-]+|"[^"]*"|'[^']*'""")
-
-    def __init__(self, text: str) -> None:
-        self._at: dict[Place, int] = {}
-        table: Place = ()
-        counts: dict[Place, int] = {}
-        inside = ""
-        for number, line in enumerate(text.splitlines(), start=1):
-            if inside:
-                inside = "" if inside in line else inside
-                continue
-            if match := self._TABLE.match(line):
-                parts = self._parts(match[2])
-                table = self._resolve(parts, counts, doubled=match[1] == "[[")
-                self._at.setdefault(table, number)
-                # An unknown array of tables is refused by its bare name, before its elements are looked at.
-                self._at.setdefault(tuple(parts), number)
-            elif match := self._KEY.match(line):
-                place = table
-                for part in self._parts(match[1]):
-                    place = (*place, part)
-                    self._at.setdefault(place, number)
-                inside = next((q for q in ('"""', "'''") if line.count(q) % 2), "")
-
-    def _parts(self, dotted: str) -> list[str]:
-        return [part.strip("\"'") for part in self._PART.findall(dotted)]
-
-    @staticmethod
-    def _resolve(parts: list[str], counts: dict[Place, int], *, doubled: bool) -> Place:
-        """The place of a table: the last element of every array of tables on the way, a new one for `[[...]]`."""
-        place: Place = ()
-        for depth, part in enumerate(parts, start=1):
-            place = (*place, part)
-            if doubled and depth == len(parts):
-                counts[place] = counts.get(place, -1) + 1
-            if place in counts:
-                place = (*place, counts[place])
-        return place
-
-    def of(self, place: Place) -> int | None:
-        """Line of a key, or of the nearest table or key around it; None where nothing is known."""
-        while place and place not in self._at:
-            place = place[:-1]
-        return self._at.get(place)
-
-
-def _line_of_syntax(message: str, text: str) -> int | None:
-    match = re.search(r"at line (\d+)", message)
-    return int(match[1]) if match else len(text.splitlines()) or None
-
-
-class Mistake(NamedTuple):
-    """One thing wrong with a policy, and the key it is about."""
-
-    place: Place
-    why: str
-
-
-def _build(body: dict[str, Any], path: str, lines: Lines) -> Policy:
+def _build(gathered: Gathered) -> LoadedPolicy:
     mistakes: list[Mistake] = []
-    rules = _rules(body.pop("rules", []), mistakes)
-    preamble = _read(Preamble, body, (), mistakes)
+    rules = _rules(gathered.rules, mistakes)
+    preamble = _read(Preamble, gathered.body, (), mistakes)
+    tests = _tests(gathered, mistakes)
+    mistakes += [*_unknown_roles(preamble), *_unknown_rules(rules)]
+    if not gathered.rules:
+        why = "a policy needs at least one [[rules]] table; a gate without rules would never close"
+        mistakes.append(Mistake(("rules",), why))
     if preamble is not None and not mistakes:
         try:
             fields = {name: getattr(preamble, name) for name in Preamble.model_fields}
-            return Policy.model_validate({**fields, "rules": rules})
+            return LoadedPolicy(Policy.model_validate({**fields, "rules": rules}), gathered, tests)
         except ValidationError as error:
-            mistakes += _mistakes(error, Policy, (), {})
-    mistakes.sort(key=lambda mistake: lines.of(mistake.place) or 0)
-    more = [f"line {lines.of(m.place) or '?'}: {m.why}" for m in mistakes[1:]]
+            mistakes += mistakes_of(error, Policy, ())
+    raise _refused(gathered, mistakes)
+
+
+def _refused(gathered: Gathered, mistakes: list[Mistake]) -> BadPolicy:
+    """One error for all mistakes, in the order of files and lines; it stands where the first one does."""
+    order = {file.path: number for number, file in enumerate(gathered.files)}
+    spots = [(gathered.spot(mistake.place), mistake.why) for mistake in mistakes]
+    # What is nowhere is missed at the head of the file.
+    placed = [(s.file.path, s.file.lines.of(s.place) or (1 if s.file.text else None), why) for s, why in spots]
+    placed.sort(key=lambda found: (order[found[0]], found[1] or 0))
+    path, line, why = placed[0]
+    more = [f"{'' if at == path else f'{at}: '}line {number or '?'}: {said}" for at, number, said in placed[1:]]
     also = "".join(f"\n  also {text}" for text in more[:5]) + (f"\n  and {len(more) - 5} more" if len(more) > 5 else "")
-    raise BadPolicy(path, mistakes[0].why + also, lines.of(mistakes[0].place))
+    return BadPolicy(path, why + also, line)
 
 
-def _rules(tables: Any, mistakes: list[Mistake]) -> tuple[RuleTerms, ...]:
+def _unknown_roles(preamble: Preamble | None) -> Iterator[Mistake]:
+    if preamble is None:
+        return
+    for role in preamble.release.require_roles:
+        if role not in preamble.roles:
+            why = f"release.require_roles asks for {role!r}, which [roles] does not name; add it there"
+            yield Mistake(("release", "require_roles"), why)
+
+
+def _unknown_rules(rules: tuple[RuleTerms, ...]) -> Iterator[Mistake]:
+    known = [rule.id for rule in rules]
+    for index, rule in enumerate(rules):
+        for name in (name for part in dict.fromkeys((rule, *rule.parts)) for name in part.refers_to):
+            if name == rule.id or name not in known:
+                near = nearest(name, [other for other in known if other != rule.id])
+                hint = f"did you mean {near!r}?" if near else "add it, or name another"
+                why = f"rule {rule.id!r} reads rule {name!r}, which is no other [[rules]] table; {hint}"
+                yield Mistake(("rules", index), why)
+
+
+def _tests(gathered: Gathered, mistakes: list[Mistake]) -> tuple[PolicyTest, ...]:
+    tables = gathered.files[0].body.get("test", [])
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-        mistakes.append(Mistake(("rules",), "rules is a list of tables; write [[rules]] with two brackets above each"))
+        mistakes.append(Mistake(("test",), "test is a list of tables; write [[test]] with two brackets above each"))
         return ()
-    rules: list[RuleTerms] = []
-    seen: dict[str, int] = {}
+    rules = [*(rule.id for rule in gathered.rules), *RESERVED]
+    tests: dict[str, PolicyTest] = {}
     for index, table in enumerate(tables):
-        name = table.get("id")
+        place: Place = ("test", index)
+        test = _read(PolicyTest, table, place, mistakes)
+        if test is None:
+            continue
+        if test.name in tests:
+            mistakes.append(Mistake((*place, "name"), f"two tests have the name {test.name!r}; give each its own"))
+        if test.expect.rule is not None and test.expect.rule not in rules:
+            near = nearest(test.expect.rule, rules)
+            hint = f"did you mean {near!r}?" if near else f"its rules are: {', '.join(rules)}"
+            why = f"expect.rule: the policy has no rule {test.expect.rule!r}; {hint}"
+            mistakes.append(Mistake((*place, "expect", "rule"), why))
+        tests[test.name] = test
+    return tuple(tests.values())
+
+
+def _rules(tables: tuple[RuleTable, ...], mistakes: list[Mistake]) -> tuple[RuleTerms, ...]:
+    rules: list[RuleTerms] = []
+    seen: dict[str, RuleTable] = {}
+    for index, table in enumerate(tables):
+        name = table.body.get("id")
         if isinstance(name, str) and name in seen:
-            mistakes.append(Mistake(("rules", index, "id"), f"two rules have the id {name!r}; give each its own"))
-        elif isinstance(name, str):
-            seen[name] = index
-        if name in RESERVED:
-            why = f"the rule id {name!r} is taken by the house; choose another"
+            why = f"id: two rules have the id {name!r}, the other one stands at {seen[name].spot}; give each its own"
             mistakes.append(Mistake(("rules", index, "id"), why))
-        terms = _rule(table, index, mistakes)
+        elif isinstance(name, str):
+            seen[name] = table
+        if name in RESERVED:
+            why = f"id: the rule id {name!r} is taken by the house; choose another"
+            mistakes.append(Mistake(("rules", index, "id"), why))
+        terms = _rule(table.body, ("rules", index), mistakes)
         if terms is not None:
             rules.append(terms)
     return tuple(rules)
 
 
-def _rule(table: dict[str, Any], index: int, mistakes: list[Mistake]) -> RuleTerms | None:
-    kind, place = table.get("kind"), ("rules", index)
+def _rule(table: dict[str, Any], place: Place, mistakes: list[Mistake]) -> RuleTerms | None:
+    kind = table.get("kind")
     if not isinstance(kind, str):
         known = ", ".join(RULES.names())
-        mistakes.append(Mistake((*place, "kind"), f"a rule needs its kind as text, one of: {known}"))
+        mistakes.append(Mistake((*place, "kind"), f"kind: a rule needs its kind as text, one of: {known}"))
         return None
     try:
         model = rule_of(kind).terms
     except PolicyError as error:
-        mistakes.append(Mistake((*place, "kind"), str(error)))
+        mistakes.append(Mistake((*place, "kind"), f"kind: {error}"))
         return None
-    return _read(model, table, place, mistakes)
+    return _composite(model, table, place, mistakes) if model.composite else _read(model, table, place, mistakes)
+
+
+DEEPEST = 8
+"""A place longer than this is a rule inside a rule inside a rule inside a rule: people could not read it."""
+
+
+def _composite(
+    model: type[RuleTerms], table: dict[str, Any], place: Place, mistakes: list[Mistake]
+) -> RuleTerms | None:
+    """A rule made of rules: those inside have its level, and are read by their own kinds."""
+    inside, before = table.get("rules"), len(mistakes)
+    if not isinstance(inside, list) or not inside or not all(isinstance(inner, dict) for inner in inside):
+        why = f"a rule of kind {table['kind']!r} is made of rules; write [[rules.rules]] tables below it"
+        mistakes.append(Mistake((*place, "rules"), why))
+        return None
+    if len(place) > DEEPEST:
+        mistakes.append(Mistake(place, "rules stand inside rules too deeply; give some of them tables of their own"))
+        return None
+    rules = []
+    for index, inner in enumerate(inside):
+        own = (*place, "rules", index)
+        if inner.get("level", table.get("level")) != table.get("level"):
+            why = "a rule inside another has the level of the rule around it; remove this key"
+            mistakes.append(Mistake((*own, "level"), why))
+        rules.append(_rule({**inner, "level": table.get("level")}, own, mistakes))
+    around = _read(model, {key: value for key, value in table.items() if key != "rules"}, place, mistakes)
+    if around is None or len(mistakes) > before:
+        return None
+    try:
+        return model.model_validate({**dict(around), "rules": tuple(rules)})
+    except ValidationError as error:
+        mistakes += mistakes_of(error, model, place)
+        return None
 
 
 def _read(model: type[Model], body: dict[str, Any], place: Place, mistakes: list[Mistake]) -> Model | None:
@@ -217,45 +251,5 @@ def _read(model: type[Model], body: dict[str, Any], place: Place, mistakes: list
     try:
         return model.model_validate_json(json.dumps(body, default=str), strict=True)
     except ValidationError as error:
-        mistakes += _mistakes(error, model, place, body)
+        mistakes += mistakes_of(error, model, place)
         return None
-
-
-def _mistakes(error: ValidationError, model: type[BaseModel], place: Place, body: dict[str, Any]) -> list[Mistake]:
-    """What pydantic refused, in words for the person who wrote the file."""
-    mistakes = []
-    for fault in error.errors(include_url=False):
-        loc: Place = tuple(fault["loc"])
-        key, kind = ".".join(str(part) for part in loc), fault["type"]
-        known = keys_of(model, loc[:-1])
-        if kind == "extra_forbidden":
-            nearest = _nearest(str(loc[-1]), known)
-            hint = f"did you mean {nearest!r}?" if nearest else f"known here: {', '.join(known)}"
-            why = f"unknown key {key!r}; {hint}"
-        elif kind == "missing":
-            why = f"the key {key!r} is missing; add it"
-        else:
-            said = fault["msg"].removeprefix("Value error, ")
-            given = fault.get("input")
-            choices = re.findall(r"'([^']+)'", said) if kind in ("literal_error", "enum") else []
-            nearest = _nearest(given, choices) if isinstance(given, str) else None
-            said += f", not {given!r}" if isinstance(given, str | int | float) and repr(given) not in said else ""
-            why = f"{key}: {said}" + (f"; did you mean {nearest!r}?" if nearest else "") if key else said
-        mistakes.append(Mistake((*place, *loc), why))
-    return mistakes
-
-
-def keys_of(model: type[BaseModel], place: Place) -> list[str]:
-    """Names of the keys that a table may have, `place` below the table of `model`; empty where any key may stand.
-
-    >>> keys_of(Preamble, ("waivers",))
-    ['max', 'renewals']
-    """
-    for part in place:
-        field = model.model_fields.get(str(part))
-        inner = field.annotation if field is not None else None
-        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
-            return []
-        model = inner
-    known = list(model.model_fields)
-    return [*known, "rules"] if model is Preamble else known

@@ -97,7 +97,7 @@ def _type(kind: Any) -> str:
     if isinstance(kind, type) and issubclass(kind, Enum):
         return " or ".join(f"`{choice.value}`" for choice in kind)
     if get_origin(kind) is tuple:
-        return "text or list of texts"
+        return _list_of(get_args(kind)[0])
     if get_origin(kind) is dict:
         return "table of texts or lists of texts"
     if hasattr(kind, "__metadata__"):
@@ -105,6 +105,13 @@ def _type(kind: Any) -> str:
             return NAMES["multiple"]
         return " ".join([_type(kind.__origin__), *(text for mark in kind.__metadata__ for text in _limits(mark))])
     return NAMES[kind]
+
+
+def _list_of(kind: Any) -> str:
+    inner = get_args(kind)[0] if hasattr(kind, "__metadata__") else kind
+    if isinstance(inner, type) and issubclass(inner, RuleTerms):
+        return "list of tables"
+    return f"{NAMES[inner]} or list of {'texts' if inner is str else 'them'}"
 
 
 def _default(field: FieldInfo) -> str:

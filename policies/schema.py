@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import timedelta
 from fnmatch import fnmatchcase
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, SerializeAsAny, model_validator
 
-from checkpoints_db.records import BudgetMethod, Kind, Level, Record, Verdict
+from checkpoints_db.records import STAGES, BudgetMethod, Case, Kind, Level, Record, Verdict
 from checkpoints_db.records.duration import parse_duration, spell_duration
 from checkpoints_db.signing import is_public_key
 from policies.direction import FEWER, HIGHER, KEPT, LOWER, MORE, NEUTRAL, WIDER, Direction, ordered
@@ -67,23 +67,28 @@ def spell_multiple(factor: float) -> str:
     return f"{repr(float(factor)).removesuffix('.0')}x"
 
 
-def _several(value: Any) -> Any:
+def several(value: Any) -> Any:
     if isinstance(value, str):
         return (value,)
     return tuple(value) if isinstance(value, list) else value
 
 
+_Spelled = Annotated[str, Field(pattern=r"^\s*[0-9]+(\.[0-9]+)?(s|m|h|d|w)\s*$", examples=["48h"])]
+_Factor = Annotated[str, Field(pattern=r"^\s*[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?\s*[x×]\s*$", examples=["4x"])]
 Duration = Annotated[
-    timedelta, BeforeValidator(duration, json_schema_input_type=str), PlainSerializer(spell_duration, return_type=str)
+    timedelta,
+    BeforeValidator(duration, json_schema_input_type=_Spelled),
+    PlainSerializer(spell_duration, return_type=str),
 ]
 Multiple = Annotated[
-    float, BeforeValidator(multiple, json_schema_input_type=str), PlainSerializer(spell_multiple, return_type=str)
+    float, BeforeValidator(multiple, json_schema_input_type=_Factor), PlainSerializer(spell_multiple, return_type=str)
 ]
 """A factor, as a key of a policy: `"4x"`."""
 Text = Annotated[str, Field(min_length=1, max_length=500)]
-Several = Annotated[tuple[Text, ...], BeforeValidator(_several)]
+Several = Annotated[tuple[Text, ...], BeforeValidator(several, json_schema_input_type=Text | tuple[Text, ...])]
 """One name or a list of names."""
-Globs = Annotated[tuple[Text, ...], BeforeValidator(_several), Field(min_length=1)]
+_OneOrMore = Text | Annotated[tuple[Text, ...], Field(min_length=1)]
+Globs = Annotated[tuple[Text, ...], Field(min_length=1), BeforeValidator(several, json_schema_input_type=_OneOrMore)]
 """One shell pattern (`*`, `?`, `[...]`) or a list of them; case counts."""
 
 
@@ -202,19 +207,35 @@ class Select(Terms):
     """Metrics, by name."""
     kind: Annotated[Kind | None, Direction("ordered", absent="strictest")] = None
     """Only `continuous` or only `thresholded` metrics."""
+    domain: Annotated[Globs, WIDER] = ("*",)
+    """Domain tags of tasks, as `[domains]` of the catalogue gives them."""
+    stage: Annotated[Globs, WIDER] = ("*",)
+    """Stages that a run is in or asks to enter; a run of which nobody recorded a stage counts as in each."""
 
-    def applies(self, family: str, run: str) -> bool:
-        """Whether runs of this name are looked at."""
-        return matches(family, self.family) and matches(run, self.run)
+    def applies(self, family: str, run: str, stages: Collection[str]) -> bool:
+        """Whether a run of this name, of which these stages are spoken, is looked at."""
+        staged = not stages or any(matches(stage, self.stage) for stage in stages)
+        return staged and matches(family, self.family) and matches(run, self.run)
 
-    def takes(self, task: str, metric: str, kind: Kind | None) -> bool:
+    def asks(self, task: str, domains: Collection[str]) -> bool:
+        """Whether a task with these domain tags is looked at."""
+        tagged = self.domain == ("*",) or any(matches(domain, self.domain) for domain in domains)
+        return tagged and matches(task, self.task)
+
+    def takes(self, task: str, metric: str, kind: Kind | None, domains: Collection[str]) -> bool:
         """Whether this metric of this task is looked at; a metric of unknown kind counts as the kind asked for."""
         right_kind = self.kind is None or kind is None or kind == self.kind
-        return right_kind and matches(task, self.task) and matches(metric, self.metric)
+        return right_kind and self.asks(task, domains) and matches(metric, self.metric)
+
+
+Papers = Literal["assessments of the family", "assessments of the run", "attestations"]
 
 
 class RuleTerms(Terms):
     """The keys that every `[[rules]]` table has; each kind of rule adds its own."""
+
+    composite: ClassVar[bool] = False
+    """Whether rules of this kind are made of rules, in a key `rules`."""
 
     id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,79}$")]
     """Name of the rule in decisions, alerts and waivers: lower-case letters, digits, `-`, `_`, `.`."""
@@ -227,13 +248,37 @@ class RuleTerms(Terms):
     cite: Annotated[str, NEUTRAL] = ""
     """Where the rule or its numbers come from."""
 
-    def takes(self, task: str, metric: str, kind: Kind | None) -> bool:
-        """Whether the rule looks at this metric of this task (in the runs it applies to)."""
-        return self.select.takes(task, metric, kind)
+    @property
+    def parts(self) -> tuple[RuleTerms, ...]:
+        """The rules that this one is made of: itself, or those inside it."""
+        return (self,)
 
-    def takes_verdict(self, verdict: Verdict) -> bool:
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """Stages and patterns of stages that the rule speaks of."""
+        return self.select.stage
+
+    @property
+    def papers(self) -> frozenset[Papers]:
+        """What people stated that the rule reads; only that is evidence of a run under its policy."""
+        return frozenset()
+
+    @property
+    def refers_to(self) -> tuple[str, ...]:
+        """Ids of other rules whose findings this one reads."""
+        return ()
+
+    def applies(self, case: Case) -> bool:
+        """Whether the rule looks at the run of this case."""
+        return self.select.applies(case.family, case.run, case.concerned)
+
+    def takes(self, task: str, metric: str, kind: Kind | None, domains: Collection[str]) -> bool:
+        """Whether the rule looks at this metric of a task with these domain tags (in the runs it applies to)."""
+        return self.select.takes(task, metric, kind, domains)
+
+    def takes_verdict(self, verdict: Verdict, case: Case) -> bool:
         """Whether the rule looks at the metric of this verdict."""
-        return self.takes(verdict.task, verdict.metric.name, verdict.metric.kind)
+        return self.takes(verdict.task, verdict.metric.name, verdict.metric.kind, case.domains_of(verdict.task))
 
 
 RESERVED = ("latch", "house")
@@ -266,7 +311,7 @@ class Preamble(Terms):
     break_glass: BreakGlassTerms = BreakGlassTerms()
     """What one person may do in an emergency."""
     change: ChangeTerms = ChangeTerms()
-    """What happens when the policy itself changes."""
+    """What goes on when this policy is replaced."""
     owners: Annotated[dict[str, Several], MORE] = Field(default_factory=dict)
     """Pattern of `family/run` to the names of its owners."""
     roles: Annotated[dict[str, Several], FEWER] = Field(default_factory=dict)
@@ -275,6 +320,18 @@ class Preamble(Terms):
     """Name of a person to the public keys they sign with, as `holdpoint keys show` prints them."""
     notify: Annotated[Several, MORE] = ("log", "file")
     """Receivers of alerts, by the names they have in the settings."""
+
+    @model_validator(mode="after")
+    def _one_persons_keys(self) -> Self:
+        keys: dict[str, str] = {}
+        for name, key in ((name, key) for name, many in self.principals.items() for key in many):
+            if not is_public_key(key):
+                raise ValueError(
+                    f"principals.{name}: {key!r} is no public key; write ed25519: and 64 hexadecimal digits"
+                )
+            if keys.setdefault(key, name) != name:
+                raise ValueError(f"principals: {keys[key]!r} and {name!r} have the same key; a key is one person's")
+        return self
 
 
 class Policy(Preamble):
@@ -288,23 +345,34 @@ class Policy(Preamble):
         if not self.rules:
             raise ValueError("a policy needs at least one [[rules]] table; a gate without rules would never close")
         ids = [rule.id for rule in self.rules]
+        ids += [part.id for rule in self.rules for part in rule.parts if part is not rule]
         for name in ids:
             if ids.count(name) > 1:
                 raise ValueError(f"two rules have the id {name!r}; give each its own")
             if name in RESERVED:
                 raise ValueError(f"the rule id {name!r} is taken by the house; choose another")
-        keys: dict[str, str] = {}
-        for name, key in ((name, key) for name, many in self.principals.items() for key in many):
-            if not is_public_key(key):
-                raise ValueError(
-                    f"principals.{name}: {key!r} is no public key; write ed25519: and 64 hexadecimal digits"
-                )
-            if keys.setdefault(key, name) != name:
-                raise ValueError(f"principals: {keys[key]!r} and {name!r} have the same key; a key is one person's")
+        for rule in (*self.rules, *self.parts):
+            for name in rule.refers_to:
+                if name == rule.id or name not in [other.id for other in self.rules]:
+                    raise ValueError(f"rule {rule.id!r} reads rule {name!r}, which is no other [[rules]] table; add it")
+                read = next(other for other in self.rules if other.id == name)
+                if any(part.refers_to for part in read.parts):
+                    raise ValueError(f"rule {rule.id!r} reads rule {name!r}, which reads another itself; name that one")
         for role in self.release.require_roles:
             if role not in self.roles:
                 raise ValueError(f"release.require_roles asks for {role!r}, which [roles] does not name; add it there")
         return self
+
+    @property
+    def parts(self) -> tuple[RuleTerms, ...]:
+        """Every rule, those inside other rules too."""
+        return tuple(part for rule in self.rules for part in rule.parts)
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """Stages that a run may ask to enter: those everybody has, and those that a rule names in full."""
+        named = [stage for part in (*self.rules, *self.parts) for stage in part.stages]
+        return tuple(dict.fromkeys((*STAGES, *(stage for stage in named if not set(stage) & set("*?[")))))
 
     def owners_of(self, family: str, run: str) -> tuple[str, ...]:
         """Names of the owners of a run, in the order of the file."""

@@ -18,7 +18,7 @@ from monitor.daemon import inbox
 from monitor.daemon.jobs import Jobs, load_rules
 from monitor.review import Desk
 from monitor.settings import Settings, Source
-from policies.loader import SHELF
+from policies.files import SHELF
 
 START = datetime(2026, 11, 23, 9, tzinfo=UTC)
 WOBBLE = (0.004, -0.006, 0.002, 0.005, -0.004, -0.001, 0.003, -0.002)

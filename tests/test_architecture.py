@@ -35,6 +35,9 @@ FLOORS: dict[str, float] = {
     "monitor.track": 2.5,
     "monitor.composition": 2.7,
     "monitor.drifting": 2.7,
+    "monitor.reaching": 2.7,
+    "monitor.rating": 2.7,
+    "monitor.outlook": 2.75,
     "monitor.looks": 2.7,
     "monitor.settling": 2.7,  # asks forecasting and verdicts, as planning does
     "monitor.planning": 2.75,
@@ -47,6 +50,9 @@ FLOORS: dict[str, float] = {
     "monitor.notify": 3,
     "monitor.watch": 4,
     "monitor.review": 4,
+    "monitor.explanation": 4,
+    "monitor.rehearsal": 4.5,  # walks a fixture ladder as monitor.watch walks a result
+    "monitor.assessing": 4,
     "monitor.replay": 4.5,  # reads logs as the watch does
     "monitor.tuning": 4.7,  # walks history as replay does
     "monitor.daemon": 5,

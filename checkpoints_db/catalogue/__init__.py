@@ -8,6 +8,7 @@ axis = "flop"                # optional: flop, params, tokens or effective_compu
 compare_at = "step"          # "step" (default): rungs are compared at equal step; "any": every checkpoint in one
                              # series, as always on two axes
 params_counts = "total"      # optional: total or non-embedding; "non-embedding" never takes the count of a log
+flop_within = 0.15           # optional: the FLOP of this family are only estimates, and may be off by this share
 flop_counts = "6 * total params * tokens"            # optional, in words: what FLOP count in this family
 flop_convention = "6nd"      # optional: 6nd, kaplan, chinchilla, palm or megatron (`flop.py` has the formulas); counts
                              # FLOP nobody states, from layers, width, context, ... of a [[run]], a size or a row
@@ -37,6 +38,9 @@ due = 2027-03-01             # optional
 [[together]]
 tasks = ["{task}", "{task}_ll"]         # read together in diagnosis, under the name the first one gives
 
+[domains]                    # tags by which rules select parts of the suite (`select = { domain = "cyber" }`)
+cyber = ["cyber_*", "ctf"]   # shell patterns of tasks; a task may have several tags
+
 [[composition]]
 task = "add3"                # succeeds only where each part does: what the parts give bounds it
 parts = ["digit", "carry"]   # optional: tasks (or questions); one that is needed twice stands twice
@@ -56,6 +60,7 @@ unknown.
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -63,8 +68,11 @@ from typing import Any, Self
 from pydantic import ValidationError, model_validator
 
 from checkpoints_db.catalogue.agreement import counts, disagreements, six_nd
-from checkpoints_db.catalogue.entries import Composition, Family, Run, Size, Target, Together
+from checkpoints_db.catalogue.convention import TOLERANCE as ALIKE
+from checkpoints_db.catalogue.convention import near
+from checkpoints_db.catalogue.entries import Composition, Domain, Family, Run, Size, Target, Together
 from checkpoints_db.catalogue.flop import missing, training_flop
+from checkpoints_db.catalogue.flop import six_nd as six_times
 from checkpoints_db.catalogue.pattern import AmbiguousError, captures
 from checkpoints_db.catalogue.placement import Placement
 from checkpoints_db.catalogue.scales import (
@@ -79,9 +87,20 @@ from checkpoints_db.catalogue.scales import (
 )
 from checkpoints_db.catalogue.toml_file import entries_of
 from checkpoints_db.errors import SettingsError, Unplaced
-from checkpoints_db.records import Axis, Checkpoint, Reading, Record
+from checkpoints_db.records import Axis, Checkpoint, Compute, Reading, Record
 
-__all__ = ["TOLERANCE", "Catalogue", "Composition", "Family", "Placement", "Run", "Size", "Target", "Together"]
+__all__ = [
+    "TOLERANCE",
+    "Catalogue",
+    "Composition",
+    "Domain",
+    "Family",
+    "Placement",
+    "Run",
+    "Size",
+    "Target",
+    "Together",
+]
 
 
 class Catalogue(Record):
@@ -93,6 +112,7 @@ class Catalogue(Record):
     targets: tuple[Target, ...] = ()
     """Checkpoints to come, in order of the file."""
     compositions: tuple[Composition, ...] = ()
+    domains: tuple[Domain, ...] = ()
 
     @model_validator(mode="after")
     def _agreed(self) -> Self:
@@ -115,6 +135,7 @@ class Catalogue(Record):
             together=found.together,
             targets=found.targets,
             compositions=found.compositions,
+            domains=found.domains,
         )
 
     def axis(self, family: str) -> Axis | None:
@@ -129,6 +150,29 @@ class Catalogue(Record):
         """The question `task` asks: the name of the tasks read together with it, else the task itself."""
         found = [each for group in self.together if (each := group.question(task))]
         return max(found, key=lambda each: each[0])[1] if found else task
+
+    def domains_of(self, task: str) -> tuple[str, ...]:
+        """Domain tags of a task, in order of the file."""
+        return tuple(domain.name for domain in self.domains if any(fnmatchcase(task, glob) for glob in domain.tasks))
+
+    def compute(self, checkpoint: Checkpoint) -> Compute | None:
+        """The training behind a checkpoint, with the other count there is and how far it may be off.
+
+        Where nobody states FLOP they are estimated as 6 * parameters * tokens, and may be off by as much as two
+        conventions differ (`convention.TOLERANCE`); None where parameters or tokens are not known either.
+        """
+        family, said = self._family(checkpoint.family), self.flop_counts(checkpoint.family)
+        product = six_times(checkpoint.params, checkpoint.tokens) if checkpoint.params and checkpoint.tokens else None
+        flop, also, within = checkpoint.flop, None, family.flop_within
+        if flop is None and product is not None:
+            flop, within = product, max(within, ALIKE)
+            said = f"6 * {family.params_counts or '(not said which)'} params * tokens, estimated"
+        elif flop is not None and product is not None and not said and not near(flop / product, 1.0, 1e-9):
+            also = product
+        if flop is None:
+            return None
+        effective, estimator = checkpoint.effective_compute, checkpoint.estimator
+        return Compute(flop=flop, also=also, within=within, counts=said, effective=effective, estimator=estimator)
 
     def place(self, reading: Reading) -> Checkpoint:
         """The checkpoint a reading belongs to.

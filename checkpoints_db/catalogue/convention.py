@@ -55,6 +55,6 @@ def usual(ratios: Sequence[float]) -> float | None:
     return max(ratios, key=lambda one: sum(near(one, other) for other in ratios), default=None)
 
 
-def near(one: float, other: float) -> bool:
+def near(one: float, other: float, tolerance: float = TOLERANCE) -> bool:
     """Whether two ratios are of one convention: neither is more than the tolerance above the other."""
-    return max(one, other) <= (1 + TOLERANCE) * min(one, other)
+    return max(one, other) <= (1 + tolerance) * min(one, other)

@@ -59,6 +59,8 @@ class Family(Entry):
     that say otherwise are refused."""
     flop_convention: Convention | None = None
     """How FLOP are counted where nobody states them; what is stated must agree with it."""
+    flop_within: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """By what share of it the FLOP of this family may be off, where they are only estimated."""
     params_counts: Literal["total", "non-embedding"] | None = None
     """What the parameters of this family count. Where embeddings are left out, the count of a log, which has them in,
     is never used."""
@@ -208,6 +210,14 @@ class Together(Entry):
                 name = matched[1] if brace else ""
                 found.append((len(before) + len(after), self.tasks[0].replace(_TASK, name)))
         return max(found, key=lambda each: each[0], default=None)
+
+
+class Domain(Entry):
+    """A part of the suite that rules may select by its tag."""
+
+    name: Name
+    tasks: Annotated[tuple[Name, ...], Field(strict=False, min_length=1)]
+    """Shell patterns of tasks; case counts."""
 
 
 class Composition(Entry):

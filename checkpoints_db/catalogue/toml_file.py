@@ -12,11 +12,11 @@ from typing import Any, NamedTuple, NoReturn, TypeVar
 
 from pydantic import ValidationError
 
-from checkpoints_db.catalogue.entries import Composition, Entry, Family, Run, Target, Together
+from checkpoints_db.catalogue.entries import Composition, Domain, Entry, Family, Run, Target, Together
 from checkpoints_db.catalogue.flop import ARCHITECTURE
 from checkpoints_db.errors import SettingsError
 
-_KINDS = ("family", "run", "together", "target", "composition")
+_KINDS = ("family", "run", "together", "target", "composition", "domains")
 _SHARED = ("flop_counts", "estimator", "efficiency")
 _RUN_KEYS = (
     "family",
@@ -45,6 +45,7 @@ class Entries(NamedTuple):
     together: tuple[Together, ...]
     targets: tuple[Target, ...] = ()
     compositions: tuple[Composition, ...] = ()
+    domains: tuple[Domain, ...] = ()
 
 
 def entries_of(path: Path) -> Entries:
@@ -74,7 +75,8 @@ def entries_of(path: Path) -> Entries:
     for i, task in enumerate(tasks):
         if task in tasks[:i]:
             file.refuse(("composition", i), "task", f"the composition of {task!r} is declared twice; keep one")
-    return Entries(tuple(families), tuple(runs), tuple(together), tuple(targets), tuple(made))
+    domains = file.domains(body.get("domains", {}))
+    return Entries(tuple(families), tuple(runs), tuple(together), tuple(targets), tuple(made), domains)
 
 
 def _text(path: Path) -> str:
@@ -144,6 +146,18 @@ class _File:
     def target(self, index: int, body: dict[str, Any]) -> Target:
         target = self.entry(Target, "target", index, body)
         return target.model_copy(update={"file": str(self.path), "line": self.line_of(("target", index), "")})
+
+    def domains(self, body: Any) -> tuple[Domain, ...]:
+        """The tags of `[domains]`, each with its patterns."""
+        if not isinstance(body, dict):
+            self.refuse(None, "domains", 'write it as [domains], with one line a tag: cyber = ["cyber_*"]')
+        found = []
+        for name, tasks in body.items():
+            given = [tasks] if isinstance(tasks, str) else tasks
+            if not isinstance(given, list) or not given or not all(isinstance(task, str) and task for task in given):
+                self.refuse(None, name, f'write a list of task patterns, as in {name} = ["cyber_*"]')
+            found.append(Domain(name=name, tasks=tuple(given)))
+        return tuple(found)
 
     def runs(self, index: int, body: dict[str, Any]) -> list[Run]:
         """One run, or the runs of a table."""

@@ -71,7 +71,7 @@ class RecordedSeals:
     def __init__(self, store: Store, family: str) -> None:
         self._store = store
         self._rows: dict[str, list[int]] = {}
-        for series, seq in store.judgements.seals(family):
+        for series, seq in store.judgements.seal_rows(family):
             self._rows.setdefault(series, []).append(seq)
 
     def at(self, series: str, up_to: int) -> int | None:

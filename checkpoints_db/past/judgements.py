@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import TypeVar
 
@@ -33,6 +34,13 @@ class PastJudgements(Judgements):
     def sealed_at(self, seq: int) -> Sealed:
         """What was sealed as row `seq`."""
         return self._seals.read(seq)
+
+    def seals(self, series: str) -> Iterator[Sealed]:
+        """Every sealed forecast of a series, the newest first; each is read when it is asked for."""
+        seq = self.seal_of(series)
+        while seq is not None:
+            yield self.sealed_at(seq)
+            seq = self.seal_of(series, seq - 1)
 
     def forecast(self, digest: str) -> Sealed | None:
         """The sealed forecast with this digest, where something was judged by it."""

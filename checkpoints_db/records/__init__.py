@@ -19,6 +19,17 @@ from checkpoints_db.records.action import (
     Reason,
     Waiver,
 )
+from checkpoints_db.records.assessment import (
+    EVERY,
+    STAGES,
+    Assessment,
+    Attestation,
+    Compute,
+    ComputeAxis,
+    Paper,
+    StageEntry,
+    Withdrawal,
+)
 from checkpoints_db.records.base import Instant, Record, Signed, canonical, digest_of
 from checkpoints_db.records.budget import Budget, BudgetMethod, Look
 from checkpoints_db.records.drift import Drift
@@ -61,17 +72,24 @@ from checkpoints_db.records.judgement import (
     Why,
 )
 from checkpoints_db.records.policy import COMES, ChangeApproval, PolicyEntry, PolicyEvent, PolicyName
+from checkpoints_db.records.policy_text import PolicySource, PolicyText
+from checkpoints_db.records.reach import Asked, Knot, Rate, Reach, Skilled
 from checkpoints_db.records.track import Tally
 
 __all__ = [
     "COMES",
+    "EVERY",
     "PLANE",
+    "STAGES",
     "Acknowledgement",
     "Alert",
     "AlertState",
     "Answer",
     "Approval",
+    "Asked",
+    "Assessment",
     "Atom",
+    "Attestation",
     "Axis",
     "BreakGlass",
     "Budget",
@@ -80,6 +98,8 @@ __all__ = [
     "ChangeApproval",
     "Checkpoint",
     "Composed",
+    "Compute",
+    "ComputeAxis",
     "Decision",
     "Diagnosis",
     "DiagnosisName",
@@ -94,6 +114,7 @@ __all__ = [
     "GlassReview",
     "Instant",
     "Kind",
+    "Knot",
     "Latch",
     "Lens",
     "Level",
@@ -104,11 +125,16 @@ __all__ = [
     "Metric",
     "Missing",
     "Outcome",
+    "Paper",
     "Place",
     "Point",
     "PolicyEntry",
     "PolicyEvent",
     "PolicyName",
+    "PolicySource",
+    "PolicyText",
+    "Rate",
+    "Reach",
     "Reading",
     "Reason",
     "Record",
@@ -119,7 +145,9 @@ __all__ = [
     "Shape",
     "ShapeName",
     "Signed",
+    "Skilled",
     "Span",
+    "StageEntry",
     "Standing",
     "Tally",
     "Term",
@@ -127,6 +155,7 @@ __all__ = [
     "Verdict",
     "Waiver",
     "Why",
+    "Withdrawal",
     "canonical",
     "cost_of",
     "digest_of",

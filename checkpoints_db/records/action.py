@@ -7,12 +7,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from checkpoints_db.records.assessment import Assessment, Attestation, Compute, StageEntry
 from checkpoints_db.records.base import Instant, Record, Signed
 from checkpoints_db.records.budget import Budget, Look
 from checkpoints_db.records.drift import Drift
 from checkpoints_db.records.evidence import Name
 from checkpoints_db.records.judgement import Diagnosis, Fault, Verdict
 from checkpoints_db.records.policy import PolicyName
+from checkpoints_db.records.reach import Rate, Reach, Skilled
 
 
 class Answer(StrEnum):
@@ -149,6 +151,8 @@ class Case(Record):
 
     family: Name
     run: Name
+    checkpoint: str = ""
+    """Id of the newest checkpoint that has news: the one that is decided about."""
     judged: bool
     """Whether any result of the run arrived as news (rather than as baseline history)."""
     verdicts: tuple[Verdict, ...] = ()
@@ -171,14 +175,51 @@ class Case(Record):
     """Task to the question it asks, where the catalogue reads several tasks together."""
     looks: tuple[Look, ...] = ()
     """Earlier checkpoints of the run, oldest first; told where the policy's budget is of the run."""
+    domains: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """Task to its domain tags, of every task of the run and its ladder that the catalogue gives any."""
+    compute: Compute | None = None
+    """Training behind the newest checkpoint; None where neither FLOP nor parameters and tokens are known."""
+    run_since: Instant | None = None
+    """When the first result of the run arrived, of any of its checkpoints; told where a `calendar` rule asks."""
+    family_since: Instant | None = None
+    """When the first result of the family arrived; told where a `calendar` rule asks."""
+    assessments: tuple[Assessment, ...] = ()
+    """Of the run, or of its family where a rule asks for those; oldest first. Withdrawn ones are left out, and so is
+    what no rule of the policy reads, as everywhere here."""
+    attestations: tuple[Attestation, ...] = ()
+    """Of safeguards, as far as they speak of this run."""
+    stages: tuple[StageEntry, ...] = ()
+    """Which stages the run entered, in order of time."""
+    entering: str = ""
+    """The stage that it asks to enter; empty where it only asks to go on."""
+    reaches: tuple[Reach, ...] = ()
+    """One for each `reach` rule and metric it selects."""
+    rates: tuple[Rate, ...] = ()
+    """One for each `rate` rule and series it selects."""
+    skills: tuple[Skilled, ...] = ()
+    """One for each judged metric, where the policy has a `skill` rule."""
     latch: Latch | None = None
     glass: BreakGlass | None = None
     """A break-glass of the run that nobody has reviewed, live or ended."""
 
     @property
     def evidence(self) -> str:
-        """Digest of the evidence a person sees when releasing; latch and break-glass are not evidence."""
-        return self.model_copy(update={"latch": None, "glass": None}).digest
+        """Digest of the evidence a person sees when releasing; latch, break-glass and a question are not evidence."""
+        return self.model_copy(update={"latch": None, "glass": None, "entering": ""}).digest
+
+    @property
+    def stage(self) -> str:
+        """The stage the run is in; empty where nobody recorded one."""
+        return self.stages[-1].stage if self.stages else ""
+
+    @property
+    def concerned(self) -> tuple[str, ...]:
+        """The stages that are spoken of: that of the run, and the one it asks to enter."""
+        return tuple(stage for stage in dict.fromkeys((self.stage, self.entering)) if stage)
+
+    def domains_of(self, task: str) -> tuple[str, ...]:
+        """Domain tags of a task."""
+        return self.domains.get(task, ())
 
 
 class Waiver(Record):

@@ -26,7 +26,7 @@ from monitor import alerts, notify, prior, watch
 from monitor.clock import Clock
 from monitor.daemon import inbox
 from monitor.settings import Settings
-from policies.loader import find
+from policies.loader import find_file
 
 logger = logging.getLogger("holdpoint.daemon")
 
@@ -200,6 +200,7 @@ def prior_of(settings: Settings) -> prior.Prior:
 
 def load_rules(settings: Settings, clock: Clock) -> watch.Rules:
     """Policy, catalogue, readers and prior as they are on disk now. Raises BadPolicy or SettingsError."""
-    policy = find(settings.policy, settings.base)
+    loaded = find_file(settings.policy, settings.base)
     catalogue = Catalogue.from_toml(settings.at(Path(settings.catalogue)))
-    return watch.Rules(settings, catalogue, policy, clock, readers_of(settings), prior_of(settings))
+    readers, prior_ = readers_of(settings), prior_of(settings)
+    return watch.Rules(settings, catalogue, loaded.policy, clock, readers, prior_, loaded.text)

@@ -142,6 +142,11 @@ def table(
     return made
 
 
+def json_text(value: Any) -> str:
+    """The one spelling of JSON that commands print."""
+    return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False, sort_keys=True) + "\n"
+
+
 def as_json(value: Any) -> None:
     """Print JSON to standard output."""
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False, sort_keys=True) + "\n")
+    sys.stdout.write(json_text(value))

@@ -26,7 +26,7 @@ def chance_of(policy: Policy, case: Case, budget: Budget | None) -> Chance:
     1 - (1 - tail)^tests for the questions of the budget, its share where that is less; and as much again for rules
     that stand outside of it, each with its own tail. A diagnosis rule needs no tail of its own.
     """
-    rules = [r for r in policy.rules if r.level in (Level.soft, Level.hard) and r.select.applies(case.family, case.run)]
+    rules = [r for r in policy.rules if r.level in (Level.soft, Level.hard) and r.applies(case)]
     inside = [r for r in rules if _pauses(r) and not _outside(r, policy)]
     tests = budget.tests if budget is not None else 0
     found = 0.0
@@ -36,7 +36,7 @@ def chance_of(policy: Policy, case: Case, budget: Budget | None) -> Chance:
             found = min(found, budget.nominal * (weight(budget.looks) if budget.per == "run" else 1.0))
     for rule in rules:
         if _pauses(rule) and _outside(rule, policy):
-            found += any_of(_tail(rule, policy), sum(rule.takes_verdict(v) for v in case.verdicts))
+            found += any_of(_tail(rule, policy), sum(rule.takes_verdict(v, case) for v in case.verdicts))
         if (
             rule.kind == "drift"
             and getattr(rule, "answer", "") == "pause"

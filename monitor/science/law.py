@@ -257,6 +257,17 @@ class Law:
         out = self._tail(values, below=False)
         return np.where(values <= lower, 1.0, np.where(values > upper, 0.0, out))
 
+    def tails(self, y: float, *, below: bool) -> Array:
+        """P(Y <= y), or with `below` false P(Y >= y), under each of the components: (M,)."""
+        lower = -np.inf if self.seen.lower is None else self.seen.lower
+        upper = np.inf if self.seen.upper is None else self.seen.upper
+        if y >= upper if below else y <= lower:
+            return np.ones_like(self.mean)
+        if y < lower if below else y > upper:
+            return np.zeros_like(self.mean)
+        t = (self.seen.forward(np.array(y)) - self.mean) / self.scale
+        return np.asarray(stdtr(self.dof, t if below else -t), dtype=float)
+
     def quantile(self, p: npt.ArrayLike) -> Array:
         """The value that a result stays below with probability `p` (0 < p < 1), inside the range, shape of `p`."""
         return self._inverse(p, 1.0)

@@ -31,6 +31,9 @@ ONLY_DECIDES = frozenset(
 )
 """Kinds of rule whose numbers no case depends on: a setting of theirs needs only to be decided again."""
 
+ADDED_UP = frozenset(("drift", "skill"))
+"""Those of them that read more of a case than single questions, one by one."""
+
 Codes = tuple[int, ...]
 """For each setting, what was done."""
 
@@ -208,10 +211,10 @@ def spliced(case: Case, other: Case) -> Case:
 def _splices(policy: Policy) -> bool:
     """Whether nothing that could stop a run reads more of a case than single questions, one by one.
 
-    A drift adds them up, and so do parts of compositions and checkpoints of a run; other rules read forecasts.
+    A drift adds them up, and so do parts of compositions and checkpoints of a run; `skill` and others read forecasts.
     """
     rules = [rule for rule in policy.rules if rule.level not in (Level.shadow, Level.advisory)]
-    return policy.budget.per != "run" and all(rule.kind in ONLY_DECIDES - {"drift"} for rule in rules)
+    return policy.budget.per != "run" and all(rule.kind in ONLY_DECIDES - ADDED_UP for rule in rules)
 
 
 def _reading(policy: Policy) -> tuple[object, ...]:

@@ -111,7 +111,7 @@ def changed(policy: Policy, params: Sequence[Param], values: Sequence[float]) ->
         *way, last = known[param.name].place
         for part in way:
             at = at[part]
-        at[last] = f"{value:.12g}{param.unit}" if param.unit else int(value) if param.whole else value
+        at[last] = f"{value!r}{param.unit}" if param.unit else int(value) if param.whole else value
     return from_body(body, f"{policy.name} with {', '.join(p.name for p in params)} changed")
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol, TypeVar
 
-from checkpoints_db.records import Answer, Case, Finding, Reason, Verdict, Why
-from policies.schema import Policy, RuleTerms
+from checkpoints_db.records import Answer, Case, Finding, Missing, Reason, Verdict, Why
+from policies.schema import Policy, RuleTerms, matches
 
 T_contra = TypeVar("T_contra", bound=RuleTerms, contravariant=True)
 
@@ -42,6 +42,50 @@ def subject_of(task: str, metric: str) -> str:
     return f"{task} · {metric}"
 
 
+def takes_missing(terms: RuleTerms, missing: Missing, case: Case) -> bool:
+    """Whether the rule would look at what is missing; its kind of metric is not known and counts as the one asked for.
+
+    Takes the records that the policy and the case have; raises nothing.
+    """
+    return terms.takes(missing.task, missing.metric, None, case.domains_of(missing.task))
+
+
+def absent(terms: RuleTerms, case: Case, metric: Sequence[str]) -> list[str]:
+    """Subjects that a rule about some metrics selects and that are not there, in order of name.
+
+    What the ladder has and the run lacks, and patterns of tasks that no result of the run meets.
+    """
+    taken = [v for v in case.verdicts if terms.takes_verdict(v, case)]
+    named = {subject_of(m.task, m.metric) for m in case.missing if takes_missing(terms, m, case)}
+    globs = [glob for glob in terms.select.task if not any(matches(v.task, (glob,)) for v in taken)]
+    return sorted(named | {subject_of(glob, " or ".join(metric)) for glob in globs})
+
+
+def unanswered(
+    terms: RuleTerms, case: Case, metric: Sequence[str], answered: Iterable[str], what: str
+) -> tuple[Finding, ...]:
+    """HOLDs for selected results that are not there, and for those that nobody answered the question of the rule for.
+
+    `answered`: ids of series; `what` completes "has no result ...".
+    """
+    gone = [(subject, "has no result") for subject in absent(terms, case, metric)]
+    known = set(answered)
+    left = [v for v in case.verdicts if v.series not in known and terms.takes_verdict(v, case)]
+    gone += [(subject_of(v.task, v.metric.name), "has no answer") for v in left]
+    return tuple(
+        found(
+            terms,
+            Answer.HOLD,
+            Reason.no_data,
+            f"{case.family}/{case.run}: {subject} {lack} {what}",
+            subject=subject,
+            remedy="the result were there",
+            magnitude=1.0,
+        )
+        for subject, lack in gone
+    )
+
+
 def spoken(answer: str) -> Answer:
     """The answer that a policy file spells in lower case.
 
@@ -49,6 +93,18 @@ def spoken(answer: str) -> Answer:
     <Answer.HOLD: 'HOLD'>
     """
     return Answer(answer.upper())
+
+
+def fires(finding: Finding) -> bool:
+    """Whether a rule's own test is broken: more than an early warning, and more than a doubt that was tuned to WARN."""
+    if finding.answer is Answer.GO:
+        return False
+    return finding.reason is Reason.broken or (finding.reason is Reason.assessment_due and finding.answer.rank >= 2)
+
+
+def doubts(finding: Finding) -> bool:
+    """Whether a rule could not tell."""
+    return finding.answer is not Answer.GO and finding.reason not in (Reason.broken, Reason.assessment_due)
 
 
 LARGEST = 1e300

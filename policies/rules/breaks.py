@@ -62,7 +62,9 @@ class BreakRule:
 
     def look(self, terms: BreakTerms, case: Case, policy: Policy, at: datetime) -> tuple[Finding, ...]:
         """One finding per selected verdict."""
-        return tuple(self._judge(terms, verdict, policy) for verdict in case.verdicts if terms.takes_verdict(verdict))
+        return tuple(
+            self._judge(terms, verdict, policy) for verdict in case.verdicts if terms.takes_verdict(verdict, case)
+        )
 
     def _judge(self, terms: BreakTerms, verdict: Verdict, policy: Policy) -> Finding:
         side, tail = worse_side(terms.side, verdict)

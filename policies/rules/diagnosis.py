@@ -11,7 +11,7 @@ from checkpoints_db.records import Answer, Case, Composed, Diagnosis, DiagnosisN
 from policies.direction import ANSWERS
 from policies.rules.base import doubt, found, sight, spoken
 from policies.rules.breaks import surprise
-from policies.schema import Policy, RuleTerms, Terms, matches
+from policies.schema import Policy, RuleTerms, Terms
 
 Whatever = Annotated[Literal["go", "warn", "hold", "pause"], ANSWERS]
 Stops = Annotated[Literal["warn", "hold", "pause"], ANSWERS]
@@ -54,7 +54,8 @@ class DiagnosisTerms(RuleTerms):
     def _whole_tasks(self) -> Self:
         if self.select.kind is not None or self.select.metric != ("*",):
             raise ValueError(
-                f"rule {self.id!r}: a diagnosis reads all metrics of a task together; select by family, run or task"
+                f"rule {self.id!r}: a diagnosis reads all metrics of a task together; select by family, run, stage, "
+                "domain or task"
             )
         return self
 
@@ -82,7 +83,7 @@ class DiagnosisRule:
 
     def look(self, terms: DiagnosisTerms, case: Case, policy: Policy, at: datetime) -> tuple[Finding, ...]:
         """One finding per diagnosis of a selected task; HOLD where results were judged and never diagnosed."""
-        if not case.diagnoses and any(terms.takes_verdict(v) for v in case.verdicts):
+        if not case.diagnoses and any(terms.takes_verdict(v, case) for v in case.verdicts):
             return (
                 found(
                     terms,
@@ -93,7 +94,7 @@ class DiagnosisRule:
                     magnitude=1.0,
                 ),
             )
-        return tuple(self._read(terms, d, policy) for d in case.diagnoses if _asks(terms, d))
+        return tuple(self._read(terms, d, policy) for d in case.diagnoses if asks(terms, d, case))
 
     def _read(self, terms: DiagnosisTerms, diagnosis: Diagnosis, policy: Policy) -> Finding:
         name, why = _under(diagnosis, policy)
@@ -138,9 +139,10 @@ def _sees(made: Composed, policy: Policy) -> bool:
     return all(tail is None or tail >= judging.tail for tail in (made.over_most, made.over_independent))
 
 
-def _asks(terms: DiagnosisTerms, diagnosis: Diagnosis) -> bool:
+def asks(terms: RuleTerms, diagnosis: Diagnosis, case: Case) -> bool:
+    """Whether the rule selects the question of a diagnosis, or a task that speaks for it."""
     tasks = {v.task for v in (diagnosis.continuous, diagnosis.thresholded) if v is not None}
-    return any(matches(task, terms.select.task) for task in {diagnosis.question, *tasks})
+    return any(terms.select.asks(task, case.domains_of(task)) for task in {diagnosis.question, *tasks})
 
 
 def magnitude(diagnosis: Diagnosis, name: DiagnosisName) -> float:

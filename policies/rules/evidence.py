@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from checkpoints_db.records import Answer, Case, Fault, Finding, Reason
 from checkpoints_db.records.duration import spell_duration
 from policies.direction import ANSWERS, MORE, REQUIRED, SOONER
-from policies.rules.base import found, spoken, subject_of
+from policies.rules.base import found, spoken, subject_of, takes_missing
 from policies.schema import Duration, Policy, RuleTerms, Several, matches
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
@@ -80,7 +80,7 @@ def _comparable(terms: EvidenceTerms, case: Case) -> list[Finding]:
 
 
 def _faults(terms: EvidenceTerms, case: Case, stance: str) -> list[Fault]:
-    return [f for f in case.faults if f.stance == stance and matches(f.task, terms.select.task)]
+    return [f for f in case.faults if f.stance == stance and terms.select.asks(f.task, case.domains_of(f.task))]
 
 
 def _hints(terms: EvidenceTerms, case: Case) -> list[Finding]:
@@ -127,14 +127,14 @@ def _absent(terms: EvidenceTerms, case: Case, at: datetime, subject: str) -> Fin
 
 
 def _ladder(terms: EvidenceTerms, case: Case, at: datetime) -> list[Finding]:
-    missing = [m for m in case.missing if terms.takes(m.task, m.metric, None)]
+    missing = [m for m in case.missing if takes_missing(terms, m, case)]
     if not missing:
         return _passed(terms, f"{case.family}/{case.run}: everything the ladder was evaluated on is there")
     return [_absent(terms, case, at, subject_of(m.task, m.metric)) for m in missing]
 
 
 def _tasks(terms: EvidenceTerms, case: Case, at: datetime) -> list[Finding]:
-    there = {v.task for v in case.verdicts if terms.takes_verdict(v)}
+    there = {v.task for v in case.verdicts if terms.takes_verdict(v, case)}
     missing = [glob for glob in terms.tasks if not any(matches(task, (glob,)) for task in there)]
     if not missing:
         return _passed(terms, f"{case.family}/{case.run}: all required tasks have results")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from datetime import datetime
 from statistics import NormalDist
 from typing import Annotated, Literal
@@ -11,7 +12,7 @@ from pydantic import Field
 
 from checkpoints_db.records import Answer, Case, Finding, Kind, Reason, Verdict
 from policies.direction import ANSWERS, HIGHER, LOWER, WIDER
-from policies.rules.base import found, spoken, subject_of
+from policies.rules.base import absent, found, spoken, subject_of
 from policies.schema import Globs, Policy, RuleTerms, matches
 
 
@@ -31,9 +32,9 @@ class LevelTerms(RuleTerms):
     answer: Annotated[Literal["warn", "hold", "pause"], ANSWERS] = "pause"
     """What the rule says when the bound reaches the ceiling."""
 
-    def takes(self, task: str, metric: str, kind: Kind | None) -> bool:
+    def takes(self, task: str, metric: str, kind: Kind | None, domains: Collection[str]) -> bool:
         """Whether the rule compares this metric of this task with its ceiling."""
-        return matches(metric, self.metric) and super().takes(task, metric, kind)
+        return matches(metric, self.metric) and super().takes(task, metric, kind, domains)
 
 
 class LevelRule:
@@ -45,12 +46,8 @@ class LevelRule:
 
     def look(self, terms: LevelTerms, case: Case, policy: Policy, at: datetime) -> tuple[Finding, ...]:
         """One finding per selected result, and one HOLD per selected result that is not there."""
-        taken = [v for v in case.verdicts if terms.takes_verdict(v)]
+        taken = [v for v in case.verdicts if terms.takes_verdict(v, case)]
         there = tuple(self._compare(terms, verdict) for verdict in taken)
-        named = {subject_of(m.task, m.metric) for m in case.missing if terms.takes(m.task, m.metric, None)}
-        wanted = terms.select.task
-        absent = [glob for glob in wanted if not any(matches(v.task, (glob,)) for v in taken)]
-        named |= {subject_of(glob, " or ".join(terms.metric)) for glob in absent}
         return there + tuple(
             found(
                 terms,
@@ -61,7 +58,7 @@ class LevelRule:
                 magnitude=1.0,
                 remedy="the result were there",
             )
-            for subject in sorted(named)
+            for subject in absent(terms, case, terms.metric)
         )
 
     def _compare(self, terms: LevelTerms, verdict: Verdict) -> Finding:

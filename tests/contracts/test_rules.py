@@ -8,14 +8,43 @@ from typing import Any, get_args
 
 import pytest
 
-from checkpoints_db.records import Answer, Case, Diagnosis, Finding, Level, Metric, Missing, Record, Verdict
+from checkpoints_db.records import (
+    Answer,
+    Assessment,
+    Attestation,
+    Case,
+    Compute,
+    Diagnosis,
+    Finding,
+    Knot,
+    Level,
+    Metric,
+    Missing,
+    Rate,
+    Reach,
+    Record,
+    Skilled,
+    StageEntry,
+    Verdict,
+)
 from policies import RULES, Rule, decide, shelf
 from policies.loader import from_body
 from policies.schema import RuleTerms
 
 T0 = datetime(2026, 11, 2, 9, tzinfo=UTC)
 ACC = Metric(name="acc", kind="thresholded", lower=0.0, upper=1.0)
-NEEDS: dict[str, dict[str, Any]] = {"level": {"metric": "*", "ceiling": 0.9}}
+INSIDE = [{"id": "inside", "kind": "break"}, {"id": "inside-too", "kind": "evidence"}]
+NEEDS: dict[str, dict[str, Any]] = {
+    "level": {"metric": "*", "ceiling": 0.9},
+    "reach": {"metric": "*", "ceiling": 0.9, "until": "4x"},
+    "rate": {"metric": "*", "knots": "s3", "ratio": "2x"},
+    "scale_step": {"factor": "4x"},
+    "calendar": {"every": "6mo"},
+    "stage": {"before": "rl", "requires": "light"},
+    "safeguard": {"attestations": "security"},
+    "all_of": {"rules": INSIDE},
+    "any_of": {"rules": INSIDE},
+}
 """Required keys of a kind beyond id, kind and level."""
 
 
@@ -71,8 +100,37 @@ def case(*verdicts: Verdict, **more: Any) -> Case:
     return Case.model_validate({**body, "last_at": T0, **more})
 
 
+PAPER: dict[str, Any] = {"by": "alice", "at": T0, "recorded_at": T0}
+ASKED: dict[str, Any] = {
+    "rule": "mine",
+    "checkpoint": "f/r",
+    "task": "a",
+    "metric": ACC,
+    "series": "s",
+    "sentence": "f/r: a",
+    "judgement_version": 1,
+}
+KNOT = Knot(name="s3", x=1, earlier=1, later=1, ratio=1, before=4, after=3)
+COMPUTE = Compute(flop=1e20, counts="ours")
+STATED: dict[str, Any] = {
+    "checkpoint": "f/r",
+    "compute": COMPUTE,
+    "run_since": T0,
+    "family_since": T0,
+    "assessments": (Assessment(id="a", family="f", run="r", name="light", checkpoint="f/r", compute=COMPUTE, **PAPER),),
+    "attestations": (Attestation(id="s", safeguard="security", **PAPER),),
+    "stages": (StageEntry(id="e", family="f", run="r", stage="sft", **PAPER),),
+    "skills": (Skilled(series="s", forecasts=5, skill=0.5),),
+    "reaches": (Reach(**ASKED, level=0.9, observed=0.5, rungs=6, start=1e20, until=4e20, probability=0.01),),
+    "rates": (
+        Rate(**ASKED, unit="nats", knots=(Knot(name="s3", x=1, earlier=1, later=1, ratio=1, before=4, after=3),)),
+    ),
+}
+"""Everything that people state of a run whose papers are in order, and what was computed for the rule `mine`."""
+
 CASES = {
-    "plain": case(verdict("a", "expected")),
+    "plain": case(verdict("a", "expected"), **STATED),
+    "unstated": case(verdict("a", "expected")),
     "broken": case(verdict("a", "above", tail_above=1e-9)),
     "fallen": case(verdict("a", "below", tail_below=1e-9)),
     "doubtful": case(verdict("a", "inconclusive", "blind")),
@@ -119,6 +177,8 @@ def test_only_the_plain_run_passes_any_rule_alone(rule: Rule[Any], name: str) ->
         assert answer.rank >= Answer.HOLD.rank
     if name == "plain":
         assert answer is Answer.GO
+    if name == "unstated" and rule.kind in ("scale_step", "stage", "skill", "safeguard"):
+        assert answer is Answer.HOLD
     if name == "missing" and rule.reads_verdicts:
         assert answer is Answer.HOLD
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
+from functools import partial
 
 import pytest
 from lab import Lab, rung
 
 from checkpoints_db.errors import BadAdoption, BadRelease
 from checkpoints_db.records import Answer, Decision, GateState, Reason
+from monitor import adoption, gate, ruling
 from monitor.adoption import Force
 from policies.loader import load
 
@@ -303,3 +305,28 @@ def test_a_receiver_is_not_taken_out_before_that_is_approved(going: Lab) -> None
     going.cycle()
     arrive(going, 2, loss=1.0)
     assert (going.root / "alerts.jsonl").read_text().count('"PAUSE"')
+
+
+def test_a_tightening_that_flips_a_decision_waits_like_a_loosening(going: Lab) -> None:
+    old = load(going.policy)
+    rewrite(going, BLIND)
+    new = load(going.policy)
+    with going.store() as store, store.transaction():
+        asked = adoption.take_up(store, old, going.clock.now(), lambda *_: ["never asked"])
+        assert asked.waiting is None
+        force = adoption.take_up(store, new, going.clock.now(), lambda *_: ["lab/s6: PAUSE becomes GO"])
+        assert force.waiting is not None
+        assert force.waiting.change.loosened == ("lab/s6: PAUSE becomes GO",)
+        assert adoption.force(store, new, going.clock.now()) == force
+    assert events(going) == ["first", "proposed"]
+
+
+def test_flips_are_found_on_the_present_evidence(going: Lab) -> None:
+    loose = load(going.policy)
+    strict = loose.model_copy(update={"judging": loose.judging.model_copy(update={"resolve": 0.01})})
+    with going.store() as store:
+        look = partial(gate.case_of, store, going.catalogue)
+        at = going.clock.now()
+        assert list(ruling.weaker(store, look, loose, strict, at)) == []
+        (flip,) = ruling.weaker(store, look, strict, loose, at)
+    assert flip.startswith("lab/s6: HOLD becomes GO")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from checkpoints_db.records import Case, Diagnosis, Metric, Missing, Verdict
+from checkpoints_db.records import Assessment, Attestation, Case, Diagnosis, Metric, Missing, StageEntry, Verdict
 from policies.loader import from_body
 from policies.schema import Policy
 
@@ -87,6 +87,23 @@ def case(verdicts: tuple[Verdict, ...] | None = None, **more: Any) -> Case:
     return Case.model_validate({**body, **more})
 
 
+def stage(name: str, at: datetime = T0) -> StageEntry:
+    """The run entered a stage."""
+    return StageEntry(id=f"{name}{at}", by="alice", at=at, recorded_at=at, family="tiny", run="m4", stage=name)
+
+
+def assessment(name: str = "comprehensive", at: datetime = T0, **more: Any) -> Assessment:
+    """An assessment of the newest checkpoint of the run."""
+    body = {"id": f"{name}{at}", "by": "alice", "at": at, "recorded_at": at, "family": "tiny", "run": "m4"}
+    return Assessment.model_validate({**body, "name": name, "checkpoint": "tiny/m4", **more})
+
+
+def attestation(safeguard: str, at: datetime = T0, **more: Any) -> Attestation:
+    """A safeguard is in place for every run."""
+    body = {"id": f"{safeguard}{at}", "by": "alice", "at": at, "recorded_at": at, "safeguard": safeguard}
+    return Attestation.model_validate({**body, **more})
+
+
 def policy(*rules: dict[str, Any], **more: Any) -> Policy:
     """A policy of these rule tables, soft unless they say otherwise."""
     tables = [{"id": f"rule-{n}", "level": "soft", **table} for n, table in enumerate(rules)]
@@ -105,5 +122,8 @@ def made() -> SimpleNamespace:
         diagnosis=diagnosis,
         case=case,
         policy=policy,
+        stage=stage,
+        assessment=assessment,
+        attestation=attestation,
         missing=lambda task, metric: Missing(task=task, metric=metric),
     )

@@ -16,6 +16,14 @@ from policies.schema import Preamble, RuleTerms, Terms
 
 BREAK: dict[str, Any] = {"kind": "break", "id": "break"}
 EVIDENCE: dict[str, Any] = {"kind": "evidence", "id": "evidence"}
+STEP: dict[str, Any] = {"kind": "scale_step", "id": "step", "factor": "4x"}
+CALENDAR: dict[str, Any] = {"kind": "calendar", "id": "calendar", "every": "6mo"}
+STAGE: dict[str, Any] = {"kind": "stage", "id": "stage", "before": "rl", "requires": "light"}
+SAFEGUARD: dict[str, Any] = {"kind": "safeguard", "id": "safeguard", "attestations": "asl3"}
+REACH: dict[str, Any] = {"kind": "reach", "id": "reach", "metric": "acc", "ceiling": 0.5, "until": "4x"}
+RATE: dict[str, Any] = {"kind": "rate", "id": "rate", "metric": "acc", "knots": ["1e20"], "ratio": "2x"}
+INSIDE: list[dict[str, Any]] = [{"kind": "break", "id": name} for name in ("a", "b")]
+ANY: dict[str, Any] = {"kind": "any_of", "id": "any", "rules": INSIDE}
 LEVEL: dict[str, Any] = {"kind": "level", "id": "level", "metric": "acc", "ceiling": 0.5}
 
 
@@ -71,6 +79,20 @@ def test_a_key_of_the_file_has_a_stricter_side(
         (EVIDENCE, "tasks", ["a"], ["a", "b"]),
         (EVIDENCE, "hints", "hold", "pause"),
         (LEVEL, "confidence", 0.95, 0.96),
+        (STEP, "factor", "4x", "2x"),
+        (STEP, "warn_at", None, 0.8),
+        (CALENDAR, "every", "6mo", "3mo"),
+        (CALENDAR, "every", "1y", "90d"),
+        (CALENDAR, "warn", ["7d"], ["7d", "30d"]),
+        (STAGE, "before", "rl", ["rl", "sft"]),
+        (STAGE, "requires", "light", ["light", "full"]),
+        (SAFEGUARD, "attestations", "asl3", ["asl3", "asl4"]),
+        (SAFEGUARD, "max_age", "1y", "6mo"),
+        (REACH, "probability", 0.1, 0.09),
+        (REACH, "until", "4x", "6x"),
+        (RATE, "ratio", "2x", "1.5x"),
+        (RATE, "confidence", 0.9, 0.8),
+        (ANY, "at_least", 2, 1),
         (LEVEL, "assume_exact", True, False),
         (LEVEL, "metric", ["acc"], ["acc", "em"]),
     ],
@@ -93,6 +115,10 @@ def test_a_key_of_a_rule_has_a_stricter_side(
         ({**BREAK, "side": "above"}, {**BREAK, "side": "below"}),
         ({**EVIDENCE, "within": "1d"}, {**EVIDENCE, "within": "2d"}),
         ({**BREAK, "select": {"task": "a"}}, {**BREAK, "select": {"task": "b"}}),
+        ({**CALENDAR, "every": "1mo"}, {**CALENDAR, "every": "30d"}),
+        ({**STEP, "of": "family"}, {**STEP, "of": "run"}),
+        ({**RATE, "knots": ["1e20"]}, {**RATE, "knots": ["1e20", "1e21"]}),
+        ({**ANY, "rules": [BREAK]}, {**ANY, "rules": [BREAK, {**BREAK, "id": "more"}]}),
         ({"kind": "drift", "id": "x", "select": {"task": "a"}}, {"kind": "drift", "id": "x"}),
         ({**BREAK, "id": "x"}, {**EVIDENCE, "id": "x"}),
     ],
@@ -180,6 +206,21 @@ def test_a_new_rule_that_makes_the_house_look_away_loosens(made: SimpleNamespace
     assert "share the false-alarm budget" in compare(made.policy(narrow, budget=budget), shared).loosened[0]
 
 
+def test_a_composite_makes_the_house_look_away_as_its_parts_do(made: SimpleNamespace) -> None:
+    narrow = {"kind": "diagnosis", "id": "d", "select": {"task": "a"}}
+    weak = {**ANY, "rules": [{**rule, "on_inconclusive": "warn"} for rule in INSIDE]}
+    assert compare(made.policy(narrow), made.policy(narrow, ANY)).name == "tightened"
+    assert compare(made.policy(narrow), made.policy(narrow, weak)).name == "both"
+
+
+def test_a_stage_or_domain_taken_out_loosens(made: SimpleNamespace) -> None:
+    wide = {"kind": "diagnosis", "id": "wide"}
+    for key in ("stage", "domain"):
+        value = {"stage": "rl", "domain": "cyber"}[key]
+        one, other = made.policy(BREAK, wide), made.policy({**BREAK, "select": {key: value}}, wide)
+        assert (compare(one, other).name, compare(other, one).name) == ("loosened", "tightened")
+
+
 def test_flips_loosen(made: SimpleNamespace) -> None:
     one, other = made.policy(BREAK), made.policy(BREAK, EVIDENCE)
     assert compare(one, other, ["a/b: PAUSE becomes GO"]).loosened == ("a/b: PAUSE becomes GO",)
@@ -199,6 +240,18 @@ UNDIRECTED = {
     "select",
     "ceiling",  # depends on the direction of the metric
     "within",
+    "assessment",  # fewer that count are sooner due, unless the last of them was smaller than an earlier one
+    "of",
+    "at",  # a higher figure needs a larger assessment to lift it
+    "axis",
+    "counts",
+    "since",
+    "zone",
+    "when.rule",
+    "forecasts",  # `on_few` says what is said below it, which may be less
+    "min_generations",
+    "knots",  # all must agree, so more fire less
+    "over",
 }
 
 

@@ -225,3 +225,41 @@ def test_a_rule_that_was_uninstalled_holds(made: SimpleNamespace, monkeypatch: p
     decision = decide(policy, made.case(), (), (), made.T0 + timedelta(days=1))
     assert (decision.answer, decision.reason) == (Answer.HOLD, Reason.fault)
     assert "unknown rule 'outside'" in decision.sentence
+
+
+def test_a_rule_of_a_domain_looks_at_tasks_of_that_domain_alone(made: SimpleNamespace) -> None:
+    rule = {"kind": "break", "select": {"domain": "cyber"}}
+    broken, quiet = made.verdict("ctf", outcome="above"), made.verdict("arc", outcome="above")
+    tagged = made.case((broken, made.verdict("arc")), domains={"ctf": ("cyber",)})
+    assert decide(made.policy(rule), tagged, (), (), made.T0).answer is Answer.PAUSE
+    other = made.case((quiet, made.verdict("ctf")), domains={"ctf": ("cyber",)})
+    assert decide(made.policy(rule), other, (), (), made.T0).answer is Answer.GO
+
+
+def test_a_domain_that_no_task_has_is_no_pass(made: SimpleNamespace) -> None:
+    policy = made.policy({"kind": "break"}, {"kind": "break", "id": "c", "select": {"domain": "ciber"}})
+    held = decide(policy, made.case(domains={"shift": ("cyber",)}), (), (), made.T0)
+    assert (held.answer, held.reason) == (Answer.HOLD, Reason.no_data)
+    assert "'ciber'" in held.sentence
+
+
+def test_a_rule_of_a_stage_applies_where_it_is_spoken_of_and_where_nobody_knows(made: SimpleNamespace) -> None:
+    policy = made.policy({"kind": "evidence"}, {"kind": "break", "id": "b", "select": {"stage": "rl"}})
+    broken = made.case((made.verdict(outcome="above"),))
+    sft = made.stage("sft")
+    assert decide(policy, broken, (), (), made.T0).answer is Answer.PAUSE
+    assert decide(policy, broken.model_copy(update={"stages": (sft,)}), (), (), made.T0).answer is Answer.GO
+    for more in ({"stages": (made.stage("rl"),)}, {"stages": (sft,), "entering": "rl"}):
+        assert decide(policy, broken.model_copy(update=more), (), (), made.T0).answer is Answer.PAUSE
+
+
+def test_a_stage_that_nobody_has_heard_of_holds(made: SimpleNamespace) -> None:
+    policy = made.policy({"kind": "break", "select": {"stage": ["red_team", "x*"]}}, {"kind": "evidence"})
+    for asked, answer in (("rl", Answer.GO), ("red_team", Answer.GO), ("r1", Answer.HOLD), ("xyz", Answer.HOLD)):
+        decision = decide(policy, made.case(entering=asked), (), (), made.T0)
+        assert decision.answer is answer, asked
+
+
+def test_a_question_is_no_evidence(made: SimpleNamespace) -> None:
+    assert made.case(entering="rl").evidence == made.case().evidence
+    assert made.case(stages=(made.stage("rl"),)).evidence != made.case().evidence

@@ -90,9 +90,9 @@ def test_a_good_policy(tmp_path: Path) -> None:
         ('"cyber*" }', '"cyber*", tsk = "x" }', 17, "unknown key 'select.tsk'; did you mean 'task'?"),
         ('"cyber*" }', '"cyber*", kind = "continous" }', 17, "did you mean 'continuous'?"),
         ('task = "cyber*"', "task = []", 17, "at least 1 item"),
-        ('name = "mine"', "", 0, "the key 'name' is missing; add it"),
+        ('name = "mine"', "", 1, "the key 'name' is missing; add it"),
         ('name = "mine"', 'name = "mine"\nname2 = """\n[judging]\ntail = 9\n"""', 3, "unknown key 'name2'"),
-        ("[release]", '[release]\nrequire_roles = ["safety"]', 0, "asks for 'safety', which .roles. does not name"),
+        ("[release]", '[release]\nrequire_roles = ["safety"]', 8, "asks for 'safety', which .roles. does not name"),
     ],
 )
 def test_mistakes_are_refused_with_their_line(tmp_path: Path, old: str, new: str, line: int, message: str) -> None:
@@ -125,7 +125,7 @@ def test_no_rules_or_no_list_of_rules(tmp_path: Path, rules: str) -> None:
 
 
 def test_files_that_are_no_policy(tmp_path: Path) -> None:
-    with pytest.raises(BadPolicy, match=r"cannot be read: .*shipped policies are default, shadow, strict"):
+    with pytest.raises(BadPolicy, match=r"cannot be read: .*shipped policies are academic, default, "):
         load(tmp_path / "nowhere.toml")
     binary = tmp_path / "binary.toml"
     binary.write_bytes(b'name = "x"\n\xff\xfe\x00')
@@ -168,4 +168,4 @@ def test_find(tmp_path: Path) -> None:
         find("defualt", tmp_path)
     with pytest.raises(BadPolicy, match="cannot be read"):
         find("missing.toml", tmp_path)
-    assert shelf_names() == ["default", "shadow", "strict"]
+    assert {"default", "shadow", "strict"} <= set(shelf_names())

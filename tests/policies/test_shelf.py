@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,6 +12,9 @@ import pytest
 
 from checkpoints_db.records import Answer, Level, Metric, Reason
 from policies import decide, reference, shelf, shelf_names
+from policies.calendar_span import CalendarSpan
+from policies.files import SHELF
+from policies.loader import load_file
 from policies.rules import RULES
 
 # What each shipped policy answers: (default, strict, shadow).
@@ -95,6 +99,68 @@ def test_every_shipped_policy_is_commented_and_named_after_its_file() -> None:
         text = (Path(reference.__file__).parent / "shelf" / f"{name}.toml").read_text(encoding="utf-8")
         assert text.startswith("# ")
         assert shelf(name).name == name
+
+
+STYLES = [name for name in shelf_names() if name.endswith("-style")]
+
+
+def test_the_frameworks_that_are_expressed() -> None:
+    wanted = ("rsp-2.2", "fsf-1", "fsf-3.1", "pf-beta", "rsp-3.4", "eu-code", "microsoft-2026")
+    assert sorted(f"{name}-style" for name in wanted) == STYLES
+
+
+@pytest.mark.parametrize("name", STYLES)
+def test_every_figure_of_a_framework_cites_document_status_and_how_it_was_read(name: str) -> None:
+    policy, ours = shelf(name), {rule.id for rule in shelf("default").rules}
+    text = (Path(reference.__file__).parent / "shelf" / f"{name}.toml").read_text(encoding="utf-8")
+    assert "no claim of" in text.partition("schema_version")[0]
+    assert "No claim of compliance" in policy.description
+    own = [rule for rule in policy.rules if rule.id not in ours]
+    assert own
+    for rule in own:
+        assert re.search(r"20\d\d|as quoted in|AI Act", rule.cite), rule.id
+        assert "in force" in rule.cite or "superseded" in rule.cite, rule.id
+        assert re.search("primary|quoted|secondary", rule.cite), rule.id
+        if "no figure is published" in rule.cite or "dropped in the final text" in rule.cite:
+            assert "ours" in text or "draft" in text
+
+
+@pytest.mark.parametrize(
+    ("name", "rule", "factor"),
+    [
+        ("rsp-2.2-style", "assess-4x", 4.0),
+        ("rsp-2.2-style", "needs-asl3", 1.0),
+        ("fsf-1-style", "evaluate-6x", 6.0),
+        ("pf-beta-style", "evaluate-2x", 2.0),
+        ("eu-code-style", "milestone", 4.0),
+    ],
+)
+def test_multiples_are_those_of_the_text(name: str, rule: str, factor: float) -> None:
+    (terms,) = [terms for terms in shelf(name).rules if terms.id == rule]
+    assert getattr(terms, "factor", None) == factor
+
+
+@pytest.mark.parametrize(
+    ("name", "rule", "every"),
+    [
+        ("rsp-2.2-style", "assess-6mo", 6),
+        ("fsf-1-style", "evaluate-3mo", 3),
+        ("rsp-3.4-style", "risk-report-6mo", 6),
+        ("rsp-3.4-style", "risk-report-3mo", 3),
+        ("eu-code-style", "report-6mo", 6),
+        ("microsoft-2026-style", "assess-6mo", 6),
+    ],
+)
+def test_months_are_those_of_the_text(name: str, rule: str, every: int) -> None:
+    (terms,) = [terms for terms in shelf(name).rules if terms.id == rule]
+    assert getattr(terms, "every", CalendarSpan()) == CalendarSpan(months=every)
+
+
+def test_every_figure_has_its_test_on_both_sides() -> None:
+    """Each policy of a framework carries tests that go on just below its figures and hold at them."""
+    for name in STYLES:
+        answers = {test.expect.answer for test in load_file(SHELF / f"{name}.toml").tests}
+        assert {Answer.GO, Answer.HOLD} <= answers, name
 
 
 def chapter() -> str:

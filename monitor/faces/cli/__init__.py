@@ -14,6 +14,7 @@ import typer
 from checkpoints_db.errors import HoldpointError
 from monitor.faces.cli import (
     alert,
+    assessment,
     backtest,
     catalogue,
     checkpoint,
@@ -29,6 +30,8 @@ from monitor.faces.cli import (
     power,
     prior,
     quarantine,
+    run,
+    safeguard,
     series,
     serve,
     verdict,
@@ -62,6 +65,9 @@ for noun in (
     alert,
     gate,
     waiver,
+    assessment,
+    safeguard,
+    run,
     policy,
     prior,
     ledger,

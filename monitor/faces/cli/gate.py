@@ -28,10 +28,15 @@ Run = Annotated[str, typer.Argument(help="The run, as `family/run`, or `run` whe
 
 
 @app.command()
-def ask(run: Run, config: shell.Config = shell.DEFAULT, json: shell.Json = False) -> None:
+def ask(
+    run: Run,
+    stage: Annotated[str, typer.Option(help="The stage that RUN asks to enter, as in `--stage rl`.")] = "",
+    config: shell.Config = shell.DEFAULT,
+    json: shell.Json = False,
+) -> None:
     """Ask whether RUN may go on. Exit code 0 GO, 10 HOLD, 20 PAUSE; a missing store, policy or run is HOLD."""
     try:
-        state = gate.ask(Settings.load(config), run, shell.CLOCK)
+        state = gate.ask(Settings.load(config), run, shell.CLOCK, stage)
     except SettingsError as error:
         state = gate.hold("", run, Reason.fault, str(error), shell.now())
     if json:

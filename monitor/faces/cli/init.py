@@ -11,7 +11,8 @@ from checkpoints_db import Store
 from checkpoints_db.errors import SettingsError
 from monitor.faces.cli import shell
 from monitor.faces.render import as_json
-from policies.loader import SHELF, shelf, shelf_names
+from policies.files import SHELF, shelf_names
+from policies.loader import shelf
 
 SETTINGS = """\
 # holdpoint settings. Paths are relative to this file. Every key can be overridden by the environment,

@@ -79,6 +79,19 @@ def signing_key(path: Path | None) -> SigningKey | None:
     return None if path is None else SigningKey.read(path)
 
 
+def moment_of(text: str, option: str) -> datetime | None:
+    """The moment that an option spells, or None where it is left out; a usage error where it is none."""
+    if not text:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r} is no date; write 2026-11-23T09:00:00Z", param_hint=option) from error
+    if at.tzinfo is None:
+        raise typer.BadParameter(f"{text!r} has no zone; write 2026-11-23T09:00:00Z", param_hint=option)
+    return at
+
+
 def say(text: object) -> None:
     """One line or one table to standard output."""
     console().print(text)

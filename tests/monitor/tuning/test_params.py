@@ -71,3 +71,20 @@ def test_what_cannot_be_swept_is_refused_by_name(text: str, error: type[PolicyEr
 def test_sizes_that_are_none(text: str) -> None:
     with pytest.raises(PolicyError, match="no size of a break"):
         sizes(text)
+
+
+def test_every_value_of_a_sweep_is_one_that_the_policy_may_have() -> None:
+    for text in ("waivers.max=7d..30d", "evidence.max_age=30d..90d", "budget.share=0.01..0.2"):
+        policy = shelf("strict")
+        param = parse(policy, text)
+        found = [changed(policy, [param], [value]) for value in param.values(13)]
+        assert len({policy.digest for policy in found}) == 13
+
+
+def test_multiples_are_spelled_as_multiples() -> None:
+    policy = shelf("pf-beta-style")
+    param = parse(policy, "evaluate-2x.factor=2x..6x")
+    assert param.values(5) == (2, 3, 4, 5, 6)
+    assert keys(changed(policy, [param], [3.0]))["evaluate-2x.factor"].value == 3
+    with pytest.raises(BadPolicy, match="factor"):
+        parse(policy, "evaluate-2x.factor=2..6")
