@@ -7,9 +7,12 @@ break costs R = 10 false pauses, one a year is expected. The limit of least cost
 of 0.0117 (tests/monitor/tuning/test_known_threshold.py derives it). Counted are the histories whose printed 90 %
 interval holds it, how much of the sweep the interval spans, and the cost of what was recommended over the least there
 is. (b) Stores of five families of six sizes: seconds of processor time for a sweep of 13 values of one rule's tail, and
-of `judging.tail`, with 60 planted breaks, by number of tasks.
+of `judging.tail`, with up to 60 planted breaks, by number of tasks.
 
-Measured 2026-11-25: MEASURED
+Measured 2026-11-25: (a) the interval held the limit in every one of 200 histories of 50, 100, 400 and 1600 checkpoints,
+where 90 % is what it promises, and spanned 1, .92, .58 and .42 of the sweep: it is wider than it has to be. What was
+recommended cost 1.22, 1.12, 1.04 and 1.02 of the least. (b) `break.tail` 1.3, 3.7 and 6.7 s with 1, 4 and 16 tasks, of
+10 checkpoints; `judging.tail` 1.7, 5.0 and 8.7 s (30 breaks with one task, which makes no groups).
 """
 
 from __future__ import annotations

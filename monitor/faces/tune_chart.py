@@ -31,6 +31,8 @@ def tune_chart(found: Tuning) -> alt.HConcatChart:
         f"take {', '.join(advice.spelled)} where a missed break costs {found.cost_ratio:g} false pauses and "
         f"{found.breaks_a_year:g} a year are expected"
     )
+    if not found.recommended.better and not advice.current:
+        advised += "; this history does not tell it from the current setting"
     tried = (
         f"{found.checkpoints} checkpoints of {found.runs} runs, {found.years:.2g} years; {found.planted} planted "
         f"breaks ({', '.join(found.sizes)})"
@@ -77,7 +79,9 @@ def _panel(
 ) -> alt.LayerChart:
     data = alt.InlineData(values=rows)
     x = alt.X("false:Q", axis=alt.Axis(title="false pauses a year"), scale=alt.Scale(zero=True))
-    up = alt.Y(f"{y}:Q", axis=alt.Axis(title=title, format=form), scale=alt.Scale(zero=True))
+    top = max(row[key] for row in rows for key in (y, *(limits or ()))) or 1.0
+    scale = alt.Scale(domain=[0, 1.05 * top], nice=False)
+    up = alt.Y(f"{y}:Q", axis=alt.Axis(title=title, format=form), scale=scale)
     roles = list(ROLES)
     colour = alt.Color(
         "role:N", scale=alt.Scale(domain=roles, range=[c for c, _ in ROLES.values()]), legend=alt.Legend(title=None)
@@ -107,6 +111,9 @@ def _panel(
         .mark_point(filled=True, size=70, opacity=1)
         .encode(x=x, y=up, color=colour, shape=shape, tooltip=tips)
     )
-    words = marked.mark_text(align="left", dx=9, dy=-9, fontSize=10, color=INK)
-    layers.append(words.encode(x=x, y=up, text="label:N"))
+    for role, above in (("recommended", 9), ("current", 23)):  # one over the other, where both stand in one place
+        own = alt.Chart(alt.InlineData(values=[row for row in rows if row["label"] and row["role"] == role]))
+        for stroke in ({"stroke": "white", "strokeWidth": 4}, {"color": INK}):
+            words = own.mark_text(align="left", dx=9, dy=-above, fontSize=10, **stroke)
+            layers.append(words.encode(x=x, y=up, text="label:N"))
     return alt.LayerChart(layer=layers, width=WIDTH, height=HEIGHT)

@@ -181,8 +181,8 @@ def _said(
         yield "that is what the policy has now"
     elif better:
         yield f"what the policy has now ({', '.join(now.spelled)}) costs {now.cost:.3g}, more than chance explains"
-    elif decided and enough:
+    else:
         yield (
             f"what the policy has now ({', '.join(now.spelled)}) costs {now.cost:.3g}; this history does not tell the "
-            "two apart"
+            "two apart, and is no ground to loosen it"
         )
