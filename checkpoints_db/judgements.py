@@ -58,6 +58,8 @@ class Known:
         self.verdicts: dict[Hashable, tuple[Verdict, tuple[float, ...]]] = {}
         """With where past results of the series lay."""
         self.diagnoses: dict[Hashable, Diagnosis] = {}
+        self.together: tuple[Any, ...] = ()
+        """Terms of judging under which a result is judged at once: most of the work is the same for all."""
         self.seals: dict[str, int] = {}
         """Digest of a forecast that was judged by -> the row it was sealed as."""
 

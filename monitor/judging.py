@@ -9,13 +9,13 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from checkpoints_db import Seen, Store
 from checkpoints_db.catalogue import Catalogue
-from checkpoints_db.records import PLANE, Checkpoint, Diagnosis, Result, Series, Verdict
+from checkpoints_db.records import PLANE, Checkpoint, Diagnosis, Result, Series, Verdict, Why
 from checkpoints_db.series import make_series
 from monitor.composition import compose
 from monitor.diagnosis import diagnose
 from monitor.forecasting import MIN_RUNGS
 from monitor.items import Past
-from monitor.verdicts import judge
+from monitor.verdicts import judge_under
 from policies.schema import Judging
 
 
@@ -33,10 +33,12 @@ def _verdict(
     seal = store.judgements.seal_of(result.series, up_to=seen.seen_after)
     words = _too_few(result, ladder)
     if known is None:
-        return _compared(store, seal, result, judging, words)
+        return _compared(store, seal, result, (judging,), words)[0]
     key = (seal, result.identity, judging, words)
     if key not in known.verdicts:
-        known.verdicts[key] = _compared(store, seal, result, judging, words)
+        several = tuple(dict.fromkeys((judging, *known.together)))
+        for own, made in zip(several, _compared(store, seal, result, several, words), strict=True):
+            known.verdicts[seal, result.identity, own, words] = made
     verdict, places = known.verdicts[key]
     if verdict.forecast is not None and seal is not None:
         known.seals[verdict.forecast] = seal
@@ -44,17 +46,16 @@ def _verdict(
 
 
 def _compared(
-    store: Store, seal: int | None, result: Result, judging: Judging, words: str
-) -> tuple[Verdict, tuple[float, ...]]:
-    """The verdict on a result under what was sealed as row `seal`, and where past results of its series lay.
+    store: Store, seal: int | None, result: Result, judgings: Sequence[Judging], words: str
+) -> list[tuple[Verdict, tuple[float, ...]]]:
+    """For each of some terms the verdict on a result under row `seal`, and where past results of its series lay.
 
     `words`: why its ladder has no forecast; empty where it is long enough for one.
     """
     sealed = None if seal is None else store.judgements.sealed_at(seal)
     places = () if sealed is None else sealed.forecast.places()
-    if not words:
-        return judge(sealed, result, judging), places
-    return judge(sealed, result, judging, why_not="too_few", words=words), places
+    why: Why = "too_few" if words else "unsealed"
+    return [(verdict, places) for verdict in judge_under(sealed, result, judgings, why_not=why, words=words)]
 
 
 def _too_few(result: Result, ladder: dict[str, Series]) -> str:

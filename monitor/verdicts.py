@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,25 +52,33 @@ def judge(
     `judging.resolve` of the metric's room would have been seen. On two axes a checkpoint is beyond the ladder, and not
     `smaller`, where no rung has at least as many parameters and at least as many tokens.
     """
+    return judge_under(sealed, result, (judging,), why_not=why_not, words=words)[0]
+
+
+def judge_under(
+    sealed: Sealed | None, result: Result, judgings: Sequence[Judging], *, why_not: Why = "unsealed", words: str = ""
+) -> list[Verdict]:
+    """`judge` under several terms, in their order, at little more than the price of one: the law is the same."""
+
+    def unjudged(outcome: Outcome, why: Why, words: str, seen: Sealed | None = sealed) -> list[Verdict]:
+        return [_unjudged(seen, result, judging, outcome, why=why, words=words) for judging in judgings]
+
     if sealed is None or not _of_one_series(sealed.forecast, result):
         because = why_not if why_not in _UNSEEN else "unsealed"
-        return _unjudged(None, result, judging, "unforeseen", why=because, words=words or _UNSEEN[because])
+        return unjudged("unforeseen", because, words or _UNSEEN[because], None)
     forecast = sealed.forecast
     place = result.checkpoint.place(forecast.axis)
     if result.remarks:
-        words = f"{_UNSEEN['remarked']} ({', '.join(result.remarks)})"
-        return _unjudged(sealed, result, judging, "inconclusive", why="remarked", words=words)
+        return unjudged("inconclusive", "remarked", f"{_UNSEEN['remarked']} ({', '.join(result.remarks)})")
     if place is None:
-        words = f"{_UNSEEN['no_scale']} ({forecast.axis})"
-        return _unjudged(sealed, result, judging, "inconclusive", why="no_scale", words=words)
+        return unjudged("inconclusive", "no_scale", f"{_UNSEEN['no_scale']} ({forecast.axis})")
     if not forecast.beyond(place):
         axis = "6 * params * tokens" if forecast.axis == PLANE else forecast.axis
         words = f"{_UNSEEN['smaller']} ({axis} {cost_of(place):.3g}, largest rung {forecast.x_last:.3g})"
-        return _unjudged(sealed, result, judging, "inconclusive", why="smaller", words=words)
-    if len(forecast.rungs) < judging.min_rungs:
-        words = f"{len(forecast.rungs)} rungs, the policy asks for {judging.min_rungs}"
-        return _unjudged(sealed, result, judging, "inconclusive", why="too_few", words=words)
-    return _judged(sealed, result, judging, place)
+        return unjudged("inconclusive", "smaller", words)
+    if all(len(forecast.rungs) < judging.min_rungs for judging in judgings):
+        return [_short(sealed, result, judging) for judging in judgings]
+    return _judged(sealed, result, judgings, place)
 
 
 def _of_one_series(forecast: Forecast, result: Result) -> bool:
@@ -78,20 +87,44 @@ def _of_one_series(forecast: Forecast, result: Result) -> bool:
     return forecast.series == result.series and same_metric
 
 
-def _judged(sealed: Sealed, result: Result, judging: Judging, place: Place) -> Verdict:
+def _short(sealed: Sealed, result: Result, judging: Judging) -> Verdict:
+    words = f"{len(sealed.forecast.rungs)} rungs, the policy asks for {judging.min_rungs}"
+    return _unjudged(sealed, result, judging, "inconclusive", why="too_few", words=words)
+
+
+def _judged(sealed: Sealed, result: Result, judgings: Sequence[Judging], place: Place) -> list[Verdict]:
     forecast = sealed.forecast
     own = sampling_variance(forecast.metric, result.value, result.stderr, result.n)
     # The noise under the forecast is that of a typical rung; a noisier evaluation adds its own.
     law = law_at(forecast, place, max(own or 0.0, forecast.target_variance))
-    seen = _read(law, forecast.metric, result.value, judging.tail)
+    read = _read(law, forecast.metric, result.value, tuple(dict.fromkeys(judging.tail for judging in judgings)))
+    ahead = math.log(cost_of(place) / forecast.x_last)
+    doubt, common = forbids(forecast, law, ahead), _common(sealed, result, judgings[0])
+    return [
+        _short(sealed, result, judging)
+        if len(forecast.rungs) < judging.min_rungs
+        else _compared(sealed, result, judging, read[judging.tail], ahead, doubt, common)
+        for judging in judgings
+    ]
+
+
+def _compared(
+    sealed: Sealed,
+    result: Result,
+    judging: Judging,
+    seen: _Reading,
+    ahead: float,
+    doubt: tuple[Why, Doubt] | None,
+    common: dict[str, Any],
+) -> Verdict:
+    forecast = sealed.forecast
     if not np.isfinite([seen.median, seen.lower, seen.upper, seen.tail_above, seen.tail_below, seen.crps]).all():
         words = "the forecast has no finite numbers this far beyond its ladder"
         return _unjudged(sealed, result, judging, "inconclusive", why="blind", words=words)
     blindness = seen.detectable / forecast.room
-    doubt = forbids(forecast, law, math.log(cost_of(place) / forecast.x_last))
     outcome, why = _outcome(seen, judging, held(forecast, blindness, judging, doubt))
     return Verdict(
-        **_common(sealed, result, judging),
+        **{**common, "level": _level(judging)},
         outcome=outcome,
         why=why,
         median=seen.median,
@@ -102,7 +135,7 @@ def _judged(sealed: Sealed, result: Result, judging: Judging, place: Place) -> V
         detectable=seen.detectable,
         blindness=blindness,
         rungs=len(forecast.rungs),
-        distance=math.log(cost_of(place) / forecast.x_last),
+        distance=ahead,
         skill=forecast.track.skill,
         coverage=forecast.track.inside_80,
         pit=seen.pit,
@@ -113,18 +146,24 @@ def _judged(sealed: Sealed, result: Result, judging: Judging, place: Place) -> V
     )
 
 
-def _read(law: Blend, metric: Metric, value: float, tail: float) -> _Reading:
+def _read(law: Blend, metric: Metric, value: float, tails: tuple[float, ...]) -> dict[float, _Reading]:
+    """What the law says of a result, for each tail."""
     # One search for all: finding quantiles is what most of a verdict's time goes into.
-    found = law.quantile(np.concatenate([[tail, 0.5, 1 - tail], crps_levels()]))
-    lower, median, upper = (float(q) for q in found[:3])
+    levels = np.array([level for tail in tails for level in (tail, 0.5, 1 - tail)])
+    found = law.quantile(np.concatenate([levels, crps_levels()]))
+    edges = found[: levels.size].reshape(-1, 3)
     over, under = float(law.sf(value)), float(law.cdf(value))
     pit = min(max(0.5 * (under + 1.0 - over), 0.0), 1.0)
     if metric.sign < 0:
         over, under = under, over
-    least = detectable(metric, lower, median, upper)
     over, under = min(max(over, 0.0), 1.0), min(max(under, 0.0), 1.0)
-    at_bound = _on_bound(metric, lower, upper) is not None
-    return _Reading(median, lower, upper, over, under, least, at_bound, pit, crps(law, value, known=found[3:]))
+    missed = crps(law, value, known=found[levels.size :])
+    out = {}
+    for tail, (lower, median, upper) in zip(tails, edges.tolist(), strict=True):
+        least = detectable(metric, lower, median, upper)
+        at_bound = _on_bound(metric, lower, upper) is not None
+        out[tail] = _Reading(median, lower, upper, over, under, least, at_bound, pit, missed)
+    return out
 
 
 def detectable(metric: Metric, lower: float, median: float, upper: float) -> float:
@@ -224,6 +263,10 @@ def _common(sealed: Sealed | None, result: Result, judging: Judging) -> dict[str
         "observed": result.value,
         "stderr": result.stderr,
         "n": result.n,
-        "level": 1 - 2 * judging.tail,
+        "level": _level(judging),
         "judgement_version": JUDGEMENT_VERSION,
     }
+
+
+def _level(judging: Judging) -> float:
+    return 1 - 2 * judging.tail

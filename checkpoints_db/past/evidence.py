@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -13,6 +14,9 @@ from checkpoints_db.past.history import History, Horizon
 from checkpoints_db.records import Axis, Point, Result, Series
 from checkpoints_db.series import assembled, point_of
 from checkpoints_db.tables import Tables
+
+Move = Callable[[int, Result], Result]
+"""A row of the ledger and the result that arrived as it -> how that result would have come out."""
 
 
 @dataclass(eq=False)
@@ -28,6 +32,13 @@ class _Arrived:
         if self.aside_from is None or seq < self.aside_from or not self.seen.counts:
             return self.seen
         return self.seen.model_copy(update={"counts": False})
+
+    def moved(self, move: Move) -> _Arrived:
+        """With the result as `move` has it."""
+        result = move(self.seq, self.seen.result)
+        if result is self.seen.result:
+            return self
+        return _Arrived(self.seq, self.seen.model_copy(update={"result": result}), self.aside_from)
 
 
 class _Rows:
@@ -99,6 +110,35 @@ class PastEvidence(Evidence):
             _set_aside(growing.every)
             growing.settle()
 
+    def moved(self, series: Collection[str], run: str, move: Move, *, alone: Collection[str] = ()) -> PastEvidence:
+        """The same past, at the same moment, with the results of some series as `move` has them.
+
+        It answers about `run`, and about series and ladders; only about the series of `alone`, where there are any. The
+        items that were kept speak of results as they were, so no moved result has any.
+        """
+        made, kept = copy(self), set(alone or self._series)
+        made._sources = None
+        made._series = {name: own for name, own in self._series.items() if name in kept}
+        other: dict[int, _Arrived] = {}
+        for name in kept & set(series):
+            every = self._series[name].every
+            other |= {id(arrived): arrived.moved(move) for arrived in every}
+            made._series[name] = _Growing()
+            for arrived in every:
+                made._series[name].add(other[id(arrived)])
+            made._series[name].settle()
+        made._stages = {
+            stage: {name: made._series[name] for name in own if name in kept} for stage, own in self._stages.items()
+        }
+        mine = self._runs[run].every if run in self._runs else []
+        if alone:
+            told = {id(arrived) for name in kept for arrived in self._series[name].every}
+            mine = [arrived for arrived in mine if id(arrived) in told]
+        made._runs = {**self._runs, run: _Rows()}
+        for arrived in mine:
+            made._runs[run].add(other.get(id(arrived), arrived))
+        return made
+
     def results(
         self,
         *,
@@ -136,6 +176,10 @@ class PastEvidence(Evidence):
         if family not in (None, self._family):
             return []
         return [name for name, rows in self._series.items() if rows.up_to(self._at.seq)]
+
+    def every_series(self) -> dict[str, str]:
+        """Series to its task, of all that ever come, whether they had or not."""
+        return {name: rows.every[0].seen.result.task for name, rows in self._series.items()}
 
     def series(self, series: str, axis: Axis | None = None) -> Series:
         """The series `series` as it was."""

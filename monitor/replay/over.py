@@ -64,7 +64,7 @@ def over(
     total, workers = sum(weights.values()), workers or os.cpu_count() or 1
     if workers == 1 or total < small:
         return _turned(asked, [_alone(source, asked, family, tell) for family in weights])
-    with _processes(workers) as pool:
+    with processes(workers) as pool:
         if _most(weights, workers) <= EVEN * total / workers:
             return _turned(asked, _shared_out(pool, source, asked, weights, tell))
         return _turned(asked, [_judged_apart(pool, source, asked, family, workers, tell) for family in weights])
@@ -147,7 +147,7 @@ def _judged_apart(
 
 
 @contextmanager
-def _processes(workers: int) -> Iterator[ProcessPoolExecutor]:
+def processes(workers: int) -> Iterator[ProcessPoolExecutor]:
     """Processes that start afresh, each with one thread for linear algebra: more would be in each other's way."""
     before = {name: os.environ.get(name) for name in THREADS}
     os.environ.update(dict.fromkeys(THREADS, "1"))

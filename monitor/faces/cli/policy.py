@@ -12,6 +12,7 @@ from monitor.faces.cli import (
     policy_rehearse,
     policy_replay,
     policy_schema,
+    policy_tune,
 )
 
 app = typer.Typer(no_args_is_help=True, help="Policies: check, test, try, change one, and have it explain itself.")
@@ -21,5 +22,6 @@ app.command("explain")(policy_explain.explain)
 app.command("schema")(policy_schema.schema)
 app.command("replay")(policy_replay.replay_command)
 app.command("diff")(policy_diff.diff_command)
+app.command("tune")(policy_tune.tune_command)
 app.command("adopt")(policy_adopt.adopt)
 app.command("history")(policy_adopt.history)

@@ -12,7 +12,7 @@ from monitor.daemon.door import Door
 from monitor.faces.web.problem import Problem
 from monitor.faces.web.token import may_read
 
-router = APIRouter(prefix="/api/v1", tags=["gates"], dependencies=[Security(shown)])
+router = APIRouter(prefix="/api/v1", tags=["gates"], dependencies=[Security(may_read)])
 FRESH = {"Cache-Control": "no-store"}
 """An answer is of its moment: no proxy may repeat a GO."""
 
