@@ -210,3 +210,35 @@ def m007_items(db: Database) -> None:
         strict=True,
     )
     db.table("items").create_index(["source", "task"])
+
+
+@schema()
+def m008_delivery(db: Database) -> None:
+    """Messages about groups of alerts, what each group was told, every attempt, and whom nothing reaches now."""
+    for column in ("topic", "routed_to"):
+        db.table("outbox").add_column(column, str, not_null_default="")
+    db.table("outbox").create_index(["receiver", "sent_at", "failed_at"])
+    db.table("outbox_alerts").create(
+        {"message": str, "alert": str, "event": str, "at": str}, pk=("message", "alert"), strict=True
+    )
+    db.table("outbox_alerts").create_index(["alert", "message"])
+    db.table("topics").create({"topic": str, "told_at": str, "rank": int, "escalated_at": str}, pk="topic", strict=True)
+    db.table("deliveries").create(
+        {
+            "id": int,
+            "message": str,
+            "receiver": str,
+            "alert": str,
+            "event": str,
+            "at": str,
+            "attempt": int,
+            "outcome": str,
+            "reason": str,
+            "seq": int,
+        },
+        pk="id",
+        strict=True,
+    )
+    db.table("deliveries").create_index(["message"])
+    reach = {"name": str, "failures": int, "held_until": str, "resent_at": str}
+    db.table("receivers").create(reach, pk="name", strict=True)

@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Literal
 
 from checkpoints_db import Store
-from checkpoints_db.records import Alert, Answer, Decision, Finding, Message, digest_of
+from checkpoints_db.records import EVERYBODY, Alert, Answer, Decision, Finding, Message, digest_of
+from checkpoints_db.records.base import stamp
 
 DAEMON = "holdpoint"
 """Who acted, where no person did."""
@@ -170,16 +171,20 @@ def _tell(
         "answer": max(answer, old.answer, key=lambda a: a.rank),
         "state": "firing" if grown else old.state,
     }
-    return [_write(store, fresh.model_copy(update=update), "changed", receivers if grown else (), at, DAEMON)]
+    return [_write(store, fresh.model_copy(update=update), "changed", receivers, at, DAEMON, tell=grown)]
 
 
 def _magnitude(findings: Sequence[Finding]) -> float:
     return max((finding.magnitude for finding in findings), default=0.0)
 
 
-def _write(store: Store, alert: Alert, event: Event, receivers: Sequence[str], at: datetime, by: str) -> Alert:
+def _write(
+    store: Store, alert: Alert, event: Event, receivers: Sequence[str], at: datetime, by: str, *, tell: bool = True
+) -> Alert:
+    """Keep the change and owe everybody its message; whom the routes name, and when, is seen when it is delivered."""
     store.actions.put_alert(alert, event, by, at)
-    for receiver in receivers:
-        name = digest_of([alert.fingerprint, alert.episode, event, alert.decision, alert.sentence, receiver])
-        store.outbox.put(Message(id=name, receiver=receiver, event=event, alert=alert, at=at))
+    if tell:
+        name = digest_of([alert.fingerprint, alert.episode, event, alert.decision, alert.sentence, stamp(at)])
+        told = tuple(receivers)
+        store.outbox.put(Message(id=name, receiver=EVERYBODY, event=event, alert=alert, at=at, then=told))
     return alert

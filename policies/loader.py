@@ -13,7 +13,7 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -247,10 +247,19 @@ def keys_of(model: type[BaseModel], place: Place) -> list[str]:
     ['max']
     """
     for part in place:
-        field = model.model_fields.get(str(part))
-        inner = field.annotation if field is not None else None
+        if isinstance(part, int):  # an element of a list of tables, whose record stands already
+            continue
+        field = model.model_fields.get(part)
+        inner = _table_of(field.annotation) if field is not None else None
         if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
             return []
         model = inner
     known = list(model.model_fields)
     return [*known, "rules"] if model is Preamble else known
+
+
+def _table_of(kind: Any) -> Any:
+    """The record of a table, or of each table of a list that may be left out."""
+    while get_args(kind):
+        kind = get_args(kind)[0]
+    return kind

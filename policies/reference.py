@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import timedelta
 from enum import Enum
@@ -13,7 +14,7 @@ from pydantic.fields import FieldInfo
 
 from checkpoints_db.records.duration import spell_duration
 from policies.rules import RULES
-from policies.schema import Preamble, RuleTerms, Terms
+from policies.schema import Inhibit, Preamble, Quiet, Route, RuleTerms, Terms
 
 BEGIN = "<!-- keys: made from the schema, see policies/reference.py; a test compares -->"
 END = "<!-- /keys -->"
@@ -22,6 +23,9 @@ END = "<!-- /keys -->"
 def key_table() -> str:
     """Markdown tables of all keys: of the file, of every rule, and of each kind of rule."""
     parts = ["### Keys of the file", "", *_head(), *_rows(Preamble, ""), ""]
+    parts += ["### Keys of every `[[routes]]` table", "", *_head(), *_rows(Route, ""), ""]
+    parts += ["### Keys of every `[[inhibit]]` table", "", *_head(), *_rows(Inhibit, ""), ""]
+    parts += ["### Keys of every `quiet` table of a route", "", *_head(), *_rows(Quiet, ""), ""]
     parts += ["### Keys of every `[[rules]]` table", "", *_head(), *_rows(RuleTerms, ""), ""]
     common = set(RuleTerms.model_fields)
     for rule in RULES:
@@ -75,7 +79,7 @@ def _type(kind: Any) -> str:
     if isinstance(kind, type) and issubclass(kind, Enum):
         return " or ".join(f"`{choice.value}`" for choice in kind)
     if get_origin(kind) is tuple:
-        return "text or list of texts"
+        return _list_of(get_args(kind)[0])
     if get_origin(kind) is dict:
         return "table of texts or lists of texts"
     if kind is timedelta:
@@ -86,6 +90,12 @@ def _type(kind: Any) -> str:
     return names[kind]
 
 
+def _list_of(kind: Any) -> str:
+    if isinstance(kind, type) and issubclass(kind, Terms):
+        return "list of tables"
+    return f"{_type(kind)}, or a list of them" if get_origin(kind) is Literal else "text or list of texts"
+
+
 def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "required"
@@ -94,6 +104,20 @@ def _default(field: FieldInfo) -> str:
         return f"`{spell_duration(value)}`"
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
+    if isinstance(value, tuple) and any(isinstance(part, Terms) for part in value):
+        return "; ".join(_spelled(part.body(), part) for part in value)
     if isinstance(value, tuple):
         return ", ".join(f"`{part}`" for part in value) or "none"
     return "none" if value is None or value in ("", {}) else f"`{value}`"
+
+
+def _spelled(body: dict[str, Any], terms: Terms) -> str:
+    """A table as one writes it, without the keys that say nothing new."""
+    told = [f"{key} = {_inline(body[key], getattr(terms, key))}" for key in sorted(terms.model_fields_set)]
+    return f"`{{{', '.join(told)}}}`"
+
+
+def _inline(value: Any, terms: Any) -> str:
+    if isinstance(terms, Terms):
+        return _spelled(value, terms).strip("`")
+    return json.dumps(value)

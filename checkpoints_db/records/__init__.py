@@ -1,6 +1,7 @@
 """The nouns of the house as frozen pydantic models; one file per noun family."""
 
 from checkpoints_db.records.action import (
+    EVERYBODY,
     Acknowledgement,
     Alert,
     AlertState,
@@ -13,8 +14,10 @@ from checkpoints_db.records.action import (
     Latch,
     Level,
     Message,
+    MessageEvent,
     Missing,
     Reason,
+    Told,
     Waiver,
 )
 from checkpoints_db.records.base import Instant, Record, canonical, digest_of
@@ -61,6 +64,7 @@ from checkpoints_db.records.judgement import (
 from checkpoints_db.records.track import Tally
 
 __all__ = [
+    "EVERYBODY",
     "PLANE",
     "Acknowledgement",
     "Alert",
@@ -94,6 +98,7 @@ __all__ = [
     "Linked",
     "Look",
     "Message",
+    "MessageEvent",
     "Metric",
     "Missing",
     "Outcome",
@@ -112,6 +117,7 @@ __all__ = [
     "Standing",
     "Tally",
     "Term",
+    "Told",
     "TrackRecord",
     "Verdict",
     "Waiver",

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from checkpoints_db import Store
 from checkpoints_db.catalogue import Catalogue
 from checkpoints_db.errors import (
+    DeliveryError,
     ForecastError,
     HoldpointError,
     LeadershipLost,
@@ -21,12 +24,14 @@ from checkpoints_db.errors import (
 from checkpoints_db.readers import READERS, Reader, readers_from
 from checkpoints_db.readers.columns import columns_of
 from checkpoints_db.readers.mapped import Mapped
+from checkpoints_db.records import Alert
 from checkpoints_db.records.duration import Duration
 from monitor import alerts, notify, prior, watch
 from monitor.clock import Clock
 from monitor.daemon import inbox
-from monitor.settings import Settings
+from monitor.settings import Receiver, Settings
 from policies.loader import find
+from policies.schema import Policy
 
 logger = logging.getLogger("holdpoint.daemon")
 
@@ -37,8 +42,10 @@ FATAL = (LedgerBroken, SchemaTooNew, LeadershipLost)
 class Jobs:
     """The five jobs over one store. Each opens the store, loads policy and catalogue afresh, acts in transactions."""
 
-    def __init__(self, settings: Settings, clock: Clock, holder: str) -> None:
-        self.settings, self.clock, self.holder = settings, clock, holder
+    def __init__(
+        self, settings: Settings, clock: Clock, holder: str, draw: Callable[[Store, Alert], bytes | None] | None = None
+    ) -> None:
+        self.settings, self.clock, self.holder, self._draw = settings, clock, holder, draw
 
     def timetable(self) -> list[tuple[str, Duration, Callable[[], str]]]:
         """Name, period and body of each job, in the order of one cycle."""
@@ -139,12 +146,39 @@ class Jobs:
     def deliver(self) -> str:
         """Send what is owed; a message that can never arrive raises an alert of its own."""
         with self._open() as store:
-            sent, failed, lost = notify.deliver(store, self.settings, self.clock)
-            for receiver, error in lost.items():
-                others = tuple(name for name in self.settings.receivers if name != receiver)
-                with store.transaction():
-                    alerts.raise_about(store, "fault", f"receiver {receiver}", error, others, self.clock.now())
+            policy, began = self._routes(), self.clock.now()
+            picture = partial(self._picture, store)
+            sent, failed, lost = notify.deliver(store, self.settings, self.clock, policy, picture, _guarded)
+            if sent or failed:
+                self._tell_of_receivers(store, lost, began)
         return f"{sent} messages sent, {failed} failed" if sent or failed else ""
+
+    def _tell_of_receivers(self, store: Store, lost: dict[str, str], began: datetime) -> None:
+        """An alert about each receiver that can never be reached, to the others; closed once it was."""
+        reached = {attempt.receiver for attempt in store.outbox.log(since=began) if attempt.outcome == "sent"}
+        for receiver in {*lost, *reached}:
+            about, at = f"receiver {receiver}", self.clock.now()
+            others = tuple(name for name in self.settings.receivers if name != receiver)
+            with store.transaction():
+                if receiver in lost:
+                    alerts.raise_about(store, "fault", about, lost[receiver], others, at)
+                else:
+                    alerts.settle_about(store, "fault", about, others, at)
+
+    def _routes(self) -> Policy | None:
+        """The policy whose routes are asked; None where it does not load: then those are told whom an alert names."""
+        try:
+            return find(self.settings.policy, self.settings.base)
+        except PolicyError as error:
+            logger.warning("messages go without routes, because the policy does not load: %s", error)
+            return None
+
+    def _picture(self, store: Store, alert: Alert) -> bytes | None:
+        try:
+            return None if self._draw is None else self._draw(store, alert)
+        except Exception:  # a boundary: a picture that cannot be drawn never keeps back the words
+            logger.exception("no chart for alert %s; its message goes without", alert.id)
+            return None
 
     # -- what they stand on -------------------------------------------------------------------------------------------
 
@@ -160,6 +194,17 @@ class Jobs:
 
     def _rules(self) -> watch.Rules:
         return load_rules(self.settings, self.clock)
+
+
+def _guarded(notifier: notify.Notifier, letter: notify.Letter, receiver: Receiver, settings: Settings) -> None:
+    """Send; the boundary around notifiers: an error of theirs is a message to be sent again, and never holds a gate."""
+    try:
+        notifier.send(letter, receiver, settings)
+    except HoldpointError:
+        raise
+    except Exception as error:  # the boundary; its text may hold a secret, so only its kind is told
+        why = f"notifier {notifier.name!r} failed ({type(error).__name__}); please report this"
+        raise DeliveryError(letter.message.receiver, why, permanent=False) from None
 
 
 def readers_of(settings: Settings) -> tuple[Reader, ...]:

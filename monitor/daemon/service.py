@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import threading
+from collections.abc import Callable
 from types import FrameType
 from typing import Protocol
 
@@ -14,6 +15,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from checkpoints_db import Store
 from checkpoints_db.errors import HoldpointError
+from checkpoints_db.records import Alert
 from monitor.clock import Clock
 from monitor.daemon.jobs import FATAL, Jobs
 from monitor.daemon.leadership import lead, myself
@@ -37,10 +39,12 @@ class Beside(Protocol):
 class Service:
     """One daemon over one store. `run` gives the exit code: 0 stopped cleanly, 3 by an error about ourselves."""
 
-    def __init__(self, settings: Settings, clock: Clock) -> None:
+    def __init__(
+        self, settings: Settings, clock: Clock, draw: Callable[[Store, Alert], bytes | None] | None = None
+    ) -> None:
         self.settings, self.clock = settings, clock
         self.holder = myself()
-        self.jobs = Jobs(settings, clock, self.holder)
+        self.jobs = Jobs(settings, clock, self.holder, draw)
         self.turn = threading.Lock()
         """Held by whoever walks: a job, or a push beside it."""
         self._stop = threading.Event()
