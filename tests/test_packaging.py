@@ -32,7 +32,7 @@ def pins() -> dict[str, str]:
 
 def test_version_is_the_changelogs_newest() -> None:
     changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
-    newest = re.search(r"^## \[([^\]]+)\]", changelog, re.MULTILINE)
+    newest = re.search(r"^## \[(\d[^\]]*)\]", changelog, re.MULTILINE)  # [Unreleased] is none yet
     assert newest is not None
     assert newest[1] == PROJECT["project"]["version"] == distribution("holdpoint").version
 
