@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from checkpoints_db.ledger import Ledger
 from checkpoints_db.records import Acknowledgement, Alert, Approval, GateState, Instant, Latch, Record, Waiver
@@ -52,19 +53,8 @@ class Actions:
         told = (state.answer, state.reason, state.decision, latch)
         if old is None or (old.answer, old.reason, old.decision, old_latch) != told:
             body = {"state": state.body(), "latch": latch.body() if latch else None}
-            self._ledger.append("gate", f"{state.family}/{state.run}", body, state.at)
-        self._tables.upsert(
-            "gates",
-            {
-                "gate": f"{state.family}/{state.run}",
-                "family": state.family,
-                "run": state.run,
-                "answer": str(state.answer),
-                "at": stamp(state.at),
-                "latch": latch.model_dump_json() if latch else "",
-                "body": state.model_dump_json(),
-            },
-        )
+            self._ledger.append("gate", f"{state.family}/{state.run}", body, self._ledger.not_before(state.at))
+        self._tables.upsert("gates", gate_row(state, latch))
 
     # -- alerts -------------------------------------------------------------------------------------------------------
 
@@ -82,35 +72,10 @@ class Actions:
 
     def put_alert(self, alert: Alert, event: str, by: str, at: datetime) -> None:
         """Set the present state of an alert and add the change to its history and the ledger."""
-        self._tables.upsert(
-            "alerts",
-            {
-                "fingerprint": alert.fingerprint,
-                "id": alert.id,
-                "family": alert.family,
-                "run": alert.run,
-                "rule": alert.rule,
-                "answer": str(alert.answer),
-                "state": alert.state,
-                "opened_at": stamp(alert.opened_at),
-                "changed_at": stamp(alert.changed_at),
-                "body": alert.model_dump_json(),
-            },
-        )
-        told = {"event": event, "by": by, "state": alert.state, "answer": str(alert.answer), "sentence": alert.sentence}
-        seq = self._ledger.append("alert", alert.id, told, at)
-        self._tables.insert(
-            "alert_events",
-            {
-                "id": None,
-                "alert": alert.id,
-                "event": event,
-                "at": stamp(at),
-                "by": by,
-                "sentence": alert.sentence,
-                "seq": seq,
-            },
-        )
+        self._tables.upsert("alerts", alert_row(alert))
+        seq = self._ledger.append("alert", alert.id, {"event": event, "by": by, "alert": alert.body()}, at)
+        told = {"alert": alert.id, "event": event, "at": stamp(at), "by": by, "sentence": alert.sentence, "seq": seq}
+        self._tables.insert("alert_events", {"id": None, **told})
 
     def history(self, alert: str) -> list[AlertEvent]:
         """Every change of an alert, oldest first."""
@@ -122,20 +87,9 @@ class Actions:
     def put_review(self, review: Review, name: str, family: str, run: str) -> None:
         """Keep what a person decided; a row of its own that nothing overwrites."""
         kind = type(review).__name__.lower()
-        seq = self._ledger.append("review", name, {"kind": kind, **review.body()}, review.at)
-        self._tables.insert(
-            "reviews",
-            {
-                "id": name,
-                "kind": kind,
-                "family": family,
-                "run": run,
-                "by": review.by,
-                "at": stamp(review.at),
-                "seq": seq,
-                "body": review.model_dump_json(),
-            },
-        )
+        told = {"kind": kind, "about": {"family": family, "run": run}, **review.body()}
+        seq = self._ledger.append("review", name, told, review.at)
+        self._tables.insert("reviews", review_row(review, name, family, run, review.at, seq))
 
     def waivers(self, family: str | None = None, run: str | None = None) -> list[Waiver]:
         """Every waiver ever granted, expired ones too, oldest first."""
@@ -154,3 +108,46 @@ class Actions:
         tests = {c: v for c, v in (("kind", kind), ("family", family), ("run", run)) if v is not None}
         where = " and ".join(f"{c} = ?" for c in tests)
         return [row["body"] for row in self._tables.rows("reviews", where, list(tests.values()), order_by="seq")]
+
+
+def gate_row(state: GateState, latch: Latch | None) -> dict[str, Any]:
+    """What a gate says as its table has it."""
+    return {
+        "gate": f"{state.family}/{state.run}",
+        "family": state.family,
+        "run": state.run,
+        "answer": str(state.answer),
+        "at": stamp(state.at),
+        "latch": latch.as_text() if latch else "",
+        "body": state.as_text(),
+    }
+
+
+def alert_row(alert: Alert) -> dict[str, Any]:
+    """The present state of an alert as its table has it."""
+    return {
+        "fingerprint": alert.fingerprint,
+        "id": alert.id,
+        "family": alert.family,
+        "run": alert.run,
+        "rule": alert.rule,
+        "answer": str(alert.answer),
+        "state": alert.state,
+        "opened_at": stamp(alert.opened_at),
+        "changed_at": stamp(alert.changed_at),
+        "body": alert.as_text(),
+    }
+
+
+def review_row(review: Review, name: str, family: str, run: str, at: datetime, seq: int) -> dict[str, Any]:
+    """What a person decided as its table has it; `seq`: its row of the ledger."""
+    return {
+        "id": name,
+        "kind": type(review).__name__.lower(),
+        "family": family,
+        "run": run,
+        "by": review.by,
+        "at": stamp(at),
+        "seq": seq,
+        "body": review.as_text(),
+    }

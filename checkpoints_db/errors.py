@@ -170,7 +170,23 @@ class StoreUnreadable(StoreError):
     """The file is there and cannot be used."""
 
     def __init__(self, path: str, why: str) -> None:
-        super().__init__(f"{path}: store unreadable: {why}")
+        self.why = why
+        advice = next((f"; {what}" for word, what in _ADVICE.items() if word in why.lower()), "")
+        super().__init__(f"{path}: store unreadable: {why}{advice}")
+
+
+_ADVICE = {
+    "full": "the disk of the store is full: free space there; nothing was lost, gates hold until then",
+    "readonly": "it lies on a read-only file system or is not ours to write: remount it, or check its owner and mode",
+    "read-only": "it lies on a read-only file system: remount it; gates hold until then",
+    "permission denied": "check owner and mode of the store and of its folder",
+    "disk i/o error": "the disk refused: look at its health, free space and quota; gates hold until then",
+    "no space left": "free space on the disk of the store; nothing was lost, gates hold until then",
+    "malformed": "the file is damaged: put it aside and `holdpoint restore` the last backup",
+    "not a database": "something else lies there: put it aside and `holdpoint restore` the last backup",
+    "locked": "another process is writing to it: wait, or find out which one does not let go",
+}
+"""What to do next, by what SQLite says."""
 
 
 class SchemaTooNew(StoreError):
@@ -191,9 +207,13 @@ class LedgerBroken(StoreError):
 class LeadershipLost(StoreError):
     """Another daemon acts on this store."""
 
-    def __init__(self, holder: str) -> None:
+    def __init__(self, holder: str, *, mine: str = "") -> None:
         self.holder = holder
-        super().__init__(f"another daemon ({holder}) leads this store; stop it, or wait until its leadership expires")
+        lost = f"{mine} led this store and was replaced; what it had in hand was not written, and " if mine else ""
+        who = holder or "nobody any more"
+        super().__init__(
+            f"{lost}another daemon ({who}) leads this store; stop it, or wait until its leadership expires"
+        )
 
 
 class DeliveryError(HoldpointError):

@@ -70,6 +70,27 @@ class Seen(Record):
     seen_after: int
 
 
+class Kept(Record):
+    """How a result was taken in: what the ledger says of it besides the result itself."""
+
+    counts: bool
+    baseline: bool
+    seen_at: Instant
+    seen_after: int
+    instead: str = ""
+    """Identity of the remarked result whose place it took."""
+
+
+class Held(Record):
+    """How a reading without a place was taken in."""
+
+    reason: str
+    source: str
+    baseline: bool
+    seen_at: Instant
+    seen_after: int
+
+
 class UnplacedReading(Record):
     """A reading the catalogue could not place: held, listed, alerted, tried again at every scan."""
 
@@ -160,8 +181,9 @@ class Evidence:
 
     def put_files(self, files: Sequence[File], at: datetime) -> None:
         """Write down the states of files; the changes go into the ledger, in this order."""
-        self._tables.upsert_all("files", [_row(file, at) for file in files])
-        self._ledger.append_all("file", [(file.sha256, _told(file)) for file in files], at)
+        changed = [file.model_copy(update={"changed_at": at}) for file in files]
+        self._tables.upsert_all("files", [file_row(file) for file in changed])
+        self._ledger.append_all("file", [(file.sha256, file.body()) for file in changed], at)
 
     # -- results ------------------------------------------------------------------------------------------------------
 
@@ -186,7 +208,10 @@ class Evidence:
             if first is not None and gives_way:
                 self._set_aside(first.result.identity)
             counts = first is None or gives_way
-            self._insert(result, counts=counts, baseline=baseline, seen_at=seen_at, seen_after=seen_after, at=at)
+            instead = first.result.identity if first is not None and gives_way else ""
+            kept = Kept(counts=counts, baseline=baseline, seen_at=seen_at, seen_after=seen_after, instead=instead)
+            seq = self._ledger.append("result", result.checkpoint.id, {"result": result.body(), **kept.body()}, at)
+            self._tables.insert("results", result_row(result, kept, seq))
             if first is None or counts:
                 new.append(result)
             elif result.remarks and not first.result.remarks:
@@ -199,37 +224,6 @@ class Evidence:
         """Let a remarked result count no longer; what the ledger says of its arrival stays."""
         for row in self._tables.rows("results", "identity = ?", [identity]):
             self._tables.upsert("results", {**row, "counts": 0})
-
-    def _insert(
-        self, result: Result, *, counts: bool, baseline: bool, seen_at: datetime, seen_after: int, at: datetime
-    ) -> None:
-        body = {"result": result.body(), "counts": counts, "baseline": baseline}
-        seq = self._ledger.append("result", result.checkpoint.id, body, at)
-        checkpoint = result.checkpoint
-        self._tables.insert(
-            "results",
-            {
-                "identity": result.identity,
-                "key": result.key,
-                "series": result.series,
-                "family": checkpoint.family,
-                "run": checkpoint.run,
-                "checkpoint": checkpoint.id,
-                "step": checkpoint.step,
-                "stage": checkpoint.stage,
-                "task": result.task,
-                "metric": result.metric.name,
-                "kind": result.metric.kind,
-                "value": result.value,
-                "counts": int(counts),
-                "baseline": int(baseline),
-                "source": result.source,
-                "seen_at": stamp(seen_at),
-                "seen_after": seen_after,
-                "seq": seq,
-                "body": result.model_dump_json(),
-            },
-        )
 
     def counting(self, key: str) -> Seen | None:
         """The result that counts for a key, or None."""
@@ -261,6 +255,22 @@ class Evidence:
         tests = {column: value for column, value in named.items() if value is not None}
         where = " and ".join(f"{column} = ?" for column in tests) or None
         return [_seen(row) for row in self._tables.rows("results", where, list(tests.values()), order_by="seq")]
+
+    def named(self, name: str) -> list[tuple[str, str]]:
+        """The runs that `name` may mean: those called so in any family, and those it names as `family/run`."""
+        parts = name.split("/")
+        pairs = [("/".join(parts[:i]), "/".join(parts[i:])) for i in range(1, len(parts))]
+        whole = [
+            pair for pair in pairs if self._tables.rows("results", "family = ? and run = ?", pair, limit=1, select="1")
+        ]
+        found, last = [], ""
+        # One family at a time, by the index: however many results there are, this looks at one of each family.
+        while page := self._tables.rows(
+            "results", "run = ? and family > ?", [name, last], order_by="family", limit=1, select="family"
+        ):
+            last = page[0]["family"]
+            found.append((last, name))
+        return list(dict.fromkeys([*whole, *found]))
 
     def runs(self) -> list[tuple[str, str]]:
         """Every (family, run) that has a result, in order of first arrival."""
@@ -294,23 +304,9 @@ class Evidence:
             name = digest_of(reading.body())
             if self._tables.count("unplaced", "id = ?", [name]):
                 continue
-            self._ledger.append("unplaced", reading.model, {"reading": reading.body(), "reason": reason}, at)
-            self._tables.insert(
-                "unplaced",
-                {
-                    "id": name,
-                    "model": reading.model,
-                    "task": reading.task,
-                    "metric": reading.metric.name,
-                    "reason": reason,
-                    "source": source,
-                    "baseline": int(baseline),
-                    "seen_at": stamp(seen_at),
-                    "seen_after": seen_after,
-                    "placed_at": "",
-                    "body": reading.model_dump_json(),
-                },
-            )
+            held = Held(reason=reason, source=source, baseline=baseline, seen_at=seen_at, seen_after=seen_after)
+            self._ledger.append("unplaced", reading.model, {"reading": reading.body(), **held.body()}, at)
+            self._tables.insert("unplaced", unplaced_row(name, reading, held))
 
     def unplaced(self) -> list[UnplacedReading]:
         """Readings that still have no place."""
@@ -334,18 +330,58 @@ class Evidence:
             self._ledger.append("placed", row["model"], {"id": name}, at)
 
 
-def _row(file: File, at: datetime) -> dict[str, Any]:
+def file_row(file: File) -> dict[str, Any]:
+    """A file as its table has it."""
     return {
         **file.body(),
         "baseline": int(file.baseline),
         "seen_at": stamp(file.seen_at),
-        "changed_at": stamp(at),
+        "changed_at": stamp(file.changed_at),
         "notes": json.dumps(list(file.notes)),
     }
 
 
-def _told(file: File) -> dict[str, str]:
-    return {"path": file.path, "status": file.status, "reason": file.reason, "reader": file.reader}
+def result_row(result: Result, kept: Kept, seq: int) -> dict[str, Any]:
+    """A result as its table has it; `seq`: its row of the ledger."""
+    checkpoint = result.checkpoint
+    return {
+        "identity": result.identity,
+        "key": result.key,
+        "series": result.series,
+        "family": checkpoint.family,
+        "run": checkpoint.run,
+        "checkpoint": checkpoint.id,
+        "step": checkpoint.step,
+        "stage": checkpoint.stage,
+        "task": result.task,
+        "metric": result.metric.name,
+        "kind": result.metric.kind,
+        "value": result.value,
+        "counts": int(kept.counts),
+        "baseline": int(kept.baseline),
+        "source": result.source,
+        "seen_at": stamp(kept.seen_at),
+        "seen_after": kept.seen_after,
+        "seq": seq,
+        "body": result.as_text(),
+    }
+
+
+def unplaced_row(name: str, reading: Reading, held: Held) -> dict[str, Any]:
+    """A reading without a place as its table has it."""
+    return {
+        "id": name,
+        "model": reading.model,
+        "task": reading.task,
+        "metric": reading.metric.name,
+        "reason": held.reason,
+        "source": held.source,
+        "baseline": int(held.baseline),
+        "seen_at": stamp(held.seen_at),
+        "seen_after": held.seen_after,
+        "placed_at": "",
+        "body": reading.as_text(),
+    }
 
 
 def _file(row: dict[str, Any]) -> File:

@@ -23,6 +23,11 @@ _SUMS = {
 }
 
 
+Judged = Verdict | Diagnosis | Decision
+TABLE_OF = {"verdict": "verdicts", "diagnosis": "diagnoses", "decision": "decisions"}
+"""The table that finds ledger rows of a kind."""
+
+
 class Judgements:
     """What we expected and how it compared. Every writing method wants a transaction around it."""
 
@@ -36,19 +41,7 @@ class Judgements:
         for row in self._tables.rows("forecasts", "digest = ?", [forecast.digest]):
             return self._sealed(row)
         seq = self._ledger.append("seal", forecast.series, forecast.body(), at)
-        self._tables.insert(
-            "forecasts",
-            {
-                "digest": forecast.digest,
-                "series": forecast.series,
-                "family": forecast.family,
-                "task": forecast.task,
-                "metric": forecast.metric.name,
-                "stage": forecast.stage,
-                "at": stamp(at),
-                "seq": seq,
-            },
-        )
+        self._tables.insert("forecasts", forecast_row(forecast, forecast.digest, stamp(at), seq))
         return Sealed(forecast=forecast, at=at, seq=seq)
 
     def sealed(self, series: str, up_to: int | None = None) -> Sealed | None:
@@ -100,88 +93,31 @@ class Judgements:
 
     def put_verdict(self, verdict: Verdict, at: datetime) -> None:
         """Keep a verdict; an equal one is already there and nothing happens."""
-        fresh = self._put(
-            "verdicts",
-            verdict.digest,
-            verdict.checkpoint,
-            verdict,
-            at,
-            {
-                "checkpoint": verdict.checkpoint,
-                "task": verdict.task,
-                "metric": verdict.metric.name,
-                "result": verdict.result,
-                "outcome": verdict.outcome,
-                "why": verdict.why,
-            },
-        )
-        if fresh:
+        if self._put("verdict", verdict, verdict.checkpoint, at):
             self._score(verdict)
 
     def _score(self, verdict: Verdict) -> None:
         """Keep how the forecast did; a result counts once, however often it is judged."""
-        median, last, room = verdict.median, verdict.persistence, verdict.room
-        if verdict.pit is None or verdict.crps is None or median is None or last is None or room is None:
-            return
-        row = {
-            "result": verdict.result,
-            "family": verdict.family,
-            "run": verdict.run,
-            "series": verdict.series,
-            "kind": verdict.metric.kind,
-            "seq": self._ledger.head[0],
-            "pit": verdict.pit,
-            "crps": verdict.crps,
-            "miss": abs(verdict.observed - median),
-            "persistence_miss": abs(verdict.observed - last),
-            "room": room,
-        }
-        self._tables.upsert("scores", row)
+        row = score_row(verdict, self._ledger.head[0])
+        if row is not None:
+            self._tables.upsert("scores", row)
 
     def put_diagnosis(self, diagnosis: Diagnosis, at: datetime) -> None:
         """Keep a diagnosis; an equal one is already there and nothing happens."""
-        self._put(
-            "diagnoses",
-            diagnosis.digest,
-            diagnosis.checkpoint,
-            diagnosis,
-            at,
-            {"checkpoint": diagnosis.checkpoint, "question": diagnosis.question, "name": diagnosis.name},
-        )
+        self._put("diagnosis", diagnosis, diagnosis.checkpoint, at)
 
     def put_decision(self, decision: Decision, checkpoint: str, at: datetime) -> None:
-        """Keep a decision; an equal one is already there and nothing happens."""
-        self._put(
-            "decisions",
-            decision.digest,
-            f"{decision.family}/{decision.run}",
-            decision,
-            at,
-            {
-                "checkpoint": checkpoint,
-                "answer": str(decision.answer),
-                "reason": str(decision.reason),
-                "policy": decision.policy,
-                "evidence": decision.evidence,
-            },
-        )
+        """Keep a decision on `checkpoint` (empty: on the run as a whole); an equal one is there and nothing happens."""
+        about = checkpoint or f"{decision.family}/{decision.run}"
+        self._put("decision", decision, about, at, checkpoint=about)
 
-    def _put(
-        self,
-        table: str,
-        digest: str,
-        subject: str,
-        record: Verdict | Diagnosis | Decision,
-        at: datetime,
-        columns: dict[str, str],
-    ) -> bool:
+    def _put(self, kind: str, record: Judged, subject: str, at: datetime, **more: str) -> bool:
         """Whether the record is new."""
+        table, digest = TABLE_OF[kind], record.digest
         if self._tables.count(table, "digest = ?", [digest]):
             return False
-        kind = {"verdicts": "verdict", "diagnoses": "diagnosis", "decisions": "decision"}[table]
         seq = self._ledger.append(kind, subject, record.body(), at)
-        row = {"digest": digest, "family": record.family, "run": record.run, **columns, "at": stamp(at), "seq": seq}
-        self._tables.insert(table, row)
+        self._tables.insert(table, {**judged_row(record, digest, stamp(at), seq), **more})
         return True
 
     def verdicts(self, family: str | None = None, run: str | None = None) -> list[tuple[datetime, Verdict]]:
@@ -218,3 +154,51 @@ class Judgements:
 def _tally(row: dict[str, Any]) -> Tally:
     pit = tuple(row.pop(f"bin{i}") for i in range(BINS))
     return Tally.model_validate({**row, "pit": pit})
+
+
+def forecast_row(forecast: Forecast, digest: str, at: str, seq: int) -> dict[str, Any]:
+    """A seal as its table has it; `seq`: its row of the ledger."""
+    return {
+        "digest": digest,
+        "series": forecast.series,
+        "family": forecast.family,
+        "task": forecast.task,
+        "metric": forecast.metric.name,
+        "stage": forecast.stage,
+        "at": at,
+        "seq": seq,
+    }
+
+
+def judged_row(record: Judged, digest: str, at: str, seq: int) -> dict[str, Any]:
+    """A verdict, diagnosis or decision as its table has it; the checkpoint of a decision is told beside it."""
+    row: dict[str, Any] = {"digest": digest, "family": record.family, "run": record.run, "at": at, "seq": seq}
+    match record:
+        case Verdict():
+            more = {"task": record.task, "metric": record.metric.name, "result": record.result}
+            return {**row, "checkpoint": record.checkpoint, **more, "outcome": record.outcome, "why": record.why}
+        case Diagnosis():
+            return {**row, "checkpoint": record.checkpoint, "question": record.question, "name": record.name}
+        case Decision():
+            more = {"answer": str(record.answer), "reason": str(record.reason), "policy": record.policy}
+            return {**row, **more, "evidence": record.evidence}
+
+
+def score_row(verdict: Verdict, seq: int) -> dict[str, Any] | None:
+    """How the forecast behind a verdict did, as its table has it; None where there is nothing to count."""
+    median, last, room = verdict.median, verdict.persistence, verdict.room
+    if verdict.pit is None or verdict.crps is None or median is None or last is None or room is None:
+        return None
+    return {
+        "result": verdict.result,
+        "family": verdict.family,
+        "run": verdict.run,
+        "series": verdict.series,
+        "kind": verdict.metric.kind,
+        "seq": seq,
+        "pit": verdict.pit,
+        "crps": verdict.crps,
+        "miss": abs(verdict.observed - median),
+        "persistence_miss": abs(verdict.observed - last),
+        "room": room,
+    }

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from sqlite_utils import Database, Migrations
 
+from checkpoints_db.chain import GENESIS, chained
+from checkpoints_db.records.base import canonical
+
 schema = Migrations("holdpoint")
 
 
@@ -212,33 +215,75 @@ def m007_items(db: Database) -> None:
     db.table("items").create_index(["source", "task"])
 
 
+KEPT = ("forecasts", "verdicts", "diagnoses", "decisions", "reviews", "alert_events")
+"""Tables whose rows are written once, as those of the ledger are."""
+ADDED = ("results", "items", "files", "unplaced", "alerts", "outbox", "gates", "scores")
+"""Tables whose rows change with what is learnt, and never go."""
+CARRIED = {
+    "files": ("*", "sha256"),
+    "results": ("identity, counts, seen_at, seen_after", "identity"),
+    "unplaced": ("id, source, baseline, seen_at, seen_after, placed_at", "id"),
+    "decisions": ("digest, checkpoint", "digest"),
+    "alerts": ("*", "fingerprint"),
+    "reviews": ("id, family, run", "id"),
+    "outbox": ("*", "id"),
+}
+"""What ledgers did not tell before step 8, and the key of each table."""
+
+
 @schema()
-def m008_delivery(db: Database) -> None:
-    """Messages about groups of alerts, what each group was told, every attempt, and whom nothing reaches now."""
-    for column in ("topic", "routed_to"):
-        db.table("outbox").add_column(column, str, not_null_default="")
+def m008_whole_ledger(db: Database) -> None:
+    """Everything can be rebuilt from the ledger: what it did not tell so far is carried into it, once."""
+    row = next(iter(db.query("select seq, digest, at from ledger order by seq desc limit 1")), None)
+    seq, digest, at = (row["seq"], row["digest"], row["at"]) if row else (0, GENESIS, "")
+    for table, (columns, key) in CARRIED.items():
+        found = list(db.query(f"select {columns} from {table} order by {key}"))  # noqa: S608 - ours alone
+        for start in range(0, len(found), 500):
+            text = canonical(found[start : start + 500])
+            entry = chained(seq, digest, at, "carried", table, text)
+            db.table("ledger").insert(entry)
+            seq, digest = entry["seq"], entry["digest"]
+
+
+@schema()
+def m009_append_only(db: Database) -> None:
+    """What is written once is never changed, and nothing that was told is ever gone."""
+    for table, verb in [*((t, "UPDATE") for t in KEPT), *((t, "DELETE") for t in (*KEPT, *ADDED))]:
+        done = {"UPDATE": "changed", "DELETE": "deleted"}[verb]
+        db.execute(
+            f"CREATE TRIGGER {table}_refuses_{verb.lower()} BEFORE {verb} ON {table} "
+            f"BEGIN SELECT RAISE(ABORT, 'rows of {table} are never {done}'); END"
+        )
+
+
+@schema()
+def m010_asked_often(db: Database) -> None:
+    """What `gate ask` looks for is found at once, however many results there are."""
+    db.table("files").create_index(["status"])
+    db.table("results").create_index(["run", "family"])
+    db.table("results").create_index(["family", "seq"])
+    db.table("items").create_index(["seq"])
+
+
+@schema()
+def m011_delivery(db: Database) -> None:
+    """Messages about several alerts, every attempt, what groups were told, and whom nothing reaches now."""
+    db.table("outbox").add_column("topic", str, not_null_default="")
     db.table("outbox").create_index(["receiver", "sent_at", "failed_at"])
-    db.table("outbox_alerts").create(
-        {"message": str, "alert": str, "event": str, "at": str}, pk=("message", "alert"), strict=True
-    )
+    told = {"id": str, "message": str, "alert": str, "event": str, "at": str}
+    db.table("outbox_alerts").create(told, pk="id", strict=True)
     db.table("outbox_alerts").create_index(["alert", "message"])
-    db.table("topics").create({"topic": str, "told_at": str, "rank": int, "escalated_at": str}, pk="topic", strict=True)
-    db.table("deliveries").create(
-        {
-            "id": int,
-            "message": str,
-            "receiver": str,
-            "alert": str,
-            "event": str,
-            "at": str,
-            "attempt": int,
-            "outcome": str,
-            "reason": str,
-            "seq": int,
-        },
-        pk="id",
-        strict=True,
-    )
+    db.table("outbox_alerts").create_index(["message", "alert"])
+    tried = {"seq": int, "message": str, "receiver": str, "at": str, "attempt": int, "outcome": str, "reason": str}
+    db.table("deliveries").create(tried, pk="seq", strict=True)
     db.table("deliveries").create_index(["message"])
+    db.table("notices").create({"id": str, "next_at": str, "held": str, "routed_to": str}, pk="id", strict=True)
+    db.table("topics").create({"topic": str, "told_at": str, "rank": int, "escalated_at": str}, pk="topic", strict=True)
     reach = {"name": str, "failures": int, "held_until": str, "resent_at": str}
     db.table("receivers").create(reach, pk="name", strict=True)
+    for table in ("outbox_alerts", "deliveries"):
+        for verb, done in (("UPDATE", "changed"), ("DELETE", "deleted")):
+            db.execute(
+                f"CREATE TRIGGER {table}_refuses_{verb.lower()} BEFORE {verb} ON {table} "
+                f"BEGIN SELECT RAISE(ABORT, 'rows of {table} are never {done}'); END"
+            )

@@ -7,7 +7,7 @@ each receiver. Those are sent in the order they were written in, alert by alert;
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
@@ -19,6 +19,8 @@ from checkpoints_db.tables import Tables
 Outcome = Literal["sent", "failed", "lost", "again"]
 """Of an attempt: arrived, to be tried again, never to arrive; or a person asked for another."""
 
+TOLD = "told"
+"""What is done with a notice that its groups have told of."""
 WAITS = "sent_at = '' and failed_at = ''"
 # A later message about an alert waits for the earlier one to the same receiver.
 FIRST = (
@@ -38,10 +40,6 @@ class Owed(Record):
     sent_at: str
     failed_at: str
     error: str
-    """Why it did not arrive, or of a notice, why nobody was told of it."""
-    topic: str = ""
-    routed_to: tuple[str, ...] = ()
-    """Of a notice: the topics that have told of it."""
 
     @property
     def state(self) -> str:
@@ -49,13 +47,25 @@ class Owed(Record):
         return "sent" if self.sent_at else "lost" if self.failed_at else "owed"
 
 
+class Notice(Record):
+    """A message owed to everybody, on its way to messages for each receiver."""
+
+    message: Message
+    next_at: str
+    """When its routes are asked again."""
+    held: str = ""
+    """Why nobody is told yet."""
+    routed_to: tuple[str, ...] = ()
+    """The topics that have told of it."""
+    done: str = ""
+    """That it needs nothing more, and why."""
+
+
 class Attempt(Record):
     """One row of the delivery log."""
 
     message: str
     receiver: str
-    alert: str
-    event: str
     at: Instant
     attempt: int
     outcome: Outcome
@@ -96,32 +106,13 @@ class Outbox:
 
     # -- messages -----------------------------------------------------------------------------------------------------
 
-    def put(self, message: Message, *, topic: str = "", alerts: Iterable[str] = ()) -> bool:
-        """Owe a message about `alerts` (without them, its own); the same id twice is one message, and False."""
+    def put(self, message: Message) -> bool:
+        """Owe a message; the same id twice is one message, and False."""
         if self._tables.count("outbox", "id = ?", [message.id]):
             return False
-        self._tables.insert(
-            "outbox",
-            {
-                "id": message.id,
-                "receiver": message.receiver,
-                "event": message.event,
-                "alert": message.alert.id,
-                "at": stamp(message.at),
-                "attempts": 0,
-                "next_at": stamp(message.at),
-                "sent_at": "",
-                "failed_at": "",
-                "error": "",
-                "topic": topic,
-                "routed_to": "",
-                "body": message.model_dump_json(),
-            },
-        )
-        if message.receiver != EVERYBODY:
-            row = {"message": message.id, "event": message.event, "at": stamp(message.at)}
-            named = dict.fromkeys((message.alert.id, *alerts))
-            self._tables.insert_all("outbox_alerts", [{**row, "alert": alert} for alert in named])
+        self._ledger.append("message", message.id, message.body(), message.at)
+        self._tables.insert("outbox", message_row(message))
+        self._tables.insert_all("outbox_alerts", mention_rows(message))
         return True
 
     def due(self, at: datetime) -> list[Owed]:
@@ -129,10 +120,13 @@ class Outbox:
         where = f"receiver <> ? and {WAITS} and next_at <= ? and {FIRST}"
         return [_owed(row) for row in self._tables.rows("outbox", where, [EVERYBODY, stamp(at)], order_by="rowid")]
 
-    def notices(self, at: datetime) -> list[Owed]:
+    def notices(self, at: datetime) -> list[Notice]:
         """Notices whose routes are to be asked now, oldest first."""
-        where = f"receiver = ? and {WAITS} and next_at <= ?"
-        return [_owed(row) for row in self._tables.rows("outbox", where, [EVERYBODY, stamp(at)], order_by="rowid")]
+        late = "not exists (select 1 from notices where notices.id = outbox.id and notices.next_at > ?)"
+        where = f"receiver = ? and {WAITS} and next_at <= ? and {late}"
+        found = self._tables.rows("outbox", where, [EVERYBODY, stamp(at), stamp(at)], order_by="rowid")
+        known = {row["id"]: row for row in self._tables.rows_among("notices", "id", [row["id"] for row in found])}
+        return [_notice(row, known.get(row["id"])) for row in found]
 
     def all(self) -> list[Owed]:
         """Every message and notice, oldest first."""
@@ -151,11 +145,6 @@ class Outbox:
         found = self._tables.rows("outbox", "substr(id, 1, ?) = ?", [len(name), name], limit=2)
         return _owed(found[0]) if len(found) == 1 and name else None
 
-    def alerts_of(self, message: str) -> list[str]:
-        """Ids of the alerts a message tells of."""
-        found = self._tables.rows("outbox_alerts", "message = ?", [message], order_by="rowid", select="alert")
-        return [str(row["alert"]) for row in found]
-
     def sent(self, name: str, at: datetime) -> None:
         """Note that a message arrived."""
         self._change(name, {"sent_at": stamp(at), "error": ""}, "sent", at)
@@ -173,35 +162,31 @@ class Outbox:
         """Attempts, oldest first: of one message, or since a moment."""
         tests = {"message = ?": message, "at >= ?": stamp(since) if since else None}
         given = {test: value for test, value in tests.items() if value is not None}
-        found = self._tables.rows("deliveries", " and ".join(given) or None, list(given.values()), order_by="id")
+        found = self._tables.rows("deliveries", " and ".join(given) or None, list(given.values()), order_by="seq")
         return [Attempt.model_validate({key: row[key] for key in Attempt.model_fields}) for row in found]
 
     def _change(self, name: str, change: dict[str, str], outcome: Outcome, at: datetime, *, reason: str = "") -> None:
         for row in self._tables.rows("outbox", "id = ?", [name]):
             attempt = int(row["attempts"]) + (outcome != "again")
             self._tables.upsert("outbox", {**row, **change, "attempts": attempt})
-            reason = reason or change.get("error", "")
-            told = {"receiver": row["receiver"], "event": outcome, "attempts": attempt, "error": reason}
+            told = {"receiver": row["receiver"], "event": outcome, "attempts": attempt, **change}
+            told["reason"] = reason or change.get("error", "")
             seq = self._ledger.append("delivery", name, told, at)
-            kept = {"message": name, "receiver": row["receiver"], "alert": row["alert"], "event": row["event"]}
-            tried = {"at": stamp(at), "attempt": attempt, "outcome": outcome, "reason": reason, "seq": seq}
-            self._tables.insert("deliveries", {"id": None, **kept, **tried})
+            self._tables.insert("deliveries", attempt_row(name, told, at, seq))
 
     # -- notices ------------------------------------------------------------------------------------------------------
 
-    def settle(self, notices: Sequence[Owed], at: datetime) -> None:
-        """Keep what became of notices: whom they were routed to, why they are held back, when to look again.
-
-        One whose `sent_at` is set is done with.
-        """
-        changed = {owed.message.id: owed for owed in notices}
-        rows = self._tables.rows_among("outbox", "id", list(changed))
-        for row in rows:
-            owed = changed[row["id"]]
-            told = {"next_at": owed.next_at, "sent_at": owed.sent_at, "error": owed.error}
-            row.update(told, routed_to=json.dumps(owed.routed_to))
-        if rows:
-            self._tables.upsert_all("outbox", rows)
+    def settle(self, notices: Sequence[Notice], at: datetime) -> None:
+        """Keep what became of notices; those that need nothing more leave one row of the ledger for each reason."""
+        waiting = [notice for notice in notices if not notice.done]
+        if waiting:
+            self._tables.upsert_all("notices", [_waiting_row(notice) for notice in waiting])
+        for why in dict.fromkeys(notice.done for notice in notices if notice.done):
+            names = [notice.message.id for notice in notices if notice.done == why]
+            rows = self._tables.rows_among("outbox", "id", names)
+            change = {"sent_at": stamp(at), "error": "" if why == TOLD else why}
+            self._tables.upsert_all("outbox", [{**row, **change} for row in rows])
+            self._ledger.append("routed", why, {"notices": names, **change}, at)
 
     # -- groups and receivers -----------------------------------------------------------------------------------------
 
@@ -230,6 +215,14 @@ class Outbox:
         found = self._tables.rows_among("outbox_alerts", "alert", alerts)
         return [Mention.model_validate({key: row[key] for key in Mention.model_fields}) for row in found]
 
+    def still_told(self, receiver: str) -> set[str]:
+        """Ids of the alerts that are open and that this receiver was told of."""
+        where = (
+            "alert in (select id from alerts where state <> 'closed') "
+            "and message in (select id from outbox where receiver = ? and sent_at <> '')"
+        )
+        return {str(row["alert"]) for row in self._tables.rows("outbox_alerts", where, [receiver], select="alert")}
+
     def reach(self, name: str) -> Reach:
         """How a receiver answers."""
         for row in self._tables.rows("receivers", "name = ?", [name]):
@@ -244,6 +237,60 @@ class Outbox:
         self._tables.upsert("receivers", {**row, **times})
 
 
+def message_row(message: Message) -> dict[str, Any]:
+    """A message that is owed as its table has it."""
+    return {
+        "id": message.id,
+        "receiver": message.receiver,
+        "event": message.event,
+        "alert": message.alert.id,
+        "at": stamp(message.at),
+        "attempts": 0,
+        "next_at": stamp(message.at),
+        "sent_at": "",
+        "failed_at": "",
+        "error": "",
+        "topic": message.topic,
+        "body": message.as_text(),
+    }
+
+
+def mention_rows(message: Message) -> list[dict[str, Any]]:
+    """That a message tells of its alerts, as the table has it; nothing of one to everybody."""
+    if message.receiver == EVERYBODY:
+        return []
+    told = {"message": message.id, "event": message.event, "at": stamp(message.at)}
+    names = dict.fromkeys((message.alert.id, *message.alerts))
+    return [{"id": f"{message.id} {alert}", "alert": alert, **told} for alert in names]
+
+
+def attempt_row(message: str, told: Mapping[str, Any], at: datetime, seq: int) -> dict[str, Any]:
+    """One attempt as the delivery log has it; `seq`: its row of the ledger."""
+    return {
+        "seq": seq,
+        "message": message,
+        "receiver": told["receiver"],
+        "at": stamp(at),
+        "attempt": told["attempts"],
+        "outcome": told["event"],
+        "reason": told["reason"],
+    }
+
+
+def _waiting_row(notice: Notice) -> dict[str, Any]:
+    told = {"next_at": notice.next_at, "held": notice.held, "routed_to": json.dumps(notice.routed_to)}
+    return {"id": notice.message.id, **told}
+
+
+def _notice(row: dict[str, Any], known: dict[str, Any] | None) -> Notice:
+    message = Message.model_validate_json(row["body"])
+    if known is None:
+        return Notice(message=message, next_at=row["next_at"])
+    return Notice(
+        message=message, next_at=known["next_at"], held=known["held"], routed_to=tuple(json.loads(known["routed_to"]))
+    )
+
+
 def _owed(row: dict[str, object]) -> Owed:
     return Owed(
         message=Message.model_validate_json(str(row["body"])),
@@ -252,6 +299,4 @@ def _owed(row: dict[str, object]) -> Owed:
         sent_at=str(row["sent_at"]),
         failed_at=str(row["failed_at"]),
         error=str(row["error"]),
-        topic=str(row["topic"]),
-        routed_to=tuple(json.loads(str(row["routed_to"]) or "[]")),
     )

@@ -6,12 +6,13 @@ One writer at a time, one transaction from record to outbox. Tables are grouped 
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
 from checkpoints_db.actions import Actions
-from checkpoints_db.errors import LeadershipLost
+from checkpoints_db.errors import LeadershipLost, StoreError
 from checkpoints_db.evidence import Evidence
 from checkpoints_db.item_table import ItemTable
 from checkpoints_db.judgements import Judgements
@@ -33,6 +34,9 @@ class Store:
         self.judgements = Judgements(tables, self.ledger)
         self.actions = Actions(tables, self.ledger)
         self.outbox = Outbox(tables, self.ledger)
+        self._leads: tuple[str, int] | None = None
+        """Under which name, and in which term, this store leads; every transaction asks whether that still holds."""
+        self._renew: Callable[[], datetime] | None = None
 
     @classmethod
     def open(cls, path: Path, *, create: bool = False, wait: float = WAIT) -> Store:
@@ -53,9 +57,32 @@ class Store:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def transaction(self) -> AbstractContextManager[None]:
-        """Everything inside happens, or nothing of it. Raises StoreUnreadable when another writer does not let go."""
-        return self._tables.transaction()
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Everything inside happens, or nothing of it.
+
+        Raises StoreUnreadable when another writer does not let go, and LeadershipLost when this store was opened to
+        lead and another one leads by now: whoever was replaced in the middle of a cycle writes nothing more.
+        """
+        with self._tables.transaction():
+            self._must_lead()
+            yield
+
+    def _must_lead(self) -> None:
+        if self._leads is None:
+            return
+        holder, term = self._leads
+        for row in self._tables.rows("leadership", "name = 'daemon'"):
+            if (row["holder"], self._term()) != self._leads:
+                raise LeadershipLost(row["holder"], mine=holder)
+            if self._renew is not None and row["expires"]:
+                self._tables.upsert("leadership", {**row, "expires": stamp(self._renew())})
+            return
+        raise LeadershipLost("", mine=f"{holder} (term {term})")
+
+    def _term(self) -> int:
+        """How often leadership changed hands."""
+        return next((int(row["value"]) for row in self._tables.rows("facts", "name = 'term'")), 0)
 
     def note(self, name: str, value: str, at: datetime) -> None:
         """Remember one fact about ourselves (last complete cycle, policy in force)."""
@@ -67,13 +94,37 @@ class Store:
             return str(row["value"]), datetime.fromisoformat(row["at"])
         return None
 
-    def lead(self, holder: str, at: datetime, until: datetime) -> None:
-        """Take or renew leadership of this store. Raises LeadershipLost while another holder's time runs."""
+    def accept_clock(self, by: str, reason: str, at: datetime) -> str:
+        """A person says that the clock is right after it was set back; returns the latest moment it had said, or "".
+
+        Raises StoreError where nobody is named, or no reason.
+        """
+        if not (by.strip() and reason.strip()):
+            raise StoreError("whoever says that the clock is right gives a name and a reason; --by and --reason")
         with self.transaction():
+            was = self.fact("clock")
+            if was is None or not was[0]:
+                return ""
+            self.ledger.append("clock", "accepted", {"by": by.strip(), "reason": reason.strip(), "was": was[0]}, at)
+            self.note("clock", "", at)
+            return was[0]
+
+    def lead(self, holder: str, at: datetime, until: datetime, *, renew: Callable[[], datetime] | None = None) -> None:
+        """Take or renew leadership of this store. Raises LeadershipLost while another holder's time runs.
+
+        From here on every transaction of this `Store` wants leadership not to have changed hands since. `renew` says
+        until when leadership lasts from now on; it is asked in each transaction, so that a long cycle keeps it.
+        """
+        with self._tables.transaction():
+            kept = False
             for row in self._tables.rows("leadership", "name = 'daemon'"):
                 if row["holder"] != holder and row["expires"] > stamp(at):
                     raise LeadershipLost(row["holder"])
+                kept = bool(row["holder"] == holder and row["expires"])
+            if not kept:
+                self.note("term", str(self._term() + 1), at)
             self._tables.upsert("leadership", {"name": "daemon", "holder": holder, "expires": stamp(until)})
+            self._leads, self._renew = (holder, self._term()), renew
 
     def leader(self) -> tuple[str, datetime] | None:
         """Who leads, or led and never gave it back, and until when; None where nobody does."""
@@ -83,6 +134,8 @@ class Store:
 
     def resign(self, holder: str) -> None:
         """Give leadership back; nothing happens when somebody else has it."""
-        with self.transaction():
+        if self._leads is not None and self._leads[0] == holder:
+            self._leads = None
+        with self._tables.transaction():
             for row in self._tables.rows("leadership", "name = 'daemon' and holder = ?", [holder]):
                 self._tables.upsert("leadership", {**row, "expires": ""})

@@ -6,8 +6,8 @@ The only door to SQL (with the steps of `migrations`).
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,10 @@ WAIT = 5.0
 """Seconds to wait for another writer before giving up."""
 CHUNK = 500
 """How many values one query asks for; SQLite has a limit on that."""
+STEP = 1024
+"""How many pages of the file are copied at a time."""
+PAGE = 1000
+"""How many rows of a long table are in memory at a time."""
 
 
 class Tables:
@@ -30,8 +34,8 @@ class Tables:
         self.path = path
 
     @classmethod
-    def open(cls, path: Path, *, create: bool = False, wait: float = WAIT) -> Tables:
-        """Open the file at `path`, bringing its schema up to date.
+    def open(cls, path: Path, *, create: bool = False, wait: float = WAIT, migrate: bool = True) -> Tables:
+        """Open the file at `path`, bringing its schema up to date; without `migrate` it is left as it is, for reading.
 
         Raises NoStore when there is none and `create` is false, SchemaTooNew when a newer holdpoint wrote it, and
         StoreUnreadable when the file is locked for longer than `wait` seconds, damaged, or not ours to read.
@@ -45,10 +49,12 @@ class Tables:
             try:
                 # Plugins of sqlite-utils are left out: nothing runs in a safety gate that no reviewed file names.
                 db = Database(connection, execute_plugins=False)
-                db.execute("PRAGMA journal_mode=WAL")
+                if migrate:
+                    db.execute("PRAGMA journal_mode=WAL")
                 db.execute("PRAGMA synchronous=FULL")
                 db.execute("PRAGMA foreign_keys=ON")
-                cls._migrate(db, path)
+                if migrate:
+                    cls._migrate(db, path)
             except BaseException:
                 connection.close()
                 raise
@@ -62,7 +68,14 @@ class Tables:
         if newest:
             raise SchemaTooNew(str(path), sorted(newest))
         if pending:
-            schema.apply(db)
+            # One writer migrates; the other waits for the lock and then finds nothing left to do.
+            db.execute("BEGIN IMMEDIATE")
+            try:
+                schema.apply(db)
+            except BaseException:
+                db.rollback()
+                raise
+            db.execute("COMMIT")
 
     def close(self) -> None:
         """Close the file."""
@@ -76,7 +89,10 @@ class Tables:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Everything inside happens, or nothing of it. Raises StoreUnreadable when another writer does not let go."""
+        """Everything inside happens, or nothing of it. Raises StoreUnreadable when another writer does not let go.
+
+        An error, or the end of the process, at any point of it leaves what was there before.
+        """
         if self._db.conn.in_transaction:
             with self._db.atomic():
                 yield
@@ -89,8 +105,28 @@ class Tables:
         except BaseException:
             self._db.rollback()
             raise
-        with translated(self.path):
-            self._db.conn.execute("COMMIT")
+        try:
+            with translated(self.path):
+                self._db.conn.execute("COMMIT")
+        except BaseException:  # a full disk: what is not committed must not linger, or the next one would commit it
+            self._db.rollback()
+            raise
+
+    def copy_to(self, path: Path, tick: Callable[[int, int], object] = lambda done, of: None) -> None:
+        """Copy the whole file, as of one moment, to a new one at `path`, while others go on writing; one file, no WAL.
+
+        `tick` is told how many pages are copied, and of how many.
+        """
+        with translated(path), closing(sqlite3.connect(path, isolation_level=None)) as copy:
+            # In one read transaction: otherwise every write of somebody else would make the copy start anew.
+            self._db.conn.execute("BEGIN")
+            try:
+                self._db.conn.execute("SELECT 1 FROM ledger LIMIT 1").fetchall()
+                self._db.conn.backup(copy, pages=STEP, progress=lambda _, left, of: tick(of - left, of))
+            finally:
+                self._db.rollback()
+            copy.execute("PRAGMA journal_mode=DELETE")
+            copy.execute("PRAGMA synchronous=FULL")
 
     def must_be_writing(self) -> None:
         """Raise StoreError outside of `transaction()`: half a walk must never be written."""
@@ -121,6 +157,42 @@ class Tables:
             query = f"select {columns} from {table}{where} group by {group} order by {group}"  # noqa: S608 - ours alone
             return list(self._db.query(query, {} if family is None else {"family": family}))
 
+    def pages(
+        self,
+        table: str,
+        key: str,
+        where: str | None = None,
+        args: Sequence[Any] = (),
+        *,
+        after: Any = None,
+        select: str = "*",
+    ) -> Iterator[list[dict[str, Any]]]:
+        """Rows in order of the unique column `key`, page by page, those after `after` where it is given."""
+        while True:
+            tests = [test for test in (where, None if after is None else f"{key} > ?") if test]
+            given = [*args, *([] if after is None else [after])]
+            page = self.rows(table, " and ".join(tests) or None, given, order_by=key, limit=PAGE, select=select)
+            if page:
+                yield page
+            if len(page) < PAGE:
+                return
+            after = page[-1][key]
+
+    def names(self) -> list[str]:
+        """Our tables, in order of name."""
+        with translated(self.path):
+            return sorted(name for name in self._db.table_names() if not name.startswith(("_", "sqlite_")))
+
+    def key(self, table: str) -> str:
+        """The column that is the key of a table."""
+        with translated(self.path):
+            return str(self._db.table(table).pks[0])
+
+    def with_column(self, column: str) -> list[str]:
+        """Our tables other than the ledger that have a column of this name."""
+        with translated(self.path):
+            return [name for name in self.names() if name != "ledger" and column in self._db.table(name).columns_dict]
+
     def rows_among(self, table: str, column: str, values: Sequence[str]) -> list[dict[str, Any]]:
         """Rows whose `column` has one of many `values`, in no order."""
         found = []
@@ -148,6 +220,12 @@ class Tables:
         self.must_be_writing()
         with translated(self.path):
             self._db.table(table).upsert_all(rows, pk=self._db.table(table).pks[0])
+
+    def replace_all(self, table: str, rows: Sequence[dict[str, Any]]) -> None:
+        """Insert rows whole, each in place of the row with its key. Only for a store that is being rebuilt."""
+        self.must_be_writing()
+        with translated(self.path):
+            self._db.table(table).insert_all(rows, pk=self._db.table(table).pks[0], replace=True)
 
     def count(self, table: str, where: str | None = None, args: Sequence[Any] = ()) -> int:
         """Number of rows."""

@@ -362,6 +362,11 @@ def _silence(store: Store, settings: Settings, at: datetime) -> tuple[Reason, st
             Reason.fault,
             f"the clock went backwards: the last cycle is dated {cycle[1].isoformat(timespec='seconds')}",
         )
+    said = store.fact("clock")
+    if said and said[0] and datetime.fromisoformat(said[0]) - at > TOLERANCE:
+        was = datetime.fromisoformat(said[0]).isoformat(timespec="seconds")
+        remedy = "a GO needs that moment to pass, or a person to say that it is right (`holdpoint ledger clock`)"
+        return Reason.fault, f"the clock was set back: it had said {was}; {remedy}"
     waiting = [file.path for file in store.evidence.files("arrived") if not file.baseline]
     if waiting:
         return Reason.no_data, f"{len(waiting)} files arrived and are not judged yet, the first is {waiting[0]}"

@@ -135,8 +135,9 @@ class Roots:
         self._found: list[tuple[Inhibit, dict[tuple[str, ...], list[Alert]]]] = [(i, {}) for i in policy.inhibit]
         for alert in there:
             for inhibit, roots in self._found:
-                if alert.state != "closed" and takes(inhibit.root, alert):
-                    roots.setdefault(_alike(inhibit, alert), []).append(alert)
+                alike = _alike(inhibit, alert)
+                if alert.state != "closed" and all(alike) and takes(inhibit.root, alert):
+                    roots.setdefault(alike, []).append(alert)
 
     def of(self, alert: Alert) -> Alert | None:
         """The root that `alert` waits for, or None where it is to be told.
@@ -155,6 +156,7 @@ class Roots:
 
 
 def _alike(inhibit: Inhibit, alert: Alert) -> tuple[str, ...]:
+    """What root and consequence share; what one of them has not, nobody shares with it."""
     return tuple(label_of(alert, label) for label in inhibit.same)
 
 

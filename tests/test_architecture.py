@@ -42,6 +42,7 @@ FLOORS: dict[str, float] = {
     "monitor.gate": 3,
     "monitor.lease": 3,
     "monitor.notify": 3,
+    "monitor.pins": 3.5,  # asks the network through notify
     "monitor.watch": 4,
     "monitor.review": 4,
     "monitor.replay": 4,

@@ -300,11 +300,18 @@ class Message(Record):
     """Name of the route it goes by."""
     group: dict[str, str] = Field(default_factory=dict)
     """What its alerts are alike in."""
-    count: Annotated[int, Field(ge=1)] = 1
-    """Number of alerts it tells of."""
+    topic: str = ""
+    """Digest of route and group."""
+    alerts: tuple[str, ...] = ()
+    """Ids of the alerts it tells of, worst first."""
     others: tuple[Told, ...] = ()
     """The next worst of them, a few."""
     held_back: Annotated[int, Field(ge=0)] = 0
     """Consequences of its alert that nobody is told of while it is open."""
     bundle: str = ""
     """What is the same for all its receivers."""
+
+    @property
+    def count(self) -> int:
+        """Number of alerts it tells of."""
+        return max(len(self.alerts), 1)

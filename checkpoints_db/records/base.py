@@ -58,6 +58,10 @@ class Record(BaseModel):
         """The record as plain JSON values."""
         return self.model_dump(mode="json")
 
+    def as_text(self) -> str:
+        """The record as canonical JSON: the same record is the same text, wherever it is read from."""
+        return canonical(self.body())
+
     @property
     def digest(self) -> str:
         """SHA-256 of the canonical JSON of the whole record."""

@@ -6,19 +6,29 @@ from checkpoints_db import Store
 from checkpoints_db.errors import PolicyError, SettingsError
 from checkpoints_db.registry import Registry
 from monitor.clock import Clock
+from monitor.notify.alertmanager import Alertmanager
+from monitor.notify.apprise import Apprise
 from monitor.notify.backoff import FIRST_WAIT
 from monitor.notify.base import Draw, Letter, Notifier, one_line
+from monitor.notify.command import Command
 from monitor.notify.deliver import Pass, Send, no_picture, plainly
+from monitor.notify.email import Email
 from monitor.notify.file import File
 from monitor.notify.log import Log
 from monitor.notify.plan import plan
+from monitor.notify.slack import Slack
+from monitor.notify.webhook import Webhook
 from monitor.settings import Settings
 from policies.routes import named_receivers
 from policies.schema import Policy
 
 __all__ = ["FIRST_WAIT", "NOTIFIERS", "Draw", "Letter", "Notifier", "check", "deliver", "one_line", "plan"]
 
-NOTIFIERS: Registry[Notifier] = Registry("notifier", (Log(), File()), lambda notifier: notifier.name)
+NOTIFIERS: Registry[Notifier] = Registry(
+    "notifier",
+    (Log(), File(), Webhook(), Slack(), Alertmanager(), Email(), Command(), Apprise()),
+    lambda notifier: notifier.name,
+)
 
 
 def deliver(
@@ -38,6 +48,7 @@ def deliver(
     plan(store, policy, clock.now())
     sending = Pass(store, settings, clock, NOTIFIERS, draw, send)
     sending.run()
+    sending.resend()
     return sending.sent, sending.failed, sending.lost
 
 

@@ -13,6 +13,9 @@ from monitor.settings import Receiver, Settings
 FINDINGS = 5
 """Findings that a letter spells out."""
 
+NAMED = 100
+"""Alerts whose ids are in the body of a message; `count` says how many there are."""
+
 Draw = Callable[[Alert], bytes | None]
 """The chart of an alert as PNG, or None where there is nothing to draw."""
 
@@ -21,9 +24,9 @@ class Letter:
     """A message on its way: with the moment of the attempt, the link, and what is only made where it is wanted."""
 
     def __init__(
-        self, message: Message, at: datetime, *, link: str, draw: Draw, alerts: Callable[[], list[Alert]]
+        self, message: Message, at: datetime, *, home: str, draw: Draw, alerts: Callable[[], list[Alert]]
     ) -> None:
-        self.message, self.at, self.link = message, at, link
+        self.message, self.at, self.home = message, at, home.rstrip("/")
         self._draw, self._alerts = draw, alerts
 
     @cached_property
@@ -35,6 +38,15 @@ class Letter:
     def alerts(self) -> list[Alert]:
         """Every alert the message tells of, as it is now."""
         return self._alerts()
+
+    @property
+    def link(self) -> str:
+        """Where to read on; empty where nobody said where the page is."""
+        return self.link_to(self.message.alert)
+
+    def link_to(self, alert: Alert) -> str:
+        """The page of an alert."""
+        return f"{self.home}/alerts/{alert.id}" if self.home else ""
 
     @property
     def subject(self) -> str:
@@ -84,12 +96,13 @@ class Letter:
 
     def body(self) -> dict[str, Any]:
         """The message as JSON values, with its words and its link."""
-        told = {"subject": self.subject, "text": self.text, "link": self.link}
-        return {**self.message.body(), **told, "next": next_steps(self.message.alert)}
+        message = self.message
+        told = {"subject": self.subject, "text": self.text, "link": self.link, "next": next_steps(message.alert)}
+        return {**message.body(), "count": message.count, "alerts": list(message.alerts[:NAMED]), **told}
 
 
 class Notifier(Protocol):
-    """Sends letters to receivers of one kind."""
+    """Sends letters to receivers of one kind; one with `resends = True` is told again of what is still open."""
 
     name: str
 

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from checkpoints_db import Store
-from checkpoints_db.errors import DeliveryError, HoldpointError
+from checkpoints_db.errors import DeliveryError, HoldpointError, PolicyError
 from checkpoints_db.outbox import Owed
-from checkpoints_db.records import Alert, digest_of
+from checkpoints_db.records import Alert, Message, digest_of
 from checkpoints_db.registry import Registry
 from monitor.clock import Clock
 from monitor.notify.backoff import GIVE_UP, LONGEST_HOLD, wait_before
@@ -62,14 +62,50 @@ class Pass:
                 if self.clock.now() - began >= BUDGET:
                     return
 
-    def letter(self, owed: Owed) -> Letter:
-        """The message with what is made of it on the way."""
-        message, web = owed.message, self.settings.web
-        link = f"{web.url.rstrip('/')}/alerts/{message.alert.id}" if web and web.url else ""
-        return Letter(message, self.clock.now(), link=link, draw=self._draw, alerts=partial(self._alerts, message.id))
+    def resend(self) -> None:
+        """Tell receivers that forget (`resends = True`) what they were told and is still open, as often as they want.
 
-    def _alerts(self, message: str) -> list[Alert]:
-        found = (self.store.actions.alert(name) for name in self.store.outbox.alerts_of(message))
+        That is no message of its own: what fails is told again the next time, and the delivery log has none of it.
+        """
+        for name, receiver in self.settings.receivers.items():
+            notifier, reach, at = self._notifier(receiver), self.store.outbox.reach(name), self.clock.now()
+            if not getattr(notifier, "resends", False) or (reach.held_until and reach.held_until > at):
+                continue
+            if reach.resent_at is not None and at - reach.resent_at < receiver.resend:
+                continue
+            told = self.store.outbox.still_told(name)
+            alerts = [alert for alert in self.store.actions.alerts(still_open=True) if alert.id in told] if told else []
+            if alerts and notifier is not None:
+                self._again(notifier, name, receiver, alerts)
+
+    def _again(self, notifier: Notifier, name: str, receiver: Receiver, alerts: list[Alert]) -> None:
+        at, lead = self.clock.now(), max(alerts, key=lambda alert: alert.answer.rank)
+        message = Message(
+            id=digest_of([name, "again", at.isoformat()]), receiver=name, event="repeated", alert=lead, at=at
+        )
+        reach = self.store.outbox.reach(name)
+        try:
+            self._send(notifier, self._letter(message, lambda: alerts), receiver, self.settings)
+        except DeliveryError as error:
+            with self.store.transaction():
+                self._hold(name, at, error.wait)
+        else:
+            with self.store.transaction():
+                self.store.outbox.put_reach(reach.model_copy(update={"resent_at": at, "failures": 0}))
+
+    def _notifier(self, receiver: Receiver) -> Notifier | None:
+        try:
+            return self.notifiers.get(receiver.kind)
+        except PolicyError:  # whatever is owed to it says so
+            return None
+
+    def _letter(self, message: Message, alerts: Callable[[], list[Alert]]) -> Letter:
+        """The message with what is made of it on the way."""
+        home = self.settings.web.url if self.settings.web else ""
+        return Letter(message, self.clock.now(), home=home, draw=self._draw, alerts=alerts)
+
+    def _alerts(self, message: Message) -> list[Alert]:
+        found = (self.store.actions.alert(name) for name in message.alerts or (message.alert.id,))
         return [alert for alert in found if alert is not None]
 
     def _one(self, owed: Owed) -> None:
@@ -81,7 +117,8 @@ class Pass:
                 raise DeliveryError(
                     name, f"no such receiver in the settings; add [receivers.{name}] (there: {known})", permanent=True
                 )
-            self._send(self.notifiers.get(receiver.kind), self.letter(owed), receiver, self.settings)
+            letter = self._letter(owed.message, partial(self._alerts, owed.message))
+            self._send(self.notifiers.get(receiver.kind), letter, receiver, self.settings)
         except HoldpointError as error:
             self._failed(owed, error)
         else:
@@ -132,5 +169,5 @@ class Pass:
             if there is None:
                 after = message.then[number + 1 :]
                 passed = message.model_copy(update={"id": again, "receiver": name, "then": after, "at": at})
-                self.store.outbox.put(passed, topic=owed.topic, alerts=self.store.outbox.alerts_of(message.id))
+                self.store.outbox.put(passed)
                 return

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from checkpoints_db import Store
-from checkpoints_db.outbox import Mention, Owed, Topic
+from checkpoints_db.outbox import TOLD, Mention, Notice, Topic
 from checkpoints_db.records import Alert, Message, MessageEvent, Told, digest_of
 from checkpoints_db.records.base import stamp
 from policies.routes import NEVER_QUIET, Branch, Roots, route
@@ -30,12 +30,12 @@ LOOK = "outbox looked at"
 class Routable(NamedTuple):
     """One notice on one branch."""
 
-    owed: Owed
+    notice: Notice
     branch: Branch
 
     @property
     def alert(self) -> Alert:
-        return self.owed.message.alert
+        return self.notice.message.alert
 
 
 def plan(store: Store, policy: Policy | None, at: datetime) -> int:
@@ -72,64 +72,63 @@ class _Planning:
 
     # -- notices ------------------------------------------------------------------------------------------------------
 
-    def route(self, notices: Sequence[Owed]) -> None:
+    def route(self, notices: Sequence[Notice]) -> None:
         """Tell every group that is due of its notices; the others look again later."""
-        mentions = self._mentions(owed.message.alert for owed in notices)
+        mentions = self._mentions(notice.message.alert for notice in notices)
         held: dict[str, int] = {}
-        after: dict[str, Owed] = {}
+        after: dict[str, Notice] = {}
         groups: dict[str, list[Routable]] = {}
-        for owed in self._worth_telling(notices, mentions, after):
-            root = self.roots.of(owed.message.alert) if self.roots else None
+        for notice in self._worth_telling(notices, mentions, after):
+            root = self.roots.of(notice.message.alert) if self.roots else None
             if root is not None:
                 held[root.fingerprint] = held.get(root.fingerprint, 0) + 1
-                error = f"held back while alert {root.id} is open"
-                after[owed.message.id] = self._later(owed, self.at + HELD, error=error)
+                why = f"held back while alert {root.id} is open"
+                after[notice.message.id] = _later(_done(notice), self.at + HELD, held=why)
                 continue
-            for branch in self._branches(owed.message):
-                topic = branch.topic(owed.message.alert)
-                if topic not in owed.routed_to:
-                    groups.setdefault(topic, []).append(Routable(owed, branch))
-            after[owed.message.id] = _done(owed, self.at)
+            for branch in self._branches(notice.message):
+                topic = branch.topic(notice.message.alert)
+                if topic not in notice.routed_to:
+                    groups.setdefault(topic, []).append(Routable(notice, branch))
+            after[notice.message.id] = _done(notice)
         self._tell(groups, held, mentions, after)
         self.store.outbox.settle(list(after.values()), self.at)
 
     def _worth_telling(
-        self, notices: Sequence[Owed], mentions: dict[str, list[Mention]], after: dict[str, Owed]
-    ) -> Iterator[Owed]:
+        self, notices: Sequence[Notice], mentions: dict[str, list[Mention]], after: dict[str, Notice]
+    ) -> Iterator[Notice]:
         """Notices but those of alerts that were over before anybody was told, which are done with."""
         opening: set[str] = set()
-        for owed in notices:
-            alert = owed.message.alert
-            if alert.state == "firing" and not owed.error:
+        for notice in notices:
+            alert = notice.message.alert
+            if alert.state == "firing" and not notice.held:
                 opening.add(alert.fingerprint)
             still = alert.state == "firing" and alert.fingerprint in self.there
             known = any(mention.at >= alert.opened_at for mention in mentions.get(alert.id, ()))
             if still or known or alert.fingerprint in opening:
-                yield owed
+                yield notice
             else:
-                after[owed.message.id] = _done(owed, self.at, error=owed.error or "over before anybody was told of it")
+                after[notice.message.id] = _done(notice, notice.held or "over before anybody was told of it")
 
     def _tell(
         self,
         groups: dict[str, list[Routable]],
         held: dict[str, int],
         mentions: dict[str, list[Mention]],
-        after: dict[str, Owed],
+        after: dict[str, Notice],
     ) -> None:
         topics = self.store.outbox.topics(list(groups))
         for topic, members in groups.items():
             told = topics.get(topic)
             now, later = _parted(members, told, self.at)
             for one, when in later:
-                owed = after[one.owed.message.id]
-                after[one.owed.message.id] = self._later(owed, when, sooner=True)
+                after[one.notice.message.id] = _later(after[one.notice.message.id], when)
             if not now:
                 continue
             latest = {one.alert.fingerprint: one for one in now}
             alerts = [self._as_it_is(one.alert) for one in latest.values()]
             lead = min(alerts, key=_worst_first)
-            event = "closed" if lead.state == "closed" else latest[lead.fingerprint].owed.message.event
-            bundle = digest_of([topic, *(one.owed.message.id for one in now)])
+            event = "closed" if lead.state == "closed" else latest[lead.fingerprint].notice.message.event
+            bundle = digest_of([topic, *(one.notice.message.id for one in now)])
             branch = now[0].branch
             escalated = _escalated(alerts, mentions) and event in ("acknowledged", "closed")
             receivers = (*branch.receivers, *(branch.escalate_to if escalated else ()))
@@ -139,8 +138,9 @@ class _Planning:
             before = told.escalated_at if told else None
             self.store.outbox.put_topics([Topic(topic=topic, told_at=self.at, rank=rank, escalated_at=before)])
             for one in now:
-                owed = after[one.owed.message.id]
-                after[one.owed.message.id] = owed.model_copy(update={"routed_to": (*owed.routed_to, topic)})
+                notice = after[one.notice.message.id]
+                routed = {"routed_to": (*notice.routed_to, topic)}
+                after[one.notice.message.id] = notice.model_copy(update=routed)
 
     # -- reminders ----------------------------------------------------------------------------------------------------
 
@@ -266,19 +266,13 @@ class _Planning:
                 then=tuple(name for name in spare if name != receiver),
                 route=branch.name,
                 group=branch.group(lead),
-                count=len(alerts),
+                topic=topic,
+                alerts=tuple(alert.id for alert in (lead, *others)),
                 others=tuple(_short(alert) for alert in others[:OTHERS]),
                 held_back=held_back,
                 bundle=bundle,
             )
-            self.made += self.store.outbox.put(message, topic=topic, alerts=[alert.id for alert in alerts])
-
-    def _later(self, owed: Owed, when: datetime, *, error: str | None = None, sooner: bool = False) -> Owed:
-        """The notice, to be looked at again; of several moments, at the first."""
-        waits = owed.sent_at == "" and sooner
-        next_at = min(owed.next_at, stamp(when)) if waits else stamp(when)
-        update = {"next_at": next_at, "sent_at": "", "error": owed.error if error is None else error}
-        return owed.model_copy(update=update)
+            self.made += self.store.outbox.put(message)
 
 
 def _parted(
@@ -290,7 +284,7 @@ def _parted(
     if not loud:
         return [], later
     branch = loud[0].branch
-    due = min(one.owed.message.at for one in loud) + branch.group_wait
+    due = min(one.notice.message.at for one in loud) + branch.group_wait
     worst = max((one.alert.answer.rank for one in loud if one.alert.state != "closed"), default=0)
     if told is not None and worst <= told.rank:
         due = max(due, told.told_at + branch.group_interval)
@@ -299,8 +293,14 @@ def _parted(
     return loud, later
 
 
-def _done(owed: Owed, at: datetime, *, error: str = "") -> Owed:
-    return owed.model_copy(update={"sent_at": stamp(at), "error": error})
+def _done(notice: Notice, why: str = TOLD) -> Notice:
+    return notice.model_copy(update={"done": why})
+
+
+def _later(notice: Notice, when: datetime, *, held: str = "") -> Notice:
+    """The notice, to be looked at again; of several moments, at the first."""
+    next_at = stamp(when) if notice.done else min(notice.next_at, stamp(when))
+    return notice.model_copy(update={"next_at": next_at, "done": "", "held": held})
 
 
 def _escalated(alerts: Sequence[Alert], mentions: dict[str, list[Mention]]) -> bool:

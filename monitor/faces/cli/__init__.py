@@ -15,6 +15,7 @@ from checkpoints_db.errors import HoldpointError
 from monitor.faces.cli import (
     alert,
     backtest,
+    backup,
     catalogue,
     checkpoint,
     daemon,
@@ -25,10 +26,12 @@ from monitor.faces.cli import (
     init,
     items,
     ledger,
+    outbox,
     policy,
     power,
     prior,
     quarantine,
+    route,
     series,
     serve,
     verdict,
@@ -50,6 +53,8 @@ app.command("serve")(serve.serve)
 app.command("backtest")(backtest.backtest)
 app.command("power")(power.power)
 app.command("items")(items.items)
+app.command("backup")(backup.backup)
+app.command("restore")(backup.restore)
 for noun in (
     daemon,
     catalogue,
@@ -62,6 +67,8 @@ for noun in (
     alert,
     gate,
     waiver,
+    route,
+    outbox,
     policy,
     prior,
     ledger,

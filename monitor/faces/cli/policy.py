@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from checkpoints_db.records.duration import spell_duration
-from monitor import gate
+from monitor import gate, notify
 from monitor.daemon.jobs import load_rules
 from monitor.faces.cli import shell
 from monitor.faces.render import table
@@ -34,8 +34,13 @@ def _named(name: str | None, config: Path) -> Policy:
 
 @app.command()
 def check(name: Name = None, config: shell.Config = shell.DEFAULT, json: shell.Json = False) -> None:
-    """Load a policy. Exit code 0 when it is sound, 1 with file, line and the nearest known name when it is not."""
+    """Load a policy. Exit code 0 when it is sound, 1 with file, line and the nearest known name when it is not.
+
+    Where there are settings, a receiver that they do not have is a mistake too.
+    """
     policy = _named(name, config)
+    if config.is_file():
+        notify.check(policy, Settings.load(config))
     text = f"{policy.name} {policy.version}: sound, {len(policy.rules)} rules, digest {policy.digest}"
     value = {"name": policy.name, "version": policy.version, "digest": policy.digest, "policy": policy.body()}
     shell.show(value, text, json=json)
