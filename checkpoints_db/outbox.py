@@ -121,10 +121,12 @@ class Outbox:
         return [_owed(row) for row in self._tables.rows("outbox", where, [EVERYBODY, stamp(at)], order_by="rowid")]
 
     def notices(self, at: datetime) -> list[Notice]:
-        """Notices whose routes are to be asked now, oldest first."""
+        """Notices that wait, oldest first, if the routes of any are to be asked now: those of its group go with it."""
         late = "not exists (select 1 from notices where notices.id = outbox.id and notices.next_at > ?)"
-        where = f"receiver = ? and {WAITS} and next_at <= ? and {late}"
-        found = self._tables.rows("outbox", where, [EVERYBODY, stamp(at), stamp(at)], order_by="rowid")
+        where = f"receiver = ? and {WAITS}"
+        if not self._tables.count("outbox", f"{where} and next_at <= ? and {late}", [EVERYBODY, stamp(at), stamp(at)]):
+            return []
+        found = self._tables.rows("outbox", where, [EVERYBODY], order_by="rowid")
         known = {row["id"]: row for row in self._tables.rows_among("notices", "id", [row["id"] for row in found])}
         return [_notice(row, known.get(row["id"])) for row in found]
 
