@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import logging
+import warnings
 from typing import Any
 
 from checkpoints_db.errors import DeliveryError, SettingsError
@@ -18,6 +19,9 @@ from monitor.settings import Receiver, Settings
 
 TYPES = {Answer.PAUSE: "failure", Answer.HOLD: "warning", Answer.WARN: "info", Answer.GO: "success"}
 INSTALL = "needs the package apprise; `pip install 'holdpoint[notify]'`"
+
+for _name in ("apprise", "urllib3", "requests", "requests_oauthlib"):  # they log URLs, and those hold credentials
+    logging.getLogger(_name).setLevel(logging.CRITICAL)
 
 
 class Apprise:
@@ -40,10 +44,12 @@ class Apprise:
         except SettingsError as error:
             raise DeliveryError(name, str(error), permanent=True) from error
         # Not at the top: it is an extra, and takes half a second that no other command should wait.
-        apprise: Any = importlib.import_module("apprise")
-        logging.getLogger("apprise").setLevel(logging.CRITICAL)  # it logs URLs
-        services = apprise.Apprise()
-        if not urls or not all(services.add(url) for url in urls):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of its own imports; nothing we could change
+            apprise: Any = importlib.import_module("apprise")
+            services = apprise.Apprise()
+            read = [services.add(url) for url in urls]
+        if not urls or not all(read):
             raise DeliveryError(name, "Apprise cannot read a URL in url_file or url_env; correct it", permanent=True)
         attached = self._picture(letter) if letter.picture is not None else None
         alert = letter.message.alert

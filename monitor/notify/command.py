@@ -84,7 +84,7 @@ def _run(program: subprocess.Popen[bytes], told: bytes, patience: float) -> tupl
         program.wait()
         for each in talking:
             each.join(1.0)
-    return code, printable(heard.decode("utf-8", "replace")).strip()
+    return code, printable(heard.decode("utf-8", "replace").strip().replace("\n", " "))
 
 
 def _tell(stream: IO[bytes] | None, told: bytes) -> None:

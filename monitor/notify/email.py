@@ -5,6 +5,7 @@ from __future__ import annotations
 import smtplib
 import ssl
 from email.message import EmailMessage
+from email.policy import SMTP
 from email.utils import format_datetime
 
 from checkpoints_db.errors import DeliveryError, SettingsError
@@ -13,6 +14,9 @@ from monitor.notify.secret import secret_of, without
 from monitor.settings import Receiver, Settings
 
 PORTS = {"starttls": 587, "tls": 465, "none": 25}
+
+LINES = SMTP.clone(max_line_length=120)
+"""Wide enough that no key is folded."""
 
 
 class Email:
@@ -82,14 +86,14 @@ class Email:
 
 def mail(letter: Letter, receiver: Receiver) -> EmailMessage:
     """The mail: subject, words, and the chart where there is one."""
-    message = EmailMessage()
+    message = EmailMessage(policy=LINES)
     message["Subject"] = letter.subject
     message["From"] = receiver.sender
     message["To"] = ", ".join(receiver.to)
     message["Date"] = format_datetime(letter.message.at)
-    message["Message-ID"] = f"<{letter.message.id}@holdpoint>"
+    message["Message-ID"] = f"<{letter.message.id[:40]}@holdpoint>"
     message["Idempotency-Key"] = letter.message.id
-    message["References"] = f"<{letter.message.alert.fingerprint}.{letter.message.alert.episode}@holdpoint>"
+    message["References"] = f"<{letter.message.alert.id}.{letter.message.alert.episode}@holdpoint>"
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(letter.text)
     if letter.picture is not None:
