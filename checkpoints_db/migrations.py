@@ -269,7 +269,8 @@ def m010_asked_often(db: Database) -> None:
 def m011_delivery(db: Database) -> None:
     """Messages about several alerts, every attempt, what groups were told, and whom nothing reaches now."""
     db.table("outbox").add_column("topic", str, not_null_default="")
-    db.table("outbox").create_index(["receiver", "sent_at", "failed_at"])
+    db.table("outbox").create_index(["sent_at", "failed_at", "next_at"])
+    db.table("outbox").create_index(["receiver"])
     told = {"id": str, "message": str, "alert": str, "event": str, "at": str}
     db.table("outbox_alerts").create(told, pk="id", strict=True)
     db.table("outbox_alerts").create_index(["alert", "message"])

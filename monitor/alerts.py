@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Literal
 
@@ -21,11 +21,23 @@ def fingerprint(family: str, run: str, rule: str, subject: str = "") -> str:
     return digest_of([family, run, rule, subject])
 
 
-def raise_for(store: Store, decision: Decision, receivers: Sequence[str], at: datetime) -> list[Alert]:
+def no_domains(_: str) -> Sequence[str]:
+    """No task has a domain."""
+    return ()
+
+
+def raise_for(
+    store: Store,
+    decision: Decision,
+    receivers: Sequence[str],
+    at: datetime,
+    domains_of: Callable[[str], Sequence[str]] = no_domains,
+) -> list[Alert]:
     """Open, change, re-open or close the alerts of one run so that they say what `decision` says.
 
-    One alert for each rule that has something to say. An alert of a pause stays open until the pause is released,
-    even when its finding has receded. Returns the alerts that changed. Wants a transaction around it.
+    One alert for each rule that has something to say, with the domains that the catalogue (`domains_of`) gives its
+    tasks. An alert of a pause stays open until the pause is released, even when its finding has receded. Returns the
+    alerts that changed. Wants a transaction around it.
     """
     speaking: dict[str, list[Finding]] = {}
     for finding in decision.findings:
@@ -38,7 +50,7 @@ def raise_for(store: Store, decision: Decision, receivers: Sequence[str], at: da
     changed = [
         alert
         for rule, findings in speaking.items()
-        for alert in _raise_rule(store, decision, rule, findings, receivers, at)
+        for alert in _raise_rule(store, decision, rule, findings, receivers, at, domains_of)
     ]
     for alert in there:
         latched = paused and alert.answer == Answer.PAUSE
@@ -51,8 +63,15 @@ def raise_for(store: Store, decision: Decision, receivers: Sequence[str], at: da
 
 
 def _raise_rule(
-    store: Store, decision: Decision, rule: str, findings: list[Finding], receivers: Sequence[str], at: datetime
+    store: Store,
+    decision: Decision,
+    rule: str,
+    findings: list[Finding],
+    receivers: Sequence[str],
+    at: datetime,
+    domains_of: Callable[[str], Sequence[str]],
 ) -> list[Alert]:
+    tasks = dict.fromkeys(finding.subject.partition(" · ")[0] for finding in findings if finding.subject)
     worst = max(findings, key=lambda finding: (finding.effect.rank, finding.magnitude))
     others = f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
     return _tell(
@@ -67,6 +86,7 @@ def _raise_rule(
         decision=decision.digest,
         receivers=receivers,
         at=at,
+        domains=tuple(sorted({domain for task in tasks for domain in domains_of(task)})),
     )
 
 
@@ -139,6 +159,7 @@ def _tell(
     decision: str,
     receivers: Sequence[str],
     at: datetime,
+    domains: tuple[str, ...] = (),
 ) -> list[Alert]:
     print_ = fingerprint(family, run, rule, subject)
     old = store.actions.alert(print_)
@@ -155,6 +176,7 @@ def _tell(
         sentence=sentence,
         findings=findings,
         decision=decision,
+        domains=domains,
     )
     if old is None:
         return [_write(store, fresh, "opened", receivers, at, DAEMON)]

@@ -15,7 +15,7 @@ from checkpoints_db.records import Alert, Answer, digest_of
 from policies.schema import Inhibit, Label, Match, Policy, Quiet, Route, matches
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-NEVER_QUIET = ("break_glass",)
+NEVER_QUIET = ("break_glass", "review_overdue")
 """Rules whose alerts no quiet hour and no root holds back, whatever they answer."""
 INTERVAL = timedelta(minutes=5)
 """`group_interval` of a route that says nothing of it. Who is in `notify` only is told of every change at once."""

@@ -31,9 +31,19 @@ def told(house: House, name: str = "alerts.jsonl") -> list[dict[str, object]]:
     return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
 
 
-def decide(house: House, store: Store, *findings: tuple[str, str, Answer], run: str = "s6") -> list[Alert]:
+def decide(
+    house: House, store: Store, *findings: tuple[str, str, Answer], run: str = "s6", subject: str = ""
+) -> list[Alert]:
     made = tuple(
-        Finding(rule=rule, kind=kind, level=Level.soft, answer=answer, reason=Reason.broken, sentence=f"{rule}, {run}")
+        Finding(
+            rule=rule,
+            kind=kind,
+            level=Level.soft,
+            answer=answer,
+            reason=Reason.broken,
+            sentence=f"{rule}, {run}",
+            subject=subject,
+        )
         for rule, kind, answer in findings
     )
     at = house.clock.now()
@@ -52,7 +62,8 @@ def decide(house: House, store: Store, *findings: tuple[str, str, Answer], run: 
         judgement_version=1,
     )
     with store.transaction():
-        return alerts.raise_for(store, decision, house.policy.notify, at)
+        known = {"wmdp": ("cyber", "bio")}
+        return alerts.raise_for(store, decision, house.policy.notify, at, lambda task: known.get(task, ()))
 
 
 def alert_like(alert: Alert, number: int) -> Alert:
@@ -258,3 +269,13 @@ def test_how_often_it_is_looked_at_changes_nothing(
     assert events[0] == "opened"
     assert events.count("escalated") == 1
     assert events.count("repeated") in (1, 2)
+
+
+def test_a_route_by_domain_takes_alerts_about_its_tasks(plain: House, store: Store) -> None:
+    plain.routes('[[routes]]\nmatch = { domain = "cyber" }\nreceivers = "boss"')
+    (alert,) = decide(plain, store, ("a", "level", Answer.HOLD), subject="wmdp · acc")
+    assert alert.domains == ("bio", "cyber")
+    decide(plain, store, ("b", "level", Answer.HOLD), subject="sums · acc")
+    plain.deliver(store)
+    assert [m["alert"]["rule"] for m in told(plain, "boss.jsonl")] == ["a"]  # type: ignore[index]
+    assert [m["alert"]["rule"] for m in told(plain)] == ["b"]  # type: ignore[index]
