@@ -7,6 +7,7 @@ HoldpointError
 +- PolicyError       BadPolicy · UnknownName · BadWaiver · BadRelease
 +- StoreError        NoStore · StoreUnreadable · SchemaTooNew · LedgerBroken · LeadershipLost
 +- DeliveryError     .permanent
++- SelfTestFailed
 +- SettingsError
 
 A class is a fact: it builds its own message from ids, and the message says what, where, and what to do next. Errors
@@ -227,6 +228,17 @@ class DeliveryError(HoldpointError):
     ) -> None:
         self.permanent, self.unreachable, self.wait = permanent, unreachable, wait
         super().__init__(f"receiver {receiver}: {why}")
+
+
+class SelfTestFailed(HoldpointError):
+    """The code that judges does not give the known answers."""
+
+    def __init__(self, wrong: list[str]) -> None:
+        more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
+        super().__init__(
+            f"the self-test failed: {wrong[0]}{more}; nothing this installation decides may be trusted: install "
+            "holdpoint and its pinned libraries anew, then run `holdpoint selftest`"
+        )
 
 
 class SettingsError(HoldpointError):

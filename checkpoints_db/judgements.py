@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Literal
 
+from checkpoints_db.errors import LedgerBroken
 from checkpoints_db.ledger import Entry, Ledger
 from checkpoints_db.records import Decision, Diagnosis, Forecast, Sealed, Tally, Verdict
 from checkpoints_db.records.base import stamp
@@ -78,6 +81,19 @@ class Judgements:
         """The forecast that was sealed as ledger row `seq`, checked against its digest. Raises LedgerBroken."""
         entry = self._ledger.entry(seq)
         return Sealed(forecast=Forecast.model_validate(entry.value()), at=entry.at, seq=entry.seq)
+
+    def must_be_sealed(self, digests: Iterable[str]) -> None:
+        """Raise LedgerBroken where a sealed forecast is not, byte for byte, the one of its digest any more, or gone."""
+        digests = list(dict.fromkeys(digests))
+        rows = self._tables.rows_among("forecasts", "digest", digests)
+        said = {int(row["seq"]): str(row["digest"]) for row in rows}
+        for gone in sorted(set(digests) - set(said.values())):
+            raise LedgerBroken(self._ledger.head[0], f"forecast {gone[:12]} is no longer among those that were sealed")
+        bodies = {row["seq"]: row["body"] for row in self._tables.rows_among("ledger", "seq", list(said))}
+        for seq, digest in said.items():
+            body = str(bodies.get(seq, ""))
+            if hashlib.sha256(body.encode("utf-8", "surrogatepass")).hexdigest() != digest:
+                raise LedgerBroken(seq, "its content does not match its digest; the forecast in it was changed")
 
     # -- track records ------------------------------------------------------------------------------------------------
 

@@ -263,10 +263,19 @@ def m010_asked_often(db: Database) -> None:
     db.table("results").create_index(["run", "family"])
     db.table("results").create_index(["family", "seq"])
     db.table("items").create_index(["seq"])
+    db.table("reviews").create_index(["seq"])
 
 
 @schema()
-def m011_delivery(db: Database) -> None:
+def m011_cases(db: Database) -> None:
+    """What gates were last decided on: read again instead of computed again, while nothing that made it has changed."""
+    db.table("cases").create(
+        {"name": str, "key": str, "seq": int, "body": str}, pk="name", not_null={"key", "seq", "body"}, strict=True
+    )
+
+
+@schema()
+def m012_delivery(db: Database) -> None:
     """Messages about several alerts, every attempt, what groups were told, and whom nothing reaches now."""
     db.table("outbox").add_column("topic", str, not_null_default="")
     db.table("outbox").create_index(["sent_at", "failed_at", "next_at"])

@@ -1,7 +1,7 @@
 """The store: what was observed, expected and decided, in one SQLite file.
 
 One writer at a time, one transaction from record to outbox. Tables are grouped by noun: `ledger`, `evidence`, `items`,
-`judgements`, `actions`, `outbox`.
+`judgements`, `actions`, `outbox`, `cases`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 
 from checkpoints_db.actions import Actions
+from checkpoints_db.case_table import CaseTable
 from checkpoints_db.errors import LeadershipLost, StoreError
 from checkpoints_db.evidence import Evidence
 from checkpoints_db.item_table import ItemTable
@@ -34,6 +35,7 @@ class Store:
         self.judgements = Judgements(tables, self.ledger)
         self.actions = Actions(tables, self.ledger)
         self.outbox = Outbox(tables, self.ledger)
+        self.cases = CaseTable(tables, self.ledger)
         self._leads: tuple[str, int] | None = None
         """Under which name, and in which term, this store leads; every transaction asks whether that still holds."""
         self._renew: Callable[[], datetime] | None = None

@@ -62,12 +62,11 @@ class Tables:
 
     @staticmethod
     def _migrate(db: Database, path: Path) -> None:
-        pending = {step.name for step in schema.pending(db)}
         applied = {step.name for step in schema.applied(db)}
-        newest = applied - {step.name for step in schema._migrations}
-        if newest:
-            raise SchemaTooNew(str(path), sorted(newest))
-        if pending:
+        known = {step.name for step in schema._migrations}
+        if applied - known:
+            raise SchemaTooNew(str(path), sorted(applied - known))
+        if known - applied:
             # One writer migrates; the other waits for the lock and then finds nothing left to do.
             db.execute("BEGIN IMMEDIATE")
             try:
@@ -144,9 +143,15 @@ class Tables:
         select: str = "*",
     ) -> list[dict[str, Any]]:
         """Rows of a table as dictionaries, whole or only the columns named in `select`."""
+        query = f'select {select} from "{table}"'  # noqa: S608 - names are ours alone
+        query += f" where {where}" if where else ""
+        query += f" order by {order_by}" if order_by else ""
+        query += f" limit {limit}" if limit is not None else ""
         with translated(self.path):
-            found = self._db.table(table).rows_where(where, list(args), order_by=order_by, limit=limit, select=select)
-            return list(found)
+            # Spelled here: asked for rows, sqlite-utils first asks SQLite about the table, each time.
+            cursor = self._db.execute(query, list(args))
+            names = [column[0] for column in cursor.description]
+            return [dict(zip(names, row, strict=True)) for row in cursor]
 
     def sums(self, table: str, by: Sequence[str], sums: Mapping[str, str], family: str | None) -> list[dict[str, Any]]:
         """For each group of equal `by`, in their order: the sum of each expression of `sums`; of one family, or all."""
@@ -193,7 +198,7 @@ class Tables:
         with translated(self.path):
             return [name for name in self.names() if name != "ledger" and column in self._db.table(name).columns_dict]
 
-    def rows_among(self, table: str, column: str, values: Sequence[str]) -> list[dict[str, Any]]:
+    def rows_among(self, table: str, column: str, values: Sequence[str | int]) -> list[dict[str, Any]]:
         """Rows whose `column` has one of many `values`, in no order."""
         found = []
         for start in range(0, len(values), CHUNK):
@@ -226,6 +231,12 @@ class Tables:
         self.must_be_writing()
         with translated(self.path):
             self._db.table(table).insert_all(rows, pk=self._db.table(table).pks[0], replace=True)
+
+    def last(self, table: str, column: str, where: str | None = None, args: Sequence[Any] = ()) -> Any:
+        """The largest value of a column, found by its index; None in an empty table."""
+        for row in self.rows(table, where, args, order_by=f"{column} desc", limit=1, select=column):
+            return row[column]
+        return None
 
     def count(self, table: str, where: str | None = None, args: Sequence[Any] = ()) -> int:
         """Number of rows."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from checkpoints_db import Seen, Store
+from checkpoints_db import Seen, Store, flag
 from checkpoints_db.catalogue import Catalogue
 from checkpoints_db.errors import HoldpointError
 from checkpoints_db.records import (
@@ -28,12 +28,13 @@ from checkpoints_db.records import (
 )
 from checkpoints_db.records.duration import spell_duration
 from checkpoints_db.series import make_series
+from monitor import selftest
 from monitor.clock import Clock
 from monitor.composition import compose
 from monitor.diagnosis import diagnose
 from monitor.drifting import drifts
 from monitor.faults import changed_conditions, faults_of
-from monitor.forecasting import MIN_RUNGS
+from monitor.forecasting import CODE_VERSION, JUDGEMENT_VERSION, MIN_RUNGS
 from monitor.items import ItemLadder, ItemTallies, Past, item_ladders, tallied
 from monitor.looks import looks, progress, questions
 from monitor.settings import Settings
@@ -110,6 +111,20 @@ def measured(
     ladder = _ladder(store, latest, catalogue.axis(family))
     faults, _ = _measured(store, latest, here, ladder)
     return Measurement(tuple(item_ladders(store, here, ladder)), faults)
+
+
+def known_case(store: Store, catalogue: Catalogue, policy: Policy, family: str, run: str) -> Case:
+    """`case_of` a run's newest checkpoint, read where it was settled and nothing it is made of has changed since."""
+    kept = store.cases.get(family, run, policy.digest, _key(store, catalogue, policy, family))
+    if kept is None:
+        return case_of(store, catalogue, policy, family, run)
+    store.judgements.must_be_sealed(v.forecast for v in kept.verdicts if v.forecast)
+    latch = store.actions.latch(family, run)
+    return kept if latch is None else kept.model_copy(update={"latch": latch})
+
+
+def _key(store: Store, catalogue: Catalogue, policy: Policy, family: str) -> str:
+    return store.cases.key(family, CODE_VERSION, str(JUDGEMENT_VERSION), policy.digest, catalogue.digest)
 
 
 def newest(results: Iterable[Seen]) -> Checkpoint:
@@ -242,6 +257,8 @@ def settle(
     Wants a transaction around it.
     """
     case = case_of(store, catalogue, policy, family, run, checkpoint)
+    if checkpoint is None:
+        store.cases.put(case, policy.digest, _key(store, catalogue, policy, family), at)
     for verdict in case.verdicts:
         store.judgements.put_verdict(verdict, at)
     for diagnosis in case.diagnoses:
@@ -303,8 +320,7 @@ def hold(family: str, run: str, reason: Reason, sentence: str, at: datetime) -> 
 
 def find_run(store: Store, name: str) -> tuple[str, str] | None:
     """(family, run) from `family/run`, or from `run` when only one family has it; None when unknown or ambiguous."""
-    known = store.evidence.runs()
-    found = [place for place in known if name in ("/".join(place), place[1])]
+    found = store.evidence.named(name)
     exact = [place for place in found if name == "/".join(place)]
     chosen = exact or found
     return chosen[0] if len(chosen) == 1 else None
@@ -317,10 +333,15 @@ def ask(settings: Settings, name: str, clock: Clock) -> GateState:
     """
     at = clock.now()
     try:
+        selftest.check(quick=True)
         policy = find(settings.policy, settings.base)
         catalogue = Catalogue.from_toml(settings.at(settings.catalogue))
+        path = settings.at(settings.store)
+        flag.must_have_room(path)
+        if said := flag.read(path):
+            return hold("", name, Reason.fault, f"the last cycle failed: {said}", at)
         # The write lock is taken, though nothing is written: while somebody else holds it, a decision may be under way.
-        with Store.open(settings.at(settings.store), wait=PATIENCE) as store, store.transaction():
+        with Store.open(path, wait=PATIENCE) as store, store.transaction():
             return _answer(store, catalogue, policy, settings, name, at)
     except HoldpointError as error:
         return hold("", name, Reason.fault, str(error), at)
@@ -343,7 +364,7 @@ def _answer(
     silent = _silence(store, settings, at)
     if silent:
         return hold(family, run, *silent, at)
-    case = case_of(store, catalogue, policy, family, run)
+    case = known_case(store, catalogue, policy, family, run)
     waivers, approvals = store.actions.waivers(family, run), store.actions.approvals(family, run)
     return state_of(decide(policy, case, waivers, approvals, at))
 

@@ -68,6 +68,11 @@ class Timetable(Record):
     """How often owed messages are sent."""
     leadership: Duration = parse_duration("1m")
     """How long this daemon leads without renewing; another one takes over after that."""
+    ping_url: SecretStr | None = None
+    """Told of each complete cycle: a check at healthchecks.io, or one like it, which notices when nobody tells it more.
+    Also as HOLDPOINT_DAEMON__PING_URL."""
+    ping_every: Duration = parse_duration("1m")
+    """How often it is told at most."""
     patience: Duration = parse_duration("1h")
     """How long a file may wait for its other half (samples for their results) before an alert is raised."""
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from fnmatch import fnmatchcase
+from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, SerializeAsAny, model_validator
 
-from checkpoints_db.records import BudgetMethod, Kind, Level, Record, Verdict
+from checkpoints_db.records import BudgetMethod, Kind, Level, Record, Verdict, digest_of
 from checkpoints_db.records.duration import parse_duration, spell_duration
 
 LONGEST = timedelta(days=3660)
@@ -330,6 +331,17 @@ class Policy(Preamble):
             if role not in self.roles:
                 raise ValueError(f"release.require_roles asks for {role!r}, which [roles] does not name; add it there")
         return self
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the canonical JSON of the whole policy, computed once: every answer of a gate asks often."""
+        return digest_of(self.body())
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy, which is known by a digest of its own."""
+        copied = super().model_copy(update=update, deep=deep)
+        copied.__dict__.pop("digest", None)
+        return copied
 
     def owners_of(self, family: str, run: str) -> tuple[str, ...]:
         """Names of the owners of a run, in the order of the file."""

@@ -16,7 +16,7 @@ from checkpoints_db.chain import GENESIS, link
 
 
 def busy(root: Path) -> Lab:
-    """History, items, news, conflicts, remarks, a quarantine, a late place, lost messages, and what people decided."""
+    """History, items, news, conflicts, a quarantine, a late place, lost messages, and what people decided."""
     lab = ItemLab(root)
     lab.policy.write_text('notify = ["log", "file", "away"]\n' + lab.policy.read_text())
     with lab.config.open("a") as settings:
@@ -25,7 +25,6 @@ def busy(root: Path) -> Lab:
     lab.comes(6, *answers(6))
     lab.arrive(rung(6, loss=1.0, run="i7"), "i7.csv")
     lab.arrive(rung(6, loss=1.2, run="i7"), "again.csv")
-    lab.arrive(rung(6, loss=1.1, run="i8", remarks="limit"), "limited.csv")
     (lab.inbox / "broken.csv").write_text("family,run\nlab")
     write_log(lab.inbox / "who", "paper/unknown", *answers(3), second=9)
     (lab.root / "alerts.jsonl").unlink()

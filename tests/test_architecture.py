@@ -38,6 +38,7 @@ FLOORS: dict[str, float] = {
     "monitor.looks": 2.7,
     "monitor.settling": 2.7,  # asks forecasting and verdicts, as planning does
     "monitor.planning": 2.75,
+    "monitor.selftest": 2.8,  # asks all of judgement what it should know
     "monitor.alerts": 3,
     "monitor.gate": 3,
     "monitor.lease": 3,
@@ -246,6 +247,19 @@ def broad_excepts(module: Module, _names: set[str]) -> Iterator[str]:
                 yield module.at(node, "raises Exception; name the fact, see checkpoints_db.errors")
 
 
+def one_decide(module: Module, _names: set[str]) -> Iterator[str]:
+    """Daemon, command line, HTTP, replay and lease issuer answer by one function: nobody else makes a decision."""
+    for name, node in spelled(module):
+        called = name.removeprefix("policies.").removeprefix("engine.")
+        if name.startswith("policies") and called == "decide" and not inside(module.name, *DECIDING):
+            yield module.at(node, f"asks decide() by itself; {' and '.join(DECIDING)} do, ask those")
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in MAKERS:
+            makers = MAKERS[node.func.id]
+            if not inside(module.name, *makers):
+                yield module.at(node, f"makes a {node.func.id}; only {' and '.join(makers)} may")
+
+
 def refused_names(module: Module, _names: set[str]) -> Iterator[str]:
     for part in module.name.split("."):
         if part.strip("_") in REFUSED_NAMES:
@@ -275,8 +289,22 @@ def cycles(found: list[Module]) -> list[str]:
     return list(rings.values())
 
 
+DECIDING = ("policies", "monitor.gate", "monitor.selftest", "monitor.replay")
+"""Who calls policies.engine.decide: the gate for everybody, the self-test and the replay to compare."""
+MAKERS = {"Decision": ("policies.engine",), "GateState": ("monitor.gate",)}
+"""Who makes what a training job may go on by."""
+
 Law = Callable[[Module, set[str]], Iterator[str]]
-LAWS: tuple[Law, ...] = (floors, rooms, import_doors, call_doors, hidden_imports, broad_excepts, refused_names)
+LAWS: tuple[Law, ...] = (
+    floors,
+    rooms,
+    import_doors,
+    call_doors,
+    hidden_imports,
+    broad_excepts,
+    one_decide,
+    refused_names,
+)
 
 
 def breaches(law: Law, found: list[Module]) -> list[str]:
@@ -329,6 +357,10 @@ PLANTED: list[tuple[Law, str, str, str]] = [
     (broad_excepts, "monitor/gate.py", "try:\n    raise\nexcept BaseException:\n    pass", "catches everything"),
     (broad_excepts, "policies/engine.py", "try:\n    pass\nexcept:\n    pass", "catches everything"),
     (broad_excepts, "monitor/watch.py", "raise Exception('no')", "raises Exception"),
+    (one_decide, "monitor/watch.py", "from policies.engine import decide\ndecide()", "asks decide() by itself"),
+    (one_decide, "monitor/watch.py", "from policies import engine\nengine.decide()", "asks decide() by itself"),
+    (one_decide, "monitor/watch.py", "from checkpoints_db.records import Decision\nDecision()", "makes a Decision"),
+    (one_decide, "monitor/faces/web/gates.py", "GateState(answer='GO')", "makes a GateState"),
     (refused_names, "checkpoints_db/readers/utils.py", "", "one module, one noun"),
 ]
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, Literal
+from functools import cached_property
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field
 
@@ -25,7 +27,7 @@ class Answer(StrEnum):
     @property
     def rank(self) -> int:
         """0 for GO up to 3 for PAUSE."""
-        return list(Answer).index(self)
+        return _RANK[self]
 
     @staticmethod
     def worst(answers: list[Answer]) -> Answer:
@@ -35,6 +37,9 @@ class Answer(StrEnum):
         <Answer.HOLD: 'HOLD'>
         """
         return max(answers, key=lambda a: a.rank, default=Answer.GO)
+
+
+_RANK = {answer: rank for rank, answer in enumerate(Answer)}
 
 
 class Level(StrEnum):
@@ -137,10 +142,17 @@ class Case(Record):
     """Earlier checkpoints of the run, oldest first; told where the policy's budget is of the run."""
     latch: Latch | None = None
 
-    @property
+    @cached_property
     def evidence(self) -> str:
         """Digest of the evidence a person sees when releasing; the latch itself is not evidence."""
         return self.model_copy(update={"latch": None}).digest
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy; its evidence is that of the original only where nothing but the latch is another one."""
+        copied = super().model_copy(update=update, deep=deep)
+        if set(update or ()) - {"latch"}:
+            copied.__dict__.pop("evidence", None)
+        return copied
 
 
 class Waiver(Record):

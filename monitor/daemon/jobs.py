@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from checkpoints_db import Store
+from checkpoints_db import Store, flag
 from checkpoints_db.catalogue import Catalogue
 from checkpoints_db.errors import (
     DeliveryError,
@@ -26,9 +26,10 @@ from checkpoints_db.readers.columns import columns_of
 from checkpoints_db.readers.mapped import Mapped
 from checkpoints_db.records import Alert
 from checkpoints_db.records.duration import Duration
-from monitor import alerts, notify, prior, watch
+from monitor import alerts, notify, prior, selftest, watch
 from monitor.clock import Clock
 from monitor.daemon import inbox
+from monitor.daemon.heartbeat import Heartbeat
 from monitor.settings import Receiver, Settings
 from policies.loader import find
 from policies.schema import Policy
@@ -40,12 +41,17 @@ FATAL = (LedgerBroken, SchemaTooNew, LeadershipLost)
 
 
 class Jobs:
-    """The five jobs over one store. Each opens the store, loads policy and catalogue afresh, acts in transactions."""
+    """The five jobs over one store, and the heartbeat.
+
+    Each job opens the store, loads policy and catalogue afresh, and acts in transactions.
+    """
 
     def __init__(
         self, settings: Settings, clock: Clock, holder: str, draw: Callable[[Store, Alert], bytes | None] | None = None
     ) -> None:
         self.settings, self.clock, self.holder, self._draw = settings, clock, holder, draw
+        self.heartbeat = Heartbeat(settings, clock)
+        self._failed = set[str]()
 
     def timetable(self) -> list[tuple[str, Duration, Callable[[], str]]]:
         """Name, period and body of each job, in the order of one cycle."""
@@ -71,7 +77,9 @@ class Jobs:
             else:
                 logger.exception("job %s failed", name)
             self._fault(name, error)
+            self._failed.add(name)
             return False
+        self._failed.discard(name)
         if done:
             logger.info("%s: %s", name, done)
         return True
@@ -85,12 +93,15 @@ class Jobs:
                 store.note("fault", sentence, at)
                 alerts.raise_about(store, "fault", name, sentence, tuple(self.settings.receivers), at)
         except HoldpointError as worse:
-            logger.error("the failure could not be written down (%s); gates hold by silence", worse)  # noqa: TRY400
+            logger.error("the failure could not be written into the store: %s", worse)  # noqa: TRY400
+            flag.up(self.settings.at(self.settings.store), f"{sentence}; and it could not be written down: {worse}")
+        self.heartbeat.failed(sentence)
 
     # -- the jobs -----------------------------------------------------------------------------------------------------
 
     def scan(self) -> str:
         """Take in what landed in the sources, to the end of the walk, and note a complete cycle."""
+        selftest.check()  # what does not decide the known judges nothing, and does not say that it is alive
         with self._open() as store:
             rules = self._rules()
             files = inbox.arrivals(
@@ -104,16 +115,27 @@ class Jobs:
             )
             walked = watch.consider(store, rules, files) if files else watch.Walked()
             placed = watch.reconsider(store, rules)
+            self._make_up()
             with store.transaction():
                 at = self.clock.now()
                 store.note("cycle", rules.policy.digest, at)
-                alerts.settle_about(store, "fault", "scan", tuple(self.settings.receivers), at)
+                for name, _, _ in self.timetable():
+                    alerts.settle_about(store, "fault", name, tuple(self.settings.receivers), at)
+        flag.down(self.settings.at(self.settings.store))
+        self.heartbeat.beat()
         if not (walked.new or walked.conflicting or walked.quarantined or placed.new):
             return ""
         gates = ", ".join(f"{d.family}/{d.run} {d.answer}" for d in (*walked.decisions, *placed.decisions))
         return (
             f"{walked.files} files, {walked.new + placed.new} new results, {walked.sealed} seals; {gates or 'no gate'}"
         )
+
+    def _make_up(self) -> None:
+        """Run what failed since: a cycle is only complete when every job is. Telling people decides nothing."""
+        bodies = {name: body for name, _, body in self.timetable()}
+        for name in sorted(self._failed - {"scan", "deliver"}):
+            bodies[name]()
+            self._failed.discard(name)
 
     def forecast(self) -> str:
         """Make up seals that a crash left out."""
@@ -186,7 +208,8 @@ class Jobs:
         store = Store.open(self.settings.at(self.settings.store))
         at = self.clock.now()
         try:
-            store.lead(self.holder, at, at + self.settings.daemon.leadership)
+            term = self.settings.daemon.leadership
+            store.lead(self.holder, at, at + term, renew=lambda: self.clock.now() + term)
         except BaseException:
             store.close()
             raise

@@ -6,6 +6,7 @@ import logging
 import signal
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from types import FrameType
 from typing import Protocol
 
@@ -13,9 +14,10 @@ from apscheduler.events import EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED, JobExe
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from checkpoints_db import Store
-from checkpoints_db.errors import HoldpointError
+from checkpoints_db import Store, flag
+from checkpoints_db.errors import HoldpointError, SelfTestFailed, StoreUnreadable
 from checkpoints_db.records import Alert
+from monitor import selftest
 from monitor.clock import Clock
 from monitor.daemon.jobs import FATAL, Jobs
 from monitor.daemon.leadership import lead, myself
@@ -91,14 +93,32 @@ class Service:
         return 0
 
     def prepare(self) -> None:
-        """Check the ledger and take leadership, from a dead daemon of this machine at once.
+        """Check the ledger and ourselves, and take leadership, from a dead daemon of this machine at once.
 
-        Raises LedgerBroken, SchemaTooNew, NoStore, or LeadershipLost while another daemon leads.
+        Where the store cannot be used, a flag beside it tells whoever asks a gate. Raises LedgerBroken, SchemaTooNew,
+        NoStore, StoreUnreadable, SelfTestFailed, or LeadershipLost while another daemon leads.
         """
-        with Store.open(self.settings.at(self.settings.store)) as store:
+        path = self.settings.at(self.settings.store)
+        try:
+            self._lead(path)
+        except StoreUnreadable as error:
+            flag.up(path, f"the daemon could not start: {error}")
+            raise
+        self.jobs.heartbeat.started()
+
+    def _lead(self, path: Path) -> None:
+        with Store.open(path) as store:
             store.ledger.verify()
             at = self.clock.now()
             lead(store, self.holder, at, at + self.settings.daemon.leadership)
+            try:
+                selftest.check()
+            except SelfTestFailed as error:
+                with store.transaction():
+                    store.note("fault", str(error), at)
+                store.resign(self.holder)
+                self.jobs.heartbeat.failed(str(error))
+                raise
 
     def _run(self, name: str) -> bool:
         body = {job: body for job, _, body in self.jobs.timetable()}[name]

@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from checkpoints_db import Store
 from checkpoints_db.errors import LedgerBroken, StoreError
 from checkpoints_db.ledger import Pin
 from checkpoints_db.rebuild import LEFT_OUT, TAKEN_OVER, rebuild
+from checkpoints_db.records import Checkpoint, Metric, Result
 
 NUMBERS = count()
 
@@ -56,7 +58,8 @@ def test_the_history_has_a_row_of_every_kind_and_every_table(lived: Lab) -> None
     with lived.store() as store:
         kinds = {entry.kind for entry in store.ledger.entries()}
         empty = [table for table in store._tables.names() if not store._tables.count(table)]
-    told = "file result items unplaced placed seal verdict diagnosis decision gate alert review message delivery routed"
+    told = "file result items unplaced placed seal verdict diagnosis decision gate alert review message delivery case"
+    told += " routed"
     assert kinds == set(told.split())
     assert not set(empty) - set(LEFT_OUT)
 
@@ -86,6 +89,18 @@ def test_a_rebuilt_store_goes_on_where_the_old_one_was(lived: Lab, tmp_path: Pat
     assert lab.cycle()
     assert {run: lab.ask(run).answer for run in said} == {run: state.answer for run, state in said.items()}
     assert dumped(lab.root / "holdpoint.db")["results"] == before
+
+
+def test_a_remarked_result_that_gave_way_is_rebuilt_as_one_that_does_not_count(store: Store, tmp_path: Path) -> None:
+    place = Checkpoint(family="lab", run="m", model="m", params=1e6)
+    told = {"task": "t", "metric": Metric(name="acc", kind="thresholded"), "harness": "h", "conditions": "c"}
+    at = datetime(2026, 11, 23, tzinfo=UTC)
+    for value, remarks in ((0.5, ("limit",)), (0.6, ()), (0.7, ())):
+        one = Result.model_validate({**told, "value": value, "remarks": remarks, "checkpoint": place})
+        with store.transaction():
+            store.evidence.record([one], baseline=False, seen_at=at, seen_after=0, at=at)
+    assert [seen.counts for seen in store.evidence.results()] == [False, True, False]
+    assert rebuild(store, tmp_path / "fresh.db") == []
 
 
 def test_nothing_is_overwritten(lived: Lab, tmp_path: Path) -> None:
@@ -213,7 +228,8 @@ def test_a_ledger_that_was_cut_off_or_written_anew_does_not_keep_its_pins(
     told = ("results", "items", "forecasts", "verdicts", "diagnoses", "decisions", "reviews", "alert_events")
     for table in (*told, "deliveries"):
         changed(path, (f"DELETE FROM {table} WHERE seq >= ?", (touched,)))  # noqa: S608
-    changed(path, ("DELETE FROM scores WHERE seq >= ?", (touched,)))
+    for table in ("scores", "cases"):
+        changed(path, (f"DELETE FROM {table} WHERE seq >= ?", (touched,)))  # noqa: S608
     expected = touched if way == "cut" else len(kept) + 1 if len(kept) < pin.seq else pin.seq
     assert broken(path, pin) == expected
     with opened(copy()) as store:

@@ -32,6 +32,7 @@ from monitor.faces.cli import (
     prior,
     quarantine,
     route,
+    selftest,
     series,
     serve,
     verdict,
@@ -53,6 +54,7 @@ app.command("serve")(serve.serve)
 app.command("backtest")(backtest.backtest)
 app.command("power")(power.power)
 app.command("items")(items.items)
+app.command("selftest")(selftest.selftest)
 app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)
 for noun in (

@@ -6,7 +6,7 @@ import anyio
 from fastapi import FastAPI
 
 from monitor.daemon.door import Door
-from monitor.faces.web import results
+from monitor.faces.web import gates, results
 from monitor.faces.web.problem import tell_problems
 from monitor.faces.web.token import token_of
 
@@ -19,13 +19,15 @@ def create_app(door: Door) -> FastAPI:
     app = FastAPI(
         title="holdpoint",
         version="1",
-        description="Results of checkpoints, pushed by clusters that cannot share a folder.",
+        description="Results of checkpoints, pushed by clusters that cannot share a folder, and gates for their jobs.",
         docs_url=None,  # both pages fetch their code from elsewhere
         redoc_url=None,
     )
     app.state.door = door
     app.state.token = token_of(door.settings)
     app.state.pushing = anyio.CapacityLimiter(AT_ONCE)
+    app.state.asking = anyio.CapacityLimiter(AT_ONCE)  # of its own: no push keeps a job from its answer
     tell_problems(app)
     app.include_router(results.router)
+    app.include_router(gates.router)
     return app

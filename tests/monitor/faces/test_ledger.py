@@ -5,16 +5,13 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 from asking import answer, run
 from histories import busy, chained_anew, changed, dumped, ledger_of
 from lab import Lab, rung
+from listening import listening
 
 from checkpoints_db.rebuild import LEFT_OUT
 
@@ -27,31 +24,6 @@ def built_once(tmp_path_factory: pytest.TempPathFactory) -> Lab:
 @pytest.fixture
 def lived(built_once: Lab, tmp_path: Path) -> Lab:
     return built_once.copy(tmp_path / "lab")
-
-
-@contextmanager
-def listening(status: int = 200) -> Iterator[tuple[str, list[tuple[str, bytes]]]]:
-    """An HTTP server of somebody else: its URL, and what it was sent."""
-    heard: list[tuple[str, bytes]] = []
-
-    class Answer(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            heard.append((self.path, self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(status)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}", heard
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def test_head_and_verify_from_it(lived: Lab) -> None:

@@ -1,0 +1,140 @@
+"""A gate asked from the case it was settled on answers as one computed anew, and only while nothing has changed."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+
+import pytest
+from histories import changed
+from lab import Lab, rung
+
+from checkpoints_db.errors import LedgerBroken
+from checkpoints_db.records import Answer, Case, Reason, digest_of
+from monitor import gate
+
+
+@pytest.fixture
+def going(ladder: Lab) -> Lab:
+    ladder.arrive(rung(6), "s6.csv")
+    ladder.cycle()
+    return ladder
+
+
+def both(lab: Lab, run: str = "s6") -> tuple[Case, Case]:
+    """The case that is known, and the one computed anew."""
+    rules = lab.rules()
+    with lab.store() as store:
+        place = (rules.catalogue, rules.policy, "lab", run)
+        return gate.known_case(store, *place), gate.case_of(store, *place)
+
+
+def kept(lab: Lab) -> bool:
+    """Whether the case of s6 would be read, not computed."""
+    rules = lab.rules()
+    with lab.store() as store:
+        key = gate._key(store, rules.catalogue, rules.policy, "lab")
+        return store.cases.get("lab", "s6", rules.policy.digest, key) is not None
+
+
+def test_it_is_the_case_that_is_computed_anew_to_the_byte(going: Lab) -> None:
+    known, anew = both(going)
+    assert kept(going)
+    assert (known.as_text(), known.evidence, known.digest) == (anew.as_text(), anew.evidence, anew.digest)
+
+
+def test_a_paused_run_has_its_latch_and_the_evidence_is_the_same(ladder: Lab) -> None:
+    ladder.arrive(rung(6, loss=1.0), "s6.csv")
+    ladder.cycle()
+    known, anew = both(ladder)
+    assert kept(ladder)
+    assert known.latch is not None
+    assert (known.as_text(), known.evidence) == (anew.as_text(), anew.evidence)
+
+
+def a_result(lab: Lab) -> None:
+    lab.arrive(rung(6, loss=1.0, run="s7", flop=5e22), "s7.csv")
+    lab.cycle("scan")
+
+
+def a_policy(lab: Lab) -> None:
+    lab.policy.write_text(lab.policy.read_text().replace("tail = 0.01 ", "tail = 0.02 "))
+
+
+def a_catalogue(lab: Lab) -> None:
+    path = lab.root / "catalogue.toml"
+    path.write_text(path.read_text() + '[[together]]\ntasks = ["{task}", "{task}_ll"]\n')
+
+
+def a_rung_of_history(lab: Lab) -> None:
+    lab.baseline(rung(7), "more.csv")
+
+
+@pytest.mark.parametrize("change", [a_result, a_policy, a_catalogue, a_rung_of_history])
+def test_whatever_it_is_made_of_makes_it_unknown_until_it_is_settled(going: Lab, change: Callable[[Lab], None]) -> None:
+    change(going)
+    assert not kept(going)
+    known, anew = both(going)
+    assert known.as_text() == anew.as_text()
+    going.cycle("overdue")
+    assert kept(going)
+
+
+def test_time_is_asked_anew_each_time(going: Lab) -> None:
+    """The case is kept, the decision is not."""
+    text = going.policy.read_text()
+    going.policy.write_text(text.replace('require = "ladder"', 'require = "ladder"\nmax_age = "2h"'))
+    going.cycle()
+    assert (kept(going), going.ask("s6").answer) == (True, Answer.GO)
+    going.clock.sleep(2.1 * 3600)
+    assert (kept(going), going.ask("s6").reason) == (True, Reason.stale)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        """UPDATE cases SET body = replace(body, '"outcome":"above"', '"outcome":"expected"') || ' '""",
+        "UPDATE cases SET seq = 1",
+        "UPDATE cases SET seq = 99999",
+        "UPDATE ledger SET body = replace(body, 'sha256', 'sha255') WHERE kind = 'case'",
+        "UPDATE ledger SET body = replace(body, '\"last_value\":', '\"last_value\":1') WHERE kind = 'seal'",
+        "DELETE FROM forecasts",
+    ],
+)
+def test_one_that_was_touched_holds(going: Lab, sql: str) -> None:
+    assert going.ask("s6").answer == Answer.GO
+    changed(going.root / "holdpoint.db", (sql, ()))
+    state = going.ask("s6")
+    assert (state.answer, state.reason) == (Answer.HOLD, Reason.fault), state.sentence
+    rules = going.rules()
+    with going.store() as store, pytest.raises(LedgerBroken):
+        gate.known_case(store, rules.catalogue, rules.policy, "lab", "s6")
+
+
+def test_a_case_that_is_gone_is_computed(going: Lab) -> None:
+    with closing(sqlite3.connect(going.root / "holdpoint.db")) as connection:
+        connection.execute("DELETE FROM cases")
+        connection.commit()
+    assert not kept(going)
+    assert going.ask("s6").answer == Answer.GO
+
+
+def test_the_evidence_of_a_copy_is_its_own(going: Lab) -> None:
+    case, _ = both(going)
+    other = case.model_copy(update={"conflicts": ("two",)})
+    assert other.evidence != case.evidence
+    assert other.model_copy(update={"latch": None}).evidence == other.evidence
+    rules = going.rules()
+    stricter = rules.policy.model_copy(update={"name": "other"})
+    assert stricter.digest == digest_of(stricter.body())
+    assert stricter.digest != rules.policy.digest
+
+
+@pytest.mark.parametrize("name", ["s6", "lab/s6", "s99", "", "lab/", "/s6", "other/s6", "lab/s6/x"])
+def test_runs_are_found_by_either_name(going: Lab, name: str) -> None:
+    with going.store() as store:
+        known = store.evidence.runs()
+        found = gate.find_run(store, name)
+    matching = [place for place in known if name in ("/".join(place), place[1])]
+    assert found == (matching[0] if len(matching) == 1 else None)
