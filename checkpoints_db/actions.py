@@ -93,10 +93,10 @@ class Actions:
         found = self._tables.rows("alerts", "fingerprint like ?", [name + "%"], limit=2)
         return Alert.model_validate_json(found[0]["body"]) if len(found) == 1 and name else None
 
-    def alerts(self, family: str | None = None, run: str | None = None) -> list[Alert]:
-        """Alerts, oldest first."""
+    def alerts(self, family: str | None = None, run: str | None = None, *, still_open: bool = False) -> list[Alert]:
+        """Alerts, oldest first; all, or those that are not closed."""
         tests = {c: v for c, v in (("family", family), ("run", run)) if v is not None}
-        where = " and ".join(f"{c} = ?" for c in tests) or None
+        where = " and ".join([*(f"{c} = ?" for c in tests), *(["state <> 'closed'"] if still_open else [])]) or None
         found = self._tables.rows("alerts", where, list(tests.values()), order_by="opened_at, fingerprint")
         return [Alert.model_validate_json(row["body"]) for row in found]
 

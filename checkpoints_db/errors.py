@@ -227,10 +227,15 @@ class LeadershipLost(StoreError):
 
 
 class DeliveryError(HoldpointError):
-    """A message that did not arrive; `permanent` ones are not tried again."""
+    """A message that did not arrive; `permanent` ones are not tried again.
 
-    def __init__(self, receiver: str, why: str, *, permanent: bool) -> None:
-        self.permanent = permanent
+    `unreachable`: nothing gets through to the receiver, so others need not be tried now. `wait`: seconds it asked for.
+    """
+
+    def __init__(
+        self, receiver: str, why: str, *, permanent: bool, unreachable: bool = False, wait: float | None = None
+    ) -> None:
+        self.permanent, self.unreachable, self.wait = permanent, unreachable, wait
         super().__init__(f"receiver {receiver}: {why}")
 
 

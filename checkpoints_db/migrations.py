@@ -287,7 +287,7 @@ def m012_cases(db: Database) -> None:
 
 
 @schema()
-def m012_leases(db: Database) -> None:
+def m013_leases(db: Database) -> None:
     """Leases that were issued, and those taken back."""
     db.table("leases").create(
         {
@@ -317,3 +317,28 @@ def m012_leases(db: Database) -> None:
             f"CREATE TRIGGER {table}_refuses_{verb.lower()} BEFORE {verb} ON {table} "
             f"BEGIN SELECT RAISE(ABORT, 'rows of {table} are never {done}'); END"
         )
+
+
+@schema()
+def m014_delivery(db: Database) -> None:
+    """Messages about several alerts, every attempt, what groups were told, and whom nothing reaches now."""
+    db.table("outbox").add_column("topic", str, not_null_default="")
+    db.table("outbox").create_index(["sent_at", "failed_at", "next_at"])
+    db.table("outbox").create_index(["receiver"])
+    told = {"id": str, "message": str, "alert": str, "event": str, "at": str}
+    db.table("outbox_alerts").create(told, pk="id", strict=True)
+    db.table("outbox_alerts").create_index(["alert", "message"])
+    db.table("outbox_alerts").create_index(["message", "alert"])
+    tried = {"seq": int, "message": str, "receiver": str, "at": str, "attempt": int, "outcome": str, "reason": str}
+    db.table("deliveries").create(tried, pk="seq", strict=True)
+    db.table("deliveries").create_index(["message"])
+    db.table("notices").create({"id": str, "next_at": str, "held": str, "routed_to": str}, pk="id", strict=True)
+    db.table("topics").create({"topic": str, "told_at": str, "rank": int, "escalated_at": str}, pk="topic", strict=True)
+    reach = {"name": str, "failures": int, "held_until": str, "resent_at": str}
+    db.table("receivers").create(reach, pk="name", strict=True)
+    for table in ("outbox_alerts", "deliveries"):
+        for verb, done in (("UPDATE", "changed"), ("DELETE", "deleted")):
+            db.execute(
+                f"CREATE TRIGGER {table}_refuses_{verb.lower()} BEFORE {verb} ON {table} "
+                f"BEGIN SELECT RAISE(ABORT, 'rows of {table} are never {done}'); END"
+            )

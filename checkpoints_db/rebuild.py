@@ -20,7 +20,7 @@ from checkpoints_db.evidence import File, Held, Kept, file_row, result_row, unpl
 from checkpoints_db.judgements import NOWHERE, TABLE_OF, Judged, forecast_row, judged_row, score_row
 from checkpoints_db.leases import Revocation, lease_row, revocation_row
 from checkpoints_db.ledger import Entry
-from checkpoints_db.outbox import message_row
+from checkpoints_db.outbox import attempt_row, mention_rows, message_row
 from checkpoints_db.policy_history import policy_row
 from checkpoints_db.records import (
     Alert,
@@ -43,8 +43,8 @@ from checkpoints_db.store import Store
 
 Row = dict[str, Any]
 
-TAKEN_OVER = ("facts", "sightings")
-"""Not history: what was last known of ourselves and of paths."""
+TAKEN_OVER = ("facts", "sightings", "notices", "topics", "receivers")
+"""Not history: what was last known of ourselves, of paths, and of what waits to be told."""
 LEFT_OUT = ("leadership", "cases")
 """A right that ends by itself, and what is computed again when it is asked for."""
 BATCH = 1000
@@ -188,7 +188,14 @@ class _Replay:
         self._rows.put("revocations", revocation_row(Revocation.model_validate(said), entry.seq))
 
     def _message(self, entry: Entry, said: Row) -> None:
-        self._rows.put("outbox", message_row(Message.model_validate(said)))
+        message = Message.model_validate(said)
+        self._rows.put("outbox", message_row(message))
+        for row in mention_rows(message):
+            self._rows.put("outbox_alerts", row)
+
+    def _routed(self, _: Entry, said: Row) -> None:
+        for name in said["notices"]:
+            self._rows.put("outbox", {"id": name, "sent_at": said["sent_at"], "error": said["error"]})
 
     def _delivery(self, entry: Entry, said: Row) -> None:
         if self._rows.get("outbox", entry.subject) is None:
@@ -197,6 +204,8 @@ class _Replay:
             name: said[name] for name in ("attempts", "error", "sent_at", "next_at", "failed_at") if name in said
         }
         self._rows.put("outbox", {"id": entry.subject, **change})
+        if "reason" in said:
+            self._rows.put("deliveries", attempt_row(entry.subject, said, entry.at, entry.seq))
 
     def _carried(self, entry: Entry, said: list[Row]) -> None:
         for row in said:

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Literal
 
 from checkpoints_db import Store
-from checkpoints_db.records import Alert, Answer, BreakGlass, Decision, Finding, GlassReview, Message, digest_of
+from checkpoints_db.records import (
+    EVERYBODY,
+    Alert,
+    Answer,
+    BreakGlass,
+    Decision,
+    Finding,
+    GlassReview,
+    Message,
+    digest_of,
+)
+from checkpoints_db.records.base import stamp
 from monitor.adoption import Force
 
 DAEMON = "holdpoint"
@@ -21,11 +32,23 @@ def fingerprint(family: str, run: str, rule: str, subject: str = "") -> str:
     return digest_of([family, run, rule, subject])
 
 
-def raise_for(store: Store, decision: Decision, receivers: Sequence[str], at: datetime) -> list[Alert]:
+def no_domains(_: str) -> Sequence[str]:
+    """No task has a domain."""
+    return ()
+
+
+def raise_for(
+    store: Store,
+    decision: Decision,
+    receivers: Sequence[str],
+    at: datetime,
+    domains_of: Callable[[str], Sequence[str]] = no_domains,
+) -> list[Alert]:
     """Open, change, re-open or close the alerts of one run so that they say what `decision` says.
 
-    One alert for each rule that has something to say. An alert of a pause stays open until the pause is released,
-    even when its finding has receded. Returns the alerts that changed. Wants a transaction around it.
+    One alert for each rule that has something to say, with the domains that the catalogue (`domains_of`) gives its
+    tasks. An alert of a pause stays open until the pause is released, even when its finding has receded. Returns the
+    alerts that changed. Wants a transaction around it.
     """
     speaking: dict[str, list[Finding]] = {}
     for finding in decision.findings:
@@ -38,7 +61,7 @@ def raise_for(store: Store, decision: Decision, receivers: Sequence[str], at: da
     changed = [
         alert
         for rule, findings in speaking.items()
-        for alert in _raise_rule(store, decision, rule, findings, receivers, at)
+        for alert in _raise_rule(store, decision, rule, findings, receivers, at, domains_of)
     ]
     for alert in there:
         latched = paused and alert.answer == Answer.PAUSE
@@ -51,8 +74,15 @@ def raise_for(store: Store, decision: Decision, receivers: Sequence[str], at: da
 
 
 def _raise_rule(
-    store: Store, decision: Decision, rule: str, findings: list[Finding], receivers: Sequence[str], at: datetime
+    store: Store,
+    decision: Decision,
+    rule: str,
+    findings: list[Finding],
+    receivers: Sequence[str],
+    at: datetime,
+    domains_of: Callable[[str], Sequence[str]],
 ) -> list[Alert]:
+    tasks = dict.fromkeys(finding.subject.partition(" · ")[0] for finding in findings if finding.subject)
     worst = max(findings, key=lambda finding: (finding.effect.rank, finding.magnitude))
     others = f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
     return _tell(
@@ -67,6 +97,7 @@ def _raise_rule(
         decision=decision.digest,
         receivers=receivers,
         at=at,
+        domains=tuple(sorted({domain for task in tasks for domain in domains_of(task)})),
     )
 
 
@@ -181,6 +212,7 @@ def _tell(
     decision: str,
     receivers: Sequence[str],
     at: datetime,
+    domains: tuple[str, ...] = (),
 ) -> list[Alert]:
     print_ = fingerprint(family, run, rule, subject)
     old = store.actions.alert(print_)
@@ -197,6 +229,7 @@ def _tell(
         sentence=sentence,
         findings=findings,
         decision=decision,
+        domains=domains,
     )
     if old is None:
         return [_write(store, fresh, "opened", receivers, at, DAEMON)]
@@ -213,16 +246,20 @@ def _tell(
         "answer": max(answer, old.answer, key=lambda a: a.rank),
         "state": "firing" if grown else old.state,
     }
-    return [_write(store, fresh.model_copy(update=update), "changed", receivers if grown else (), at, DAEMON)]
+    return [_write(store, fresh.model_copy(update=update), "changed", receivers, at, DAEMON, tell=grown)]
 
 
 def _magnitude(findings: Sequence[Finding]) -> float:
     return max((finding.magnitude for finding in findings), default=0.0)
 
 
-def _write(store: Store, alert: Alert, event: Event, receivers: Sequence[str], at: datetime, by: str) -> Alert:
+def _write(
+    store: Store, alert: Alert, event: Event, receivers: Sequence[str], at: datetime, by: str, *, tell: bool = True
+) -> Alert:
+    """Keep the change and owe everybody its message; whom the routes name, and when, is seen when it is delivered."""
     store.actions.put_alert(alert, event, by, at)
-    for receiver in receivers:
-        name = digest_of([alert.fingerprint, alert.episode, event, alert.decision, alert.sentence, receiver])
-        store.outbox.put(Message(id=name, receiver=receiver, event=event, alert=alert, at=at))
+    if tell:
+        name = digest_of([alert.fingerprint, alert.episode, event, alert.decision, alert.sentence, stamp(at)])
+        told = tuple(receivers)
+        store.outbox.put(Message(id=name, receiver=EVERYBODY, event=event, alert=alert, at=at, then=told))
     return alert

@@ -144,7 +144,7 @@ class Clerk:
             if any(not seen.baseline for seen in self.store.evidence.results(family=family, run=run)):
                 decision = gate.settle(self.store, self.catalogue, self.policy, family, run, self.at)
                 receivers = adoption.force(self.store, self.policy, self.at).told
-                alerts.raise_for(self.store, decision, receivers, self.at)
+                alerts.raise_for(self.store, decision, receivers, self.at, self.catalogue.domains_of)
         return paper
 
     def _same(self, row: P) -> P:

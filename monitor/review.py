@@ -211,7 +211,7 @@ class Desk:
     def _decide(self, family: str, run: str) -> Decision:
         decision = gate.settle(self.store, self.catalogue, self.policy, family, run, self.at)
         force = self._force()
-        alerts.raise_for(self.store, decision, force.told, self.at)
+        alerts.raise_for(self.store, decision, force.told, self.at, self.catalogue.domains_of)
         alerts.about_change(self.store, force, self.at)
         return decision
 

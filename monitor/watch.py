@@ -315,7 +315,7 @@ def _settle_earlier(store: Store, rules: Rules, checkpoint: Checkpoint) -> None:
     family, run, at = checkpoint.family, checkpoint.run, rules.clock.now()
     decision = gate.settle(store, rules.catalogue, rules.policy, family, run, at, checkpoint=checkpoint.id)
     if decision.answer == Answer.PAUSE:
-        alerts.raise_for(store, decision, rules.told(store), at)
+        alerts.raise_for(store, decision, rules.told(store), at, rules.catalogue.domains_of)
 
 
 def take_up(store: Store, rules: Rules) -> None:
@@ -330,7 +330,7 @@ def settle(store: Store, rules: Rules, family: str, run: str) -> Decision:
     if rules.text is not None:  # whoever asks why, later, finds the lines that decided
         store.policy_texts.keep(rules.text, at)
     decision = gate.settle(store, rules.catalogue, rules.policy, family, run, at)
-    alerts.raise_for(store, decision, rules.told(store), at)
+    alerts.raise_for(store, decision, rules.told(store), at, rules.catalogue.domains_of)
     return decision
 
 

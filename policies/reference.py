@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from enum import Enum
@@ -17,7 +18,7 @@ from policies.direction import Direction
 from policies.file_terms import REPLACES, FileTerms
 from policies.policy_tests import Assessed, Attested, PolicyTest
 from policies.rules import RULES
-from policies.schema import Preamble, RuleTerms, Terms, multiple, spell_multiple
+from policies.schema import Inhibit, Preamble, Quiet, Route, RuleTerms, Terms, multiple, spell_multiple
 
 BEGIN = "<!-- keys: made from the schema, see policies/reference.py; a test compares -->"
 END = "<!-- /keys -->"
@@ -42,6 +43,9 @@ def key_table() -> str:
     parts += ["### Keys of every `[[test]]` table", "", *_head(), *_rows(PolicyTest, ""), ""]
     for name, model in (("assessed", Assessed), ("attested", Attested)):
         parts += [f"### Keys of `given.{name}` in a test", "", *_head(), *_rows(model, ""), ""]
+    parts += ["### Keys of every `[[routes]]` table", "", *_head(), *_rows(Route, ""), ""]
+    parts += ["### Keys of every `[[inhibit]]` table", "", *_head(), *_rows(Inhibit, ""), ""]
+    parts += ["### Keys of every `quiet` table of a route", "", *_head(), *_rows(Quiet, ""), ""]
     parts += ["### Keys of every `[[rules]]` table", "", *_head(), *_rows(RuleTerms, ""), ""]
     common = set(RuleTerms.model_fields)
     for rule in RULES:
@@ -119,6 +123,8 @@ def _list_of(kind: Any) -> str:
     inner = get_args(kind)[0] if hasattr(kind, "__metadata__") else kind
     if isinstance(inner, type) and issubclass(inner, Terms):
         return "list of tables"
+    if get_origin(inner) is Literal:
+        return f"{_type(inner)}, or a list of them"
     return f"{NAMES[inner]} or list of {'texts' if inner is str else 'them'}"
 
 
@@ -132,6 +138,20 @@ def _default(field: FieldInfo) -> str:
         return f"`{spell_multiple(value)}`" if value is not None else "none"
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
+    if isinstance(value, tuple) and any(isinstance(part, Terms) for part in value):
+        return "; ".join(_spelled(part.body(), part) for part in value)
     if isinstance(value, tuple):
         return ", ".join(f"`{part}`" for part in value) or "none"
     return "none" if value is None or value in ("", {}) else f"`{value}`"
+
+
+def _spelled(body: dict[str, Any], terms: Terms) -> str:
+    """A table as one writes it, without the keys that say nothing new."""
+    told = [f"{key} = {_inline(body[key], getattr(terms, key))}" for key in sorted(terms.model_fields_set)]
+    return f"`{{{', '.join(told)}}}`"
+
+
+def _inline(value: Any, terms: Any) -> str:
+    if isinstance(terms, Terms):
+        return _spelled(value, terms).strip("`")
+    return json.dumps(value)

@@ -20,6 +20,9 @@ from monitor import lease
 def busy(root: Path) -> Lab:
     """History, items, news, conflicts, a quarantine, a late place, lost messages, and what people decided."""
     lab = ItemLab(root)
+    lab.policy.write_text('notify = ["log", "file", "away"]\n' + lab.policy.read_text())
+    with lab.config.open("a") as settings:
+        settings.write('[receivers.away]\nkind = "alertmanager"\nurl = "http://127.0.0.1:9"\n')  # nobody listens
     lab.baseline([{**row, "run": "t"} for row in rung(0)], "t.csv")
     lab.comes(6, *answers(6))
     lab.arrive(rung(6, loss=1.0, run="i7"), "i7.csv")

@@ -1,6 +1,7 @@
 """The nouns of the house as frozen pydantic models; one file per noun family."""
 
 from checkpoints_db.records.action import (
+    EVERYBODY,
     Acknowledgement,
     Alert,
     AlertState,
@@ -15,8 +16,10 @@ from checkpoints_db.records.action import (
     Latch,
     Level,
     Message,
+    MessageEvent,
     Missing,
     Reason,
+    Told,
     Waiver,
 )
 from checkpoints_db.records.assessment import (
@@ -80,6 +83,7 @@ from checkpoints_db.records.track import Tally
 __all__ = [
     "COMES",
     "EVERY",
+    "EVERYBODY",
     "PLANE",
     "STAGES",
     "Acknowledgement",
@@ -124,6 +128,7 @@ __all__ = [
     "Linked",
     "Look",
     "Message",
+    "MessageEvent",
     "Metric",
     "Missing",
     "Outcome",
@@ -155,6 +160,7 @@ __all__ = [
     "Standing",
     "Tally",
     "Term",
+    "Told",
     "TrackRecord",
     "Verdict",
     "Waiver",

@@ -345,6 +345,8 @@ class Alert(Record):
     """Digest of the newest decision behind it."""
     episode: Annotated[int, Field(ge=1)] = 1
     """Counts re-openings after a close."""
+    domains: tuple[Name, ...] = ()
+    """Domains of the tasks it speaks of, as the catalogue has them."""
 
 
 class GateState(Record):
@@ -373,12 +375,53 @@ class GateState(Record):
         return {Answer.GO: 0, Answer.WARN: 0, Answer.HOLD: 10, Answer.PAUSE: 20}[self.answer]
 
 
+class Told(Record):
+    """One further alert of a message about several, in short."""
+
+    alert: str
+    family: str
+    run: str
+    rule: Name
+    answer: Answer
+    state: AlertState
+    sentence: str
+
+
+EVERYBODY = "*"
+"""Receiver of a message that has not been routed yet."""
+
+MessageEvent = Literal["opened", "changed", "acknowledged", "closed", "reopened", "repeated", "escalated"]
+
+
 class Message(Record):
-    """A message owed to one notifier, written in the same transaction as its alert."""
+    """A message owed, written in the same transaction as its alert: first to everybody, then to each receiver."""
 
     id: str
     """Idempotency key: the same event to the same receiver has the same id."""
     receiver: Name
-    event: Literal["opened", "changed", "acknowledged", "closed", "reopened"]
+    """Name of a receiver in the settings, or `*` where the routes have not been asked yet."""
+    event: MessageEvent
     alert: Alert
+    """The worst alert it tells of."""
     at: Instant
+    then: tuple[Name, ...] = ()
+    """Who stands in when the receiver can never be reached; of a message to everybody, who is told without routes."""
+    route: str = ""
+    """Name of the route it goes by."""
+    group: dict[str, str] = Field(default_factory=dict)
+    """What its alerts are alike in."""
+    topic: str = ""
+    """Digest of route and group."""
+    alerts: tuple[str, ...] = ()
+    """Ids of the alerts it tells of, worst first."""
+    others: tuple[Told, ...] = ()
+    """The next worst of them, a few."""
+    held_back: Annotated[int, Field(ge=0)] = 0
+    """Consequences of its alert that nobody is told of while it is open."""
+    bundle: str = ""
+    """What is the same for all its receivers."""
+
+    @property
+    def count(self) -> int:
+        """Number of alerts it tells of."""
+        return max(len(self.alerts), 1)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from checkpoints_db import Store, flag
 from checkpoints_db.catalogue import Catalogue
 from checkpoints_db.errors import (
     BadLease,
+    DeliveryError,
     ForecastError,
     HoldpointError,
     LeadershipLost,
@@ -23,14 +26,16 @@ from checkpoints_db.errors import (
 from checkpoints_db.readers import READERS, Reader, readers_from
 from checkpoints_db.readers.columns import columns_of
 from checkpoints_db.readers.mapped import Mapped
+from checkpoints_db.records import Alert
 from checkpoints_db.records.duration import Duration
 from monitor import alerts, lease, notify, prior, selftest, watch
 from monitor.clock import Clock
 from monitor.daemon import inbox
 from monitor.daemon.heartbeat import Heartbeat
 from monitor.keys import Keys
-from monitor.settings import Settings
-from policies.loader import find_file
+from monitor.settings import Receiver, Settings
+from policies.loader import find, find_file
+from policies.schema import Policy
 
 logger = logging.getLogger("holdpoint.daemon")
 
@@ -44,8 +49,10 @@ class Jobs:
     Each job opens the store, loads policy and catalogue afresh, and acts in transactions.
     """
 
-    def __init__(self, settings: Settings, clock: Clock, holder: str) -> None:
-        self.settings, self.clock, self.holder = settings, clock, holder
+    def __init__(
+        self, settings: Settings, clock: Clock, holder: str, draw: Callable[[Store, Alert], bytes | None] | None = None
+    ) -> None:
+        self.settings, self.clock, self.holder, self._draw = settings, clock, holder, draw
         self.heartbeat = Heartbeat(settings, clock)
         self._failed = set[str]()
 
@@ -210,12 +217,39 @@ class Jobs:
     def deliver(self) -> str:
         """Send what is owed; a message that can never arrive raises an alert of its own."""
         with self._open() as store:
-            sent, failed, lost = notify.deliver(store, self.settings, self.clock)
-            for receiver, error in lost.items():
-                others = tuple(name for name in self.settings.receivers if name != receiver)
-                with store.transaction():
-                    alerts.raise_about(store, "fault", f"receiver {receiver}", error, others, self.clock.now())
+            policy, began = self._routes(), self.clock.now()
+            picture = partial(self._picture, store)
+            sent, failed, lost = notify.deliver(store, self.settings, self.clock, policy, picture, _guarded)
+            if sent or failed:
+                self._tell_of_receivers(store, lost, began)
         return f"{sent} messages sent, {failed} failed" if sent or failed else ""
+
+    def _tell_of_receivers(self, store: Store, lost: dict[str, str], began: datetime) -> None:
+        """An alert about each receiver that can never be reached, to the others; closed once it was."""
+        reached = {attempt.receiver for attempt in store.outbox.log(since=began) if attempt.outcome == "sent"}
+        for receiver in {*lost, *reached}:
+            about, at = f"receiver {receiver}", self.clock.now()
+            others = tuple(name for name in self.settings.receivers if name != receiver)
+            with store.transaction():
+                if receiver in lost:
+                    alerts.raise_about(store, "fault", about, lost[receiver], others, at)
+                else:
+                    alerts.settle_about(store, "fault", about, others, at)
+
+    def _routes(self) -> Policy | None:
+        """The policy whose routes are asked; None where it does not load: then those are told whom an alert names."""
+        try:
+            return find(self.settings.policy, self.settings.base)
+        except PolicyError as error:
+            logger.warning("messages go without routes, because the policy does not load: %s", error)
+            return None
+
+    def _picture(self, store: Store, alert: Alert) -> bytes | None:
+        try:
+            return None if self._draw is None else self._draw(store, alert)
+        except Exception:  # a boundary: a picture that cannot be drawn never keeps back the words
+            logger.exception("no chart for alert %s; its message goes without", alert.id)
+            return None
 
     # -- what they stand on -------------------------------------------------------------------------------------------
 
@@ -232,6 +266,17 @@ class Jobs:
 
     def _rules(self) -> watch.Rules:
         return load_rules(self.settings, self.clock)
+
+
+def _guarded(notifier: notify.Notifier, letter: notify.Letter, receiver: Receiver, settings: Settings) -> None:
+    """Send; the boundary around notifiers: an error of theirs is a message to be sent again, and never holds a gate."""
+    try:
+        notifier.send(letter, receiver, settings)
+    except HoldpointError:
+        raise
+    except Exception as error:  # the boundary; its text may hold a secret, so only its kind is told
+        why = f"notifier {notifier.name!r} failed ({type(error).__name__}); please report this"
+        raise DeliveryError(letter.message.receiver, why, permanent=False) from None
 
 
 def readers_of(settings: Settings) -> tuple[Reader, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import Protocol
@@ -15,6 +16,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from checkpoints_db import Store, flag
 from checkpoints_db.errors import HoldpointError, SelfTestFailed, StoreUnreadable
+from checkpoints_db.records import Alert
 from monitor import selftest
 from monitor.clock import Clock
 from monitor.daemon.jobs import FATAL, Jobs
@@ -39,10 +41,12 @@ class Beside(Protocol):
 class Service:
     """One daemon over one store. `run` gives the exit code: 0 stopped cleanly, 3 by an error about ourselves."""
 
-    def __init__(self, settings: Settings, clock: Clock) -> None:
+    def __init__(
+        self, settings: Settings, clock: Clock, draw: Callable[[Store, Alert], bytes | None] | None = None
+    ) -> None:
         self.settings, self.clock = settings, clock
         self.holder = myself()
-        self.jobs = Jobs(settings, clock, self.holder)
+        self.jobs = Jobs(settings, clock, self.holder, draw)
         self.turn = threading.Lock()
         """Held by whoever walks: a job, or a push beside it."""
         self._stop = threading.Event()

@@ -148,20 +148,24 @@ def write(chart: alt.TopLevelMixin, path: Path) -> None:
 
     Raises SettingsError for any other suffix.
     """
+    content = picture(chart, path.suffix.lower())
+    if content is None:
+        what = path.suffix or "no suffix"
+        raise SettingsError(f"{path}: {what} is no kind of chart; name it .png, .svg or .html")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+
+
+def picture(chart: alt.TopLevelMixin, suffix: str) -> bytes | None:
+    """`chart` as .png, .svg or .html; None for any other suffix."""
     drawing = specification(chart)
     version = ".".join(alt.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
     offline: dict[str, Any] = {"vl_version": version, "allowed_base_urls": []}
-    suffix = path.suffix.lower()
     if suffix == ".png":
-        content = vl_convert.vegalite_to_png(drawing, scale=2, **offline)
-    elif suffix == ".svg":
-        content = vl_convert.vegalite_to_svg(drawing, **offline).encode()
-    elif suffix == ".html":
-        content = page(drawing, version).encode()
-    else:
-        raise SettingsError(f"{path}: {suffix or 'no suffix'} is no kind of chart; name it .png, .svg or .html")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content)
+        return bytes(vl_convert.vegalite_to_png(drawing, scale=2, **offline))
+    if suffix == ".svg":
+        return str(vl_convert.vegalite_to_svg(drawing, **offline)).encode()
+    return page(drawing, version).encode() if suffix == ".html" else None
 
 
 def _x(scene: Scene, frame: Frame) -> alt.X:

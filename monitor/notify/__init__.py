@@ -2,50 +2,67 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from checkpoints_db import Store
-from checkpoints_db.errors import DeliveryError, HoldpointError
+from checkpoints_db.errors import PolicyError, SettingsError
 from checkpoints_db.registry import Registry
 from monitor.clock import Clock
-from monitor.notify.base import Notifier, one_line
+from monitor.notify.alertmanager import Alertmanager
+from monitor.notify.apprise import Apprise
+from monitor.notify.backoff import FIRST_WAIT
+from monitor.notify.base import Draw, Letter, Notifier, one_line
+from monitor.notify.command import Command
+from monitor.notify.deliver import Pass, Send, no_picture, plainly
+from monitor.notify.email import Email
 from monitor.notify.file import File
 from monitor.notify.log import Log
+from monitor.notify.plan import plan
+from monitor.notify.slack import Slack
+from monitor.notify.webhook import Webhook
 from monitor.settings import Settings
+from policies.routes import named_receivers
+from policies.schema import Policy
 
-__all__ = ["NOTIFIERS", "Notifier", "deliver", "one_line"]
+__all__ = ["FIRST_WAIT", "NOTIFIERS", "Draw", "Letter", "Notifier", "check", "deliver", "one_line", "plan"]
 
-NOTIFIERS: Registry[Notifier] = Registry("notifier", (Log(), File()), lambda notifier: notifier.name)
+NOTIFIERS: Registry[Notifier] = Registry(
+    "notifier",
+    (Log(), File(), Webhook(), Slack(), Alertmanager(), Email(), Command(), Apprise()),
+    lambda notifier: notifier.name,
+)
 
-FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=5), timedelta(hours=1)
-"""Pause before the second attempt, doubled each time up to the longest; attempts never end by count."""
 
+def deliver(
+    store: Store,
+    settings: Settings,
+    clock: Clock,
+    policy: Policy | None = None,
+    draw: Draw = no_picture,
+    send: Send = plainly,
+) -> tuple[int, int, dict[str, str]]:
+    """Route what is owed, then send every message that is due.
 
-def deliver(store: Store, settings: Settings, clock: Clock) -> tuple[int, int, dict[str, str]]:
-    """Send every message that is due; returns how many were sent, how many failed, and what can never arrive.
-
-    The state is written after the send succeeded: a crash repeats a message, it never loses one.
+    Returns how many were sent, how many failed, and which receivers can never be reached, with the reason. The state is
+    written after the send succeeded: a crash repeats a message, with the same id, it never loses one. Without a policy
+    (it does not load) everybody is told whom the alert itself names.
     """
-    sent = failed = 0
-    lost: dict[str, str] = {}
-    for owed in store.outbox.due(clock.now()):
-        name = owed.message.receiver
+    plan(store, policy, clock.now())
+    sending = Pass(store, settings, clock, NOTIFIERS, draw, send)
+    sending.run()
+    sending.resend()
+    return sending.sent, sending.failed, sending.lost
+
+
+def check(policy: Policy, settings: Settings) -> None:
+    """Raise SettingsError where the policy names a receiver that settings do not have, or one lacks something."""
+    for name, key in named_receivers(policy).items():
+        if name not in settings.receivers:
+            known = ", ".join(settings.receivers) or "none"
+            raise SettingsError(
+                f"policy {policy.name!r}: {key} names the receiver {name!r}, which the settings do not have; add "
+                f"[receivers.{name}] to them, or name one that is there ({known})"
+            )
+    for name, receiver in settings.receivers.items():
         try:
-            receiver = settings.receivers.get(name)
-            if receiver is None:
-                raise DeliveryError(name, "no such receiver in the settings", permanent=True)
-            NOTIFIERS.get(receiver.kind).send(owed.message, receiver, settings)
-        except HoldpointError as error:
-            failed += 1
-            final = isinstance(error, DeliveryError) and error.permanent
-            if final:
-                lost[name] = str(error)
-            wait = min(FIRST_WAIT * 2 ** min(owed.attempts, 20), LONGEST_WAIT)
-            with store.transaction():
-                again = None if final else clock.now() + wait
-                store.outbox.failed(owed.message.id, str(error), clock.now(), again=again)
-        else:
-            sent += 1
-            with store.transaction():
-                store.outbox.sent(owed.message.id, clock.now())
-    return sent, failed, lost
+            NOTIFIERS.get(receiver.kind).check(receiver, settings)
+        except (SettingsError, PolicyError) as error:
+            raise SettingsError(f"receivers.{name}: {error}") from error

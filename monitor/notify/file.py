@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 
-from checkpoints_db.errors import DeliveryError
-from checkpoints_db.records import Message, canonical
+from checkpoints_db.errors import DeliveryError, SettingsError
+from checkpoints_db.records import canonical
+from monitor.notify.base import Letter
 from monitor.settings import Receiver, Settings
 
 
@@ -14,16 +15,22 @@ class File:
 
     name = "file"
 
-    def send(self, message: Message, receiver: Receiver, settings: Settings) -> None:
-        """Append the line. Raises DeliveryError: permanent without a path, otherwise to be tried again."""
+    def check(self, receiver: Receiver, settings: Settings) -> None:
+        """Raises SettingsError without a path."""
         if receiver.path is None:
-            raise DeliveryError(message.receiver, "a receiver of kind 'file' needs a `path`", permanent=True)
+            raise SettingsError("a receiver of kind 'file' needs a `path`")
+
+    def send(self, letter: Letter, receiver: Receiver, settings: Settings) -> None:
+        """Append the line. Raises DeliveryError: permanent without a path, otherwise to be tried again."""
+        name = letter.message.receiver
+        if receiver.path is None:
+            raise DeliveryError(name, "a receiver of kind 'file' needs a `path`", permanent=True)
         path = settings.at(receiver.path)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with path.open("a", encoding="utf-8") as stream:
-                stream.write(canonical(message.body()) + "\n")
+                stream.write(canonical(letter.body()) + "\n")
                 stream.flush()
                 os.fsync(stream.fileno())
         except OSError as error:
-            raise DeliveryError(message.receiver, f"{path}: {error.strerror or error}", permanent=False) from error
+            raise DeliveryError(name, f"{path}: {error.strerror or error}", permanent=False) from error

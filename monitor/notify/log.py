@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 
-from checkpoints_db.records import Answer, Message
-from monitor.notify.base import one_line
+from checkpoints_db.records import Answer
+from monitor.notify.base import Letter, one_line
 from monitor.settings import Receiver, Settings
 
 logger = logging.getLogger("holdpoint.alerts")
@@ -16,7 +16,11 @@ class Log:
 
     name = "log"
 
-    def send(self, message: Message, receiver: Receiver, settings: Settings) -> None:
+    def check(self, receiver: Receiver, settings: Settings) -> None:
+        """Nothing is needed."""
+
+    def send(self, letter: Letter, receiver: Receiver, settings: Settings) -> None:
         """Write the line."""
+        message = letter.message
         loud = message.alert.answer.rank >= Answer.HOLD.rank and message.event != "closed"
         logger.log(logging.WARNING if loud else logging.INFO, "%s", one_line(message))

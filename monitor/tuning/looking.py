@@ -20,8 +20,8 @@ from monitor.replay import Source
 from monitor.replay.source import Told
 from monitor.tuning.planting import Plant, PlantedSeals
 from monitor.tuning.survey import Sitting
-from policies.engine import decide
 from policies.schema import Policy
+from policies.several import Ruling, decide_all
 
 PAUSED, HELD = 1, 2
 """What a decision did over a break: PAUSE, or a HOLD because something broke, as over a fall."""
@@ -117,7 +117,8 @@ def due_to(found: Sequence[Finding], before: Sequence[Finding], questions: Seque
 
 def settled(policies: Sequence[Policy], cases: Sequence[Case], at: datetime) -> list[tuple[Finding, ...]]:
     """What stops a run under each policy, each with its own case; no waiver or release, which were given for others."""
-    return [stops(decide(policy, case, (), (), at)) for policy, case in zip(policies, cases, strict=True)]
+    alone = ([Ruling(policy, case)] for policy, case in zip(policies, cases, strict=True))
+    return [stops(decide_all(ruled, (), (), at)) for ruled in alone]
 
 
 class _Bench:

@@ -59,7 +59,7 @@ def test_the_history_has_a_row_of_every_kind_and_every_table(lived: Lab) -> None
         kinds = {entry.kind for entry in store.ledger.entries()}
         empty = [table for table in store._tables.names() if not store._tables.count(table)]
     told = "file result items unplaced placed seal verdict diagnosis decision gate alert review message delivery case"
-    told += " policy policy_text catalogue lease revocation"
+    told += " policy policy_text catalogue lease revocation routed"
     assert kinds == set(told.split())
     assert set(empty) - set(LEFT_OUT) == {"shadow_decisions"}  # those have a test of their own
 
@@ -239,7 +239,8 @@ def test_a_ledger_that_was_cut_off_or_written_anew_does_not_keep_its_pins(
     if way == "insert" and touched == len(rows):
         return  # one more row at the end, behind the pin: what the tables say of it is the next test
     chained_anew(path, kept)
-    for table in ("results", "items", "forecasts", "verdicts", "diagnoses", "decisions", "reviews", "alert_events"):
+    told = ("results", "items", "forecasts", "verdicts", "diagnoses", "decisions", "reviews", "alert_events")
+    for table in (*told, "deliveries"):
         changed(path, (f"DELETE FROM {table} WHERE seq >= ?", (touched,)))  # noqa: S608
     for table in ("scores", "cases"):
         changed(path, (f"DELETE FROM {table} WHERE seq >= ?", (touched,)))  # noqa: S608

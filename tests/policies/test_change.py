@@ -247,6 +247,8 @@ UNDIRECTED = {
     "counts",
     "since",
     "zone",
+    "routes",  # another way is not known to reach the same people
+    "inhibit",
     "when.rule",
     "forecasts",  # `on_few` says what is said below it, which may be less
     "min_generations",

@@ -51,7 +51,7 @@ def show(
             raise PolicyError(f"no alert {name!r}, or several; see `holdpoint alert list`")
         history = store.actions.history(alert.id)
         state = store.actions.gate(alert.family, alert.run) if alert.run else None
-        drawn = [picture(store, d) for d in _about(store, alert)[:1]] if chart is not None else []
+        drawn = [picture(store, d) for d in about(store, alert)[:1]] if chart is not None else []
     shell.draw(drawn, chart, quiet=json)
     if json:
         as_json({"alert": alert.body(), "history": [event.body() for event in history]})
@@ -87,7 +87,7 @@ def show(
             shell.say(f"         {waive}")
 
 
-def _about(store: Store, alert: Alert) -> list[Diagnosis]:
+def about(store: Store, alert: Alert) -> list[Diagnosis]:
     """The diagnoses that the worst finding of an alert speaks of."""
     worst = max(alert.findings, key=lambda f: (f.effect.rank, f.magnitude), default=None)
     if worst is None:

@@ -6,12 +6,16 @@ from typing import Annotated
 
 import typer
 
+from checkpoints_db.errors import PolicyError
+from monitor import notify
 from monitor.clock import SystemClock
 from monitor.daemon.door import Door
 from monitor.daemon.service import Service
+from monitor.faces.alert_chart import alert_chart
 from monitor.faces.cli import shell
 from monitor.faces.render import as_json
 from monitor.settings import Settings
+from policies.loader import find
 
 app = typer.Typer(no_args_is_help=True, help="The lab daemon: picks up results, judges, alerts, gates, delivers.")
 
@@ -26,7 +30,8 @@ def run(
     """Run until SIGTERM. Exit code 0 after a clean stop, 1 when a job of --once failed, 3 when it stopped itself."""
     shell.log_to_console(verbose=verbose)
     settings, clock = Settings.load(config), SystemClock()
-    service = Service(settings, clock)
+    _check_receivers(settings)
+    service = Service(settings, clock, alert_chart)
     if once:
         succeeded = service.once()
         if json:
@@ -38,3 +43,12 @@ def run(
 
     server = Server(Door(settings, clock, holder=service.holder, turn=service.turn))
     raise typer.Exit(service.run(server))
+
+
+def _check_receivers(settings: Settings) -> None:
+    """Refuse to start where the policy names a receiver the settings lack. A policy that does not load holds gates."""
+    try:
+        policy = find(settings.policy, settings.base)
+    except PolicyError:
+        return
+    notify.check(policy, settings)

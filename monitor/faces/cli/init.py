@@ -57,6 +57,11 @@ kind = "log"
 [receivers.file]
 kind = "file"
 path = "alerts.jsonl"
+
+# [receivers.oncall]            # also slack, email, alertmanager, command, apprise (holdpoint[notify])
+# kind = "webhook"
+# url_file = "oncall.url"       # secrets come from files or, by url_env and secret_env, from the environment
+# secret_files = ["oncall.secret"]   # echo "whsec_$(openssl rand -base64 32)" > oncall.secret; chmod 600
 """
 
 CATALOGUE = """\

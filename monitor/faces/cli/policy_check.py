@@ -6,8 +6,10 @@ from typing import Annotated
 
 import typer
 
+from monitor import notify
 from monitor.faces.cli import shell
 from monitor.faces.cli.policy_named import Name, named
+from monitor.settings import Settings
 from policies.lint import remarks
 
 
@@ -20,12 +22,14 @@ def check(
     """Load a policy, say what is wrong with it, and warn of what looks like a slip.
 
     Exit code 0 when it is sound; 1, with file, line, key and what would be right, when it is not, or, with --strict,
-    when there are warnings.
+    when there are warnings. Where there are settings, a receiver that they do not have is a mistake too.
 
     Example: holdpoint policy check policies/mine.toml --strict
     """
     loaded = named(name, config)
     policy, found = loaded.policy, remarks(loaded)
+    if config.is_file():
+        notify.check(policy, Settings.load(config))
     value = {
         "name": policy.name,
         "version": policy.version,
