@@ -240,7 +240,7 @@ def test_a_ledger_that_was_cut_off_or_written_anew_does_not_keep_its_pins(
         return  # one more row at the end, behind the pin: what the tables say of it is the next test
     chained_anew(path, kept)
     told = ("results", "items", "forecasts", "verdicts", "diagnoses", "decisions", "reviews", "alert_events")
-    for table in (*told, "deliveries"):
+    for table in (*told, "policies", "shadow_decisions", "deliveries"):
         changed(path, (f"DELETE FROM {table} WHERE seq >= ?", (touched,)))  # noqa: S608
     for table in ("scores", "cases"):
         changed(path, (f"DELETE FROM {table} WHERE seq >= ?", (touched,)))  # noqa: S608
