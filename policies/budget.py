@@ -150,6 +150,7 @@ def account(policy: Policy, case: Case) -> Account:
     ahead = {_question(case, m.task) for m in case.missing if any(takes_missing(r, m, case) for r in rules)}
     tests, look = len(p.keys() | ahead), len(case.looks) + 1
     share = terms.share * (weight(look) if terms.per == "run" and terms.method != "e_process" else 1.0)
+    share = max(share, SMALLEST)  # however little a late look may spend, it is divided by
     standing = _standing(terms, case.looks, p, share, tests)
     explained = frozenset(q for q, stands in zip(p, standing, strict=True) if not stands)
     upward = dict(_upward(case))

@@ -54,8 +54,8 @@ def unread(policy: Policy, case: Case, looks: Sequence[Look]) -> list[Finding]:
     """What the binding rules left unread: each is a HOLD, at the level of the policy's floor.
 
     `looks` are the binding rules that apply to the run. A doubtful verdict of a task that none of them takes, a missing
-    metric that one of them would have judged and none held for, contradictions that none of them held for. A policy
-    cannot go on by not looking; and adding a shadow rule changes nothing here.
+    metric of such a task, one that a rule would have judged and none held for, contradictions that none of them held
+    for. A policy cannot go on by not looking; and adding a shadow rule changes nothing here.
     """
     place = f"{case.family}/{case.run}"
     if not any(look.findings for look in looks):
@@ -81,25 +81,33 @@ def _contradictions(policy: Policy, case: Case, said: set[tuple[Reason, str]]) -
 
 
 def _missing(policy: Policy, case: Case, judges: Iterable[RuleTerms], said: set[tuple[Reason, str]]) -> list[Finding]:
-    judges = list(judges)
-    holds = []
+    judges, holds = list(judges), []
+    read = _read(case, judges)
     for missing in case.missing:
         subject = subject_of(missing.task, missing.metric)
         judged = [terms.id for terms in judges if takes_missing(terms, missing, case)]
-        if judged and (Reason.no_data, subject) not in said:
-            sentence = f"{case.family}/{case.run}: {subject} is missing, and rule {judged[0]!r} would have judged it"
-            remedy = "the result were there, or no rule selected it"
-            holds.append(hold(policy.floor, Reason.no_data, sentence, subject=subject, remedy=remedy))
+        if (missing.task in read and not judged) or (Reason.no_data, subject) in said:
+            continue
+        # Were it there and doubtful, it would hold: so it holds, or to take a result away would open the gate.
+        why = f"rule {judged[0]!r} would have judged it" if judged else "no rule of the policy looks at its task"
+        remedy = "the result were there" + (", or no rule selected it" if judged else " and nobody doubted it")
+        sentence = f"{case.family}/{case.run}: {subject} is missing, and {why}"
+        holds.append(hold(policy.floor, Reason.no_data, sentence, subject=subject, remedy=remedy))
     return holds
 
 
-def _doubts(policy: Policy, case: Case, judges: Iterable[RuleTerms]) -> list[Finding]:
+def _read(case: Case, judges: Iterable[RuleTerms]) -> set[str]:
+    """The tasks of which one of these rules judges a verdict."""
     judges = list(judges)
-    looked_at = {v.task for v in case.verdicts if any(terms.takes_verdict(v, case) for terms in judges)}
+    return {v.task for v in case.verdicts if any(terms.takes_verdict(v, case) for terms in judges)}
+
+
+def _doubts(policy: Policy, case: Case, judges: Iterable[RuleTerms]) -> list[Finding]:
+    read = _read(case, judges)
     holds: dict[str, Finding] = {}
     for verdict in case.verdicts:
         why = sight(verdict, policy)
-        if why != "ok" and verdict.task not in looked_at:
+        if why != "ok" and verdict.task not in read:
             reason, remedy = doubt(why, policy)
             sentence = f"{verdict.sentence}; no rule of the policy looks at this task"
             holds.setdefault(verdict.task, hold(policy.floor, reason, sentence, subject=verdict.task, remedy=remedy))

@@ -54,6 +54,13 @@ def test_what_the_size_of_the_suite_explains_warns(made: SimpleNamespace, tail: 
         assert decision.findings[0].reason is Reason.broken
 
 
+@pytest.mark.parametrize("method", ["holm", "by", "harmonic", "e_average"])
+def test_no_share_is_too_small_to_decide_with(made: SimpleNamespace, method: str) -> None:
+    least = {"method": method, "share": 5e-324, "per": "run"}
+    case = suite(made, [1e-5, 0.5]).model_copy(update={"looks": (Look(checkpoint="tiny/m3", surprises={}),)})
+    assert said(made, case, least).answer is Answer.WARN
+
+
 def test_a_small_suite_is_judged_as_without_a_budget(made: SimpleNamespace) -> None:
     for count in (1, 5):
         assert said(made, suite(made, [0.00999, *[0.5] * (count - 1)]), HOLM).answer is Answer.PAUSE

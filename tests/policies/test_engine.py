@@ -99,11 +99,24 @@ def test_a_missing_metric_that_a_rule_would_have_judged_holds(made: SimpleNamesp
     case = made.case(missing=(made.missing("bio", "log_likelihood"),))
     held = decide(made.policy(BREAK), case, (), (), made.T0)
     assert (held.answer, held.reason, held.findings[0].subject) == (Answer.HOLD, Reason.no_data, "bio · log_likelihood")
-    narrow = {**BREAK, "select": {"task": "shift"}}
-    assert decide(made.policy(narrow), case, (), (), made.T0).answer is Answer.GO
+    narrow = {**BREAK, "select": {"metric": "log_*"}}
+    beside = made.case(missing=(made.missing("shift", "exact_match"),))
+    assert decide(made.policy(narrow), beside, (), (), made.T0).answer is Answer.GO
     ladder = {"kind": "evidence", "id": "evidence", "require": "ladder"}
     both = decide(made.policy(BREAK, ladder), case, (), (), made.T0)
     assert [f.rule for f in both.findings] == ["evidence"]
+
+
+def test_a_missing_task_that_no_rule_selects_holds_as_a_doubtful_one_does(made: SimpleNamespace) -> None:
+    doubtful = made.case((made.verdict("a"), made.verdict("b", outcome="inconclusive")))
+    gone = made.case((made.verdict("a"),), missing=(made.missing("b", "log_likelihood"),))
+    for rule in ({**BREAK, "select": {"task": "a"}}, {"kind": "evidence"}):
+        for each in (doubtful, gone):
+            held = decide(made.policy(rule), each, (), (), made.T0)
+            assert (held.answer, held.findings[0].rule) == (Answer.HOLD, "house")
+            assert "no rule of the policy looks at" in held.sentence
+    trial = {"kind": "evidence", "level": "advisory"}
+    assert decide(made.policy(trial), gone, (), (), made.T0).answer is Answer.WARN
 
 
 def test_a_wholly_blind_run_holds_however_doubt_is_tuned(made: SimpleNamespace) -> None:

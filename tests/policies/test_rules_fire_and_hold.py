@@ -244,7 +244,7 @@ def test_level_holds_for_what_is_missing_or_remarked(made: SimpleNamespace) -> N
     assert (named.answer, named.findings[0].subject) == (Answer.HOLD, "bio · acc")
     gone = said(made, table, made.case((there,), missing=(made.missing("other", "acc"),)))
     assert gone.reason is Reason.no_data
-    assert said(made, table, made.case((there,), missing=(made.missing("other", "f1"),))).answer is Answer.GO
+    assert said(made, table, made.case((there,), missing=(made.missing("shift", "f1"),))).answer is Answer.GO
     cut = made.verdict(metric=ACC, observed=0.5, n=100, outcome="inconclusive", why="remarked")
     assert said(made, table, made.case((there, cut))).reason is Reason.incomparable
 
