@@ -1,7 +1,8 @@
-"""The invariants I1 to I9 over random histories: what arrives, what people do, what the policy becomes, what time it is.
+"""The invariants I1 to I9 over random histories: what arrives, what people do, what a policy becomes, what time it is.
 
-The gate stands beside a second opinion written from the words of the policies' README alone (`gating.py`): whom a waiver
-covers, what a quorum saw, what is missing. A history is whatever hypothesis likes; after each event all must agree.
+The gate stands beside a second opinion written from the words of the policies' README alone (`gating.py`): whom a
+waiver covers, what a quorum saw, what is missing. A history is whatever hypothesis likes; after each event all must
+agree.
 """
 
 from __future__ import annotations
