@@ -9,6 +9,7 @@ HoldpointError
 +- DeliveryError     .permanent
 +- SelfTestFailed
 +- SigningError      BadKey · BadLease
++- BundleError       BadBundle
 +- SettingsError
 
 A class is a fact: it builds its own message from ids, and the message says what, where, and what to do next. Errors
@@ -210,7 +211,7 @@ class LedgerBroken(StoreError):
     """The hash chain of the ledger does not hold."""
 
     def __init__(self, seq: int, why: str) -> None:
-        self.seq = seq
+        self.seq, self.why = seq, why
         super().__init__(f"ledger row {seq}: {why}; restore from a backup and find out who wrote to the store")
 
 
@@ -263,6 +264,17 @@ class BadKey(SigningError):
 
 class BadLease(SigningError):
     """A lease that is not issued, or not believed."""
+
+
+class BundleError(HoldpointError):
+    """An evidence bundle cannot be made or read."""
+
+
+class BadBundle(BundleError):
+    """A file that is no evidence bundle, or not the one that was made."""
+
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(f"{path}: {why}")
 
 
 class SettingsError(HoldpointError):

@@ -73,6 +73,15 @@ class ItemTable:
         columns = ", ".join(Logged.model_fields)
         return [Logged.model_validate(row) for row in self._tables.rows("items", order_by="seq", select=columns)]
 
+    def packed(self, name: str) -> bytes | None:
+        """The items of an id (`digest_of([source, task, conditions])`) as they are stored, or None; not checked."""
+        rows = self._tables.rows("items", "id = ?", [name], select="body")
+        return bytes(rows[0]["body"]) if rows else None
+
+    def ids(self, sources: Sequence[str]) -> list[str]:
+        """Ids of everything that is kept of these files, in order."""
+        return sorted(digest_of(list(place)) for place in self.places(sources))
+
     def _checked(self, row: dict[str, Any]) -> Items:
         seq, data = int(row["seq"]), bytes(row["body"])
         said = self._ledger.entry(seq).value()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Hashable, Iterable, Iterator
 from datetime import datetime
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeVar
 
 from checkpoints_db.errors import LedgerBroken
 from checkpoints_db.ledger import Entry, Ledger
@@ -27,6 +27,7 @@ _SUMS = {
 
 
 Judged = Verdict | Diagnosis | Decision
+Told = TypeVar("Told", Verdict, Diagnosis)
 TABLE_OF = {
     "verdict": "verdicts",
     "diagnosis": "diagnoses",
@@ -209,6 +210,12 @@ class Judgements:
     def decisions(self, family: str | None = None, run: str | None = None) -> list[Decision]:
         """Every decision, oldest first."""
         return [Decision.model_validate(e.value()) for e in self._entries(self._rows("decisions", family, run))]
+
+    def told(self, record: type[Told], family: str, run: str, before: int) -> list[Told]:
+        """Every verdict, or every diagnosis, that was ever made of a run before ledger row `before`, oldest first."""
+        rows = self._rows(TABLE_OF[record.__name__.lower()], family, run)
+        entries = self._entries([row for row in rows if int(str(row["seq"])) < before])
+        return [record.model_validate(entry.value()) for entry in entries]
 
     def moments(self, family: str) -> list[Moment]:
         """When the decisions on a family were made, oldest first, without reading them."""

@@ -58,6 +58,7 @@ FLOORS: dict[str, float] = {
     "monitor.assessing": 4,
     "monitor.replay": 4.5,  # reads logs as the watch does
     "monitor.tuning": 4.7,  # walks history as replay does
+    "monitor.bundle": 4.7,  # makes decisions again as replay does
     "monitor.daemon": 5,
     "monitor.faces": 6,
     "monitor.adapters": 1.2,  # what a training job imports: of ours only the clock

@@ -35,7 +35,7 @@ def likeness(source: StoreSource, family: str, fallback: Policy | None = None, k
             past.move(moment.seq - 1)
             was = store.judgements.decision_at(moment.seq)
             try:
-                force = _force(past, moment, fallback)
+                force = force_then(past, moment, fallback)
             except BadPolicy as error:
                 passed_over[str(error)] += 1
                 _adopt(past, store, was, moment)
@@ -60,7 +60,7 @@ def likeness(source: StoreSource, family: str, fallback: Policy | None = None, k
         return Likeness(decisions=len(told.moments), same=same, unlike=tuple(unlike), passed_over=dict(passed_over))
 
 
-def _force(past: Past, moment: Moment, fallback: Policy | None) -> Force:
+def force_then(past: Past, moment: Moment, fallback: Policy | None = None) -> Force:
     """Who decided then. Raises BadPolicy where a policy of that time is not at hand, or no longer loads."""
     rows, waits = past.policies.in_force(), past.policies.waiting()
     if rows:
@@ -104,17 +104,17 @@ def _why(was: Decision, now: Decision) -> str:
             f"it rests on other evidence ({was.evidence[:12]}, now {now.evidence[:12]}): the catalogue, a reader or "
             f"the code has changed since; it was {was.answer} ({was.sentence}), now {now.answer} ({now.sentence})"
         )
-    return f"{_first(was.body(), now.body())}; it was {was.answer}, now {now.answer}"
+    return f"{first_difference(was.body(), now.body())}; it was {was.answer}, now {now.answer}"
 
 
-def _first(was: Any, now: Any, at: str = "") -> str:
+def first_difference(was: Any, now: Any, at: str = "") -> str:
     """The first place in which two JSON values differ."""
     if isinstance(was, dict) and isinstance(now, dict):
         for key in sorted({*was, *now}):
             if was.get(key) != now.get(key):
-                return _first(was.get(key), now.get(key), f"{at}.{key}" if at else str(key))
+                return first_difference(was.get(key), now.get(key), f"{at}.{key}" if at else str(key))
     if isinstance(was, list) and isinstance(now, list) and len(was) == len(now):
         for i, (one, other) in enumerate(zip(was, now, strict=True)):
             if one != other:
-                return _first(one, other, f"{at}[{i}]")
+                return first_difference(one, other, f"{at}[{i}]")
     return f"{at}: {str(was)[:80]} was recorded, {str(now)[:80]} comes out now"

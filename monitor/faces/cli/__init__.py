@@ -17,6 +17,7 @@ from monitor.faces.cli import (
     assessment,
     backtest,
     backup,
+    bundle,
     catalogue,
     checkpoint,
     daemon,
@@ -84,6 +85,7 @@ for noun in (
     ledger,
     keys,
     lease,
+    bundle,
 ):
     app.add_typer(noun.app, name=noun.__name__.rpartition(".")[2])
 

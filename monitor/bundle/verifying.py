@@ -1,0 +1,226 @@
+"""Verifying a bundle without the store it came from: everything is made again from its rows, and compared as bytes.
+
+The rows happen again in a store of their own, in a temporary folder; on that the case is put together and decided by
+the functions that the daemon uses. What is not computed again is not called verified.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from checkpoints_db import Store
+from checkpoints_db.errors import HoldpointError, LedgerBroken, StoreError
+from checkpoints_db.judgements import NOWHERE, Moment
+from checkpoints_db.ledger import Entry, Pin
+from checkpoints_db.rebuild import restored
+from checkpoints_db.records import Decision, canonical
+from monitor.bundle.comparing import judged, part
+from monitor.bundle.making import About, Draw
+from monitor.bundle.packing import Bundle
+from monitor.bundle.policies_told import policies_told
+from monitor.bundle.records import PARTS, Manifest, Part, PartName, Report
+from monitor.bundle.remaking import Remade, Remaking
+from monitor.bundle.reviews_told import reviews_told
+from monitor.forecasting import JUDGEMENT_VERSION
+from monitor.replay.likeness import first_difference
+
+
+def verify(path: Path, *, pins: Sequence[Pin] = (), draw: Draw | None = None) -> Report:
+    """Make the decision of the bundle at `path` again, and say of each part whether it is the same.
+
+    `pins`: heads written down elsewhere, which the rows must lead to; `draw` draws the chart again. Raises BadBundle
+    for a file that is no bundle, or not the one that was made.
+    """
+    with Bundle.open(path) as bundle, TemporaryDirectory() as folder:
+        try:
+            store = restored(bundle.rows(), bundle.items, Path(folder) / "bundle.db")
+        except LedgerBroken as error:
+            return _report(bundle.manifest, None, [_differs("ledger", f"row {error.seq}: {error.why}")])
+        with store:
+            return _Verifier(store, bundle, pins, draw).report()
+
+
+class _Verifier:
+    """One bundle whose rows have happened again in `store`."""
+
+    def __init__(self, store: Store, bundle: Bundle, pins: Sequence[Pin], draw: Draw | None) -> None:
+        self._store, self._bundle, self._pins, self._draw = store, bundle, pins, draw
+        self._manifest = bundle.manifest
+
+    def report(self) -> Report:
+        """What is found of every part; what could not be reached is named as unproven."""
+        parts = [self._ledger()]
+        was = None
+        if parts[0].status != "differs":
+            try:
+                entry = self._store.ledger.entry(self._manifest.seq)
+                was = Decision.model_validate(entry.value()) if entry.kind == "decision" else None
+                wrong = self._misnamed(entry, was)
+                parts += [_differs("decision", wrong)] if wrong or was is None else self._decided(was)
+            except (LedgerBroken, ValueError, KeyError, TypeError) as error:
+                parts.append(_differs("decision", f"a row behind it does not read: {error}"))
+        return _report(self._manifest, was, parts)
+
+    def _ledger(self) -> Part:
+        """Whether the rows are a chain, end where they should, and lead to the heads that were written down."""
+        manifest, ledger = self._manifest, self._store.ledger
+        seq, digest = ledger.head
+        if (seq, digest) != (manifest.head.seq, manifest.head.sha256):
+            return _differs("ledger", f"its rows end at {seq}:{digest}, and it says that they end at {manifest.head}")
+        within = [pin for pin in self._pins if pin.seq <= seq]
+        try:
+            ledger.verify(pins=[*manifest.pins, *within])
+        except LedgerBroken as error:
+            return _differs("ledger", f"row {error.seq}: {error.why}")
+        holds = f"{seq} rows are a chain up to {manifest.head}"
+        covering = [pin for pin in within if pin.seq >= manifest.seq]
+        if covering:
+            return Part(name="ledger", status="verified", sentence=f"{holds}; pinned elsewhere as {covering[0]}")
+        if self._pins:
+            why = f"no pin lies between the decision (row {manifest.seq}) and its last row ({seq}); give a later pin, "
+            return Part(name="ledger", status="unproven", sentence=f"{holds}; but {why}or make the bundle anew")
+        why = "whoever wrote all of it anew would have another head: compare this one with a pin (--pin FILE)"
+        return Part(name="ledger", status="verified", sentence=f"{holds}; {why}")
+
+    def _misnamed(self, entry: Entry, was: Decision | None) -> str:
+        """Why the row is not the decision that the bundle says it is about; empty where it is."""
+        manifest = self._manifest
+        if was is None:
+            return f"row {entry.seq} is a {entry.kind}, not a decision"
+        if hashlib.sha256(entry.text.encode("utf-8", "surrogatepass")).hexdigest() != manifest.decision:
+            return f"row {entry.seq} is not decision {manifest.decision[:12]}"
+        place, about = f"{manifest.family}/{manifest.run}", f"{was.family}/{was.run}"
+        if about != place:
+            return f"row {entry.seq} is a decision on {about}, not on {place}"
+        if entry.subject != (manifest.checkpoint or f"{place}{NOWHERE}"):
+            return f"row {entry.seq} is a decision about {entry.subject}, not {manifest.checkpoint or 'the whole run'}"
+        if manifest.alert:
+            alert = self._store.actions.alert(manifest.alert)
+            if alert is None or (alert.id, alert.decision) != (manifest.alert, manifest.decision):
+                return f"alert {manifest.alert} is not about decision {manifest.decision[:12]}"
+        return ""
+
+    def _decided(self, was: Decision) -> Iterator[Part]:
+        """Every part but the ledger: what was decided, made again."""
+        manifest, store = self._manifest, self._store
+        if was.judgement_version != JUDGEMENT_VERSION:
+            newer = "newer" if was.judgement_version > JUDGEMENT_VERSION else "older"
+            why = (
+                f"decided by judgement version {was.judgement_version}, this holdpoint has {JUDGEMENT_VERSION}: verify"
+            )
+            yield _unproven("decision", f"{why} with the {newer} holdpoint that made it{self._made_by()}")
+            return
+        moments = [
+            moment
+            for moment in store.judgements.moments(manifest.family)
+            if moment.run == manifest.run and moment.seq <= manifest.seq
+        ]
+        try:
+            yield reviews_told(store, manifest.family, manifest.run)
+            remaking = Remaking(store, manifest.family, manifest.run)
+            yield _history(store, remaking, moments[:-1])
+            remade = remaking.again(moments[-1])
+            yield policies_told(store, remade.ruled, was)
+        except StoreError as error:
+            yield _differs("case", f"what it was made of does not hold: {error}")
+            return
+        except HoldpointError as error:
+            yield _unproven("case", f"it cannot be put together here: {error}{self._made_by()}")
+            return
+        yield self._case(was, remade)
+        yield from judged(store, remade.ruled, manifest.seq)
+        yield _decision(was, remade, remaking, manifest.seq)
+        yield self._chart(was, moments[-1])
+
+    def _case(self, was: Decision, remade: Remade) -> Part:
+        now = remade.case.evidence
+        wrong = (
+            [] if now == was.evidence else [f"the decision rests on evidence {was.evidence}; by the rows it is {now}"]
+        )
+        return part("case", wrong, f"the evidence, {now[:12]}")
+
+    def _chart(self, was: Decision, moment: Moment) -> Part:
+        manifest, kept = self._manifest, self._bundle.chart()
+        named = "" if kept is None else hashlib.sha256(kept).hexdigest()
+        if named != manifest.chart:
+            return _differs("chart", "it is not the one that the bundle names")
+        if self._draw is None:
+            return _unproven("chart", "there is nothing here to draw it again with")
+        drawing = self._draw(self._store, About(moment, was, manifest.alert))
+        if drawing is None or kept is None:
+            wrong = [] if drawing is None and kept is None else ["there is one too many, or it is missing"]
+            return part("chart", wrong, "none, as there is nothing to draw")
+        if drawing.svg == kept:
+            return part("chart", [], "drawn from the same rows")
+        if drawing.drawn_by != manifest.drawn_by:
+            why = f"it was drawn by {manifest.drawn_by}, here is {drawing.drawn_by}: the same numbers give other bytes"
+            return _unproven("chart", why)
+        return _differs("chart", "drawn from the same rows it is another one")
+
+    def _made_by(self) -> str:
+        """Which holdpoint made the newest forecast of the family, for whoever must install it."""
+        seals = self._store.judgements.newest(self._manifest.family)
+        if not seals:
+            return ""
+        return f" (holdpoint {self._store.judgements.sealed_at(max(seals.values())).forecast.code_version})"
+
+
+def _history(store: Store, remaking: Remaking, moments: Sequence[Moment]) -> Part:
+    """Whether the decisions before this one come out again: its latch, and what a run's budget counts, are theirs."""
+    wrong, other = [], 0
+    for moment in moments:
+        was = store.judgements.decision_at(moment.seq)
+        if was.judgement_version != JUDGEMENT_VERSION:
+            other += 1
+        else:
+            now = remaking.again(moment).decision
+            if canonical(now.body()) == canonical(was.body()):
+                continue
+            wrong.append(f"row {moment.seq}: {first_difference(was.body(), now.body())}")
+        remaking.go_on(was, moment)
+    if other and not wrong:
+        return _unproven("history", f"{other} of {len(moments)} earlier decisions are of another judgement version")
+    return part("history", wrong, f"{len(moments)} earlier decisions on the run" if moments else "no earlier decision")
+
+
+def _decision(was: Decision, remade: Remade, remaking: Remaking, seq: int) -> Part:
+    """Whether the decision, and what the gate said after it, are the same, bit for bit."""
+    wrong = []
+    if canonical(remade.decision.body()) != canonical(was.body()):
+        wrong.append(
+            f"{first_difference(was.body(), remade.decision.body())}; was {was.answer}, now {remade.decision.answer}"
+        )
+    after = remaking.gate_after(seq)
+    if after is None:
+        wrong.append("no row says what the gate said after it")
+    elif after.state != remade.state:
+        wrong.append(f"the gate: {first_difference(after.state.body(), remade.state.body())}")
+    elif after.latch != remade.latch:
+        wrong.append(f"the latch of the gate (row {after.seq}) is not the one that follows")
+    return part("decision", wrong, f"{was.answer}, bit for bit")
+
+
+def _report(manifest: Manifest, was: Decision | None, parts: Iterable[Part]) -> Report:
+    found = {one.name: one for one in parts}
+    first = next((one for one in found.values() if one.status != "verified"), None)
+    why = f"not reached, because of {first.name}" if first else "not reached"
+    return Report(
+        family=manifest.family,
+        run=manifest.run,
+        checkpoint=manifest.checkpoint,
+        answer=None if was is None else was.answer,
+        decision=manifest.decision,
+        head=str(manifest.head),
+        parts=tuple(found.get(name, _unproven(name, why)) for name in PARTS),
+    )
+
+
+def _differs(name: PartName, sentence: str) -> Part:
+    return Part(name=name, status="differs", sentence=sentence)
+
+
+def _unproven(name: PartName, sentence: str) -> Part:
+    return Part(name=name, status="unproven", sentence=sentence)
