@@ -91,7 +91,9 @@ def make(
         chart=hashlib.sha256(drawing.svg).hexdigest() if drawing else "",
         drawn_by=drawing.drawn_by if drawing else "",
     )
-    packing.write(path, manifest, _rows(store, seq), _items(store, of.moment.family), drawing.svg if drawing else None)
+    packing.write(
+        path, manifest.as_text(), _rows(store, seq), _items(store, of.moment.family), drawing.svg if drawing else None
+    )
     return manifest
 
 

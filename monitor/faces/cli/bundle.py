@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -109,4 +110,14 @@ def draw(store: Store, of: About) -> Drawing | None:
         path = Path(folder) / "chart.svg"
         charts.write(picture(store, newest.get(task, next(iter(newest.values())))), path)
         by = ", ".join(f"{name} {version(name)}" for name in ("altair", "vl-convert-python"))
-        return Drawing(path.read_bytes(), by)
+        return Drawing(_renumbered(path.read_bytes()), by)
+
+
+def _renumbered(svg: bytes) -> bytes:
+    """The drawing with its clips counted from 1: the library goes on counting as long as the process lives."""
+    known: dict[bytes, bytes] = {}
+
+    def one(match: re.Match[bytes]) -> bytes:
+        return match[1] + known.setdefault(match[2], b"%d" % (len(known) + 1)) + match[3]
+
+    return re.sub(rb"""((?:url\(#|id=")clip)(\d+)([")])""", one, svg)
