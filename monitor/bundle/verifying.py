@@ -26,35 +26,38 @@ from monitor.bundle.policies_told import policies_told
 from monitor.bundle.records import PARTS, Manifest, Part, PartName, Report
 from monitor.bundle.remaking import Remade, Remaking
 from monitor.bundle.reviews_told import reviews_told
+from monitor.bundle.telling import Tell, counted, silent
 from monitor.forecasting import JUDGEMENT_VERSION
 from monitor.replay.likeness import first_difference
 
 
-def verify(path: Path, *, pins: Sequence[Pin] = (), draw: Draw | None = None) -> Report:
+def verify(path: Path, *, pins: Sequence[Pin] = (), draw: Draw | None = None, tell: Tell = silent) -> Report:
     """Make the decision of the bundle at `path` again, and say of each part whether it is the same.
 
-    `pins`: heads written down elsewhere, which the rows must lead to; `draw` draws the chart again. Raises BadBundle
-    for a file that is no bundle, or not the one that was made.
+    `pins`: heads written down elsewhere, which the rows must lead to; `draw` draws the chart again; `tell` is
+    told what is being done, how much of it is done, and of how much. Raises BadBundle for a file that is no bundle, or
+    not the one that was made.
     """
     with Bundle.open(path) as bundle, ExitStack() as open_:
         try:
-            if wrong := _misled(bundle):
+            if wrong := _misled(bundle, tell):
                 return _report(bundle.manifest, None, [_differs("ledger", wrong)])
             folder = Path(open_.enter_context(TemporaryDirectory()))
-            store = open_.enter_context(restored(bundle.rows(), bundle.items, folder / "bundle.db"))
+            rows = counted(bundle.rows(), "letting them happen again", bundle.manifest.head.seq, tell)
+            store = open_.enter_context(restored(rows, bundle.items, folder / "bundle.db"))
         except LedgerBroken as error:
             return _report(bundle.manifest, None, [_differs("ledger", f"row {error.seq}: {error.why}")])
-        return _Verifier(store, bundle, pins, draw).report()
+        return _Verifier(store, bundle, pins, draw, tell).report()
 
 
-def _misled(bundle: Bundle) -> str:
+def _misled(bundle: Bundle, tell: Tell) -> str:
     """Why the rows do not lead to the head that is named; empty where they do. Nothing is made of them before that.
 
     Raises LedgerBroken naming a row that does not hold.
     """
     head, end = bundle.manifest.head, GENESIS
     last = 0
-    for entry in bundle.rows():
+    for entry in counted(bundle.rows(), "reading rows", head.seq, tell):
         last, end = entry.seq, entry.sha256
     return "" if (last, end) == (head.seq, head.sha256) else f"its rows end at {last}:{end}, and it names {head}"
 
@@ -62,8 +65,8 @@ def _misled(bundle: Bundle) -> str:
 class _Verifier:
     """One bundle whose rows have happened again in `store`."""
 
-    def __init__(self, store: Store, bundle: Bundle, pins: Sequence[Pin], draw: Draw | None) -> None:
-        self._store, self._bundle, self._pins, self._draw = store, bundle, pins, draw
+    def __init__(self, store: Store, bundle: Bundle, pins: Sequence[Pin], draw: Draw | None, tell: Tell) -> None:
+        self._store, self._bundle, self._pins, self._draw, self._tell = store, bundle, pins, draw, tell
         self._manifest = bundle.manifest
 
     def report(self) -> Report:
@@ -135,7 +138,7 @@ class _Verifier:
         try:
             yield reviews_told(store, manifest.family, manifest.run)
             remaking = Remaking(store, manifest.family, manifest.run)
-            yield _history(store, remaking, moments[:-1])
+            yield _history(store, remaking, moments[:-1], self._tell)
             remade = remaking.again(moments[-1])
             yield policies_told(store, remade.ruled, was)
         except StoreError as error:
@@ -201,10 +204,10 @@ class _Verifier:
         return f" (holdpoint {self._store.judgements.sealed_at(max(seals.values())).forecast.code_version})"
 
 
-def _history(store: Store, remaking: Remaking, moments: Sequence[Moment]) -> Part:
+def _history(store: Store, remaking: Remaking, moments: Sequence[Moment], tell: Tell) -> Part:
     """Whether the decisions before this one come out again: its latch, and what a run's budget counts, are theirs."""
     wrong, other = [], 0
-    for moment in moments:
+    for moment in counted(moments, "making decisions again", len(moments), tell, each=1):
         was = store.judgements.decision_at(moment.seq)
         if was.judgement_version != JUDGEMENT_VERSION:
             other += 1

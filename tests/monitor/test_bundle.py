@@ -173,6 +173,29 @@ def test_policies_that_change_and_votes_that_are_signed(ladder: Lab, tmp_path: P
     assert "2 of them signed" in report.part("reviews").sentence
 
 
+@pytest.mark.parametrize("include", ["terms.toml", "below/terms.toml", "default"])
+def test_policies_that_include_others(ladder: Lab, tmp_path: Path, include: str) -> None:
+    if include.endswith(".toml"):
+        (ladder.root / include).parent.mkdir(exist_ok=True)
+        (ladder.root / include).write_text(ladder.policy.read_text())
+    ladder.policy.write_text(f'include = ["{include}"]\n')
+    broken(ladder)
+    assert same(verify(bundled(ladder, "s6", tmp_path / "s6.bundle")))
+
+
+def test_whoever_waits_is_told(paused: Lab, tmp_path: Path) -> None:
+    told: list[tuple[str, int, int]] = []
+    path = bundled(paused, "s6", tmp_path / "s6.bundle", tell=lambda *words: told.append(words))
+    verify(path, tell=lambda *words: told.append(words))
+    rows = len(rows_of(path))
+    assert [what for what, done, of in told if done == of == rows] == [
+        "verifying",
+        "writing",
+        "reading rows",
+        "letting them happen again",
+    ]
+
+
 def test_the_same_decision_is_the_same_file(paused: Lab, tmp_path: Path) -> None:
     one, other = (bundled(paused, "s6", tmp_path / name).read_bytes() for name in ("a", "b"))
     assert one == other

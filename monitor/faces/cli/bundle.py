@@ -20,8 +20,6 @@ from monitor.faces.cli.verdict import picture
 from monitor.faces.render import as_json, clean, table
 
 app = typer.Typer(no_args_is_help=True, help="Evidence bundles: a decision that others can make again.")
-EACH = 500
-"""Rows between two moves of the bar."""
 
 Pins = Annotated[
     list[Path] | None, typer.Option("--pin", help="A file of heads that `ledger pin` wrote down.", metavar="FILE")
@@ -47,18 +45,11 @@ def make_(
     """
     pinned = [one for path in pin or () for one in pins.read(path)]
     with shell.opened(config) as (_, store), shell.progress(after=1) as tell:
-        found, rows = about_(store, name), store.ledger.head[0]
+        found = about_(store, name)
         moment = found.moment
         default = f"{moment.family}-{moment.run}-{moment.digest[:12]}.bundle".replace("/", "-")
         path = out or Path(default)
-        made = make(
-            store,
-            found,
-            path,
-            pins=pinned,
-            draw=draw,
-            tick=lambda seq: tell("verifying", seq, rows) if seq % EACH == 0 else None,
-        )
+        made = make(store, found, path, pins=pinned, draw=draw, tell=tell)
     told = f"{path}: {found.decision.answer} on {made.family}/{made.run}, {made.head.seq} rows, head {made.head}"
     if json:
         as_json({"file": str(path), "answer": str(found.decision.answer), **made.body()})
@@ -79,7 +70,8 @@ def verify_(
     Example: holdpoint bundle verify 7b.bundle --pin pins.jsonl
     """
     pinned = [one for path in pin or () for one in pins.read(path)]
-    report = verify(file, pins=pinned, draw=draw)
+    with shell.progress(after=1) as tell:
+        report = verify(file, pins=pinned, draw=draw, tell=tell)
     if json:
         as_json({**report.body(), "verified": report.verified})
     else:
