@@ -272,6 +272,9 @@ def one_decide(module: Module, _names: set[str]) -> Iterator[str]:
         called = name.removeprefix("policies.").removeprefix("engine.")
         if name.startswith("policies") and called == "decide" and not inside(module.name, *DECIDING):
             yield module.at(node, f"asks decide() by itself; {' and '.join(DECIDING)} do, ask those")
+        asked = called.removeprefix("several.") in {"decide_all", "each_decides"}
+        if name.startswith("policies") and asked and not inside(module.name, *ASKING):
+            yield module.at(node, f"has a case decided by itself; {' and '.join(ASKING)} do, ask those")
     for node in ast.walk(module.tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in MAKERS:
             makers = MAKERS[node.func.id]
@@ -310,6 +313,9 @@ def cycles(found: list[Module]) -> list[str]:
 
 DECIDING = ("policies", "monitor.selftest", "monitor.rehearsal")
 """Who calls policies.engine.decide: policies.several for everybody, the self-test, and tests that a policy carries."""
+ASKING = ("policies", "monitor.gate", "monitor.ruling", "monitor.review", "monitor.replay", "monitor.bundle")
+"""Who has a case decided by several policies, which is decide() for each: gates, people's desk, history, and whoever
+verifies a bundle."""
 MAKERS = {"Decision": ("policies.engine",), "GateState": ("monitor.gate",)}
 """Who makes what a training job may go on by."""
 
@@ -378,6 +384,8 @@ PLANTED: list[tuple[Law, str, str, str]] = [
     (broad_excepts, "monitor/watch.py", "raise Exception('no')", "raises Exception"),
     (one_decide, "monitor/watch.py", "from policies.engine import decide\ndecide()", "asks decide() by itself"),
     (one_decide, "monitor/watch.py", "from policies import engine\nengine.decide()", "asks decide() by itself"),
+    (one_decide, "monitor/watch.py", "from policies.several import decide_all\ndecide_all()", "has a case decided"),
+    (one_decide, "monitor/watch.py", "from policies import several\nseveral.each_decides()", "has a case decided"),
     (one_decide, "monitor/watch.py", "from checkpoints_db.records import Decision\nDecision()", "makes a Decision"),
     (one_decide, "monitor/faces/web/gates.py", "GateState(answer='GO')", "makes a GateState"),
     (refused_names, "checkpoints_db/readers/utils.py", "", "one module, one noun"),
@@ -411,6 +419,7 @@ ALLOWED: list[tuple[str, str]] = [
     ("policies/engine.py", "try:\n    pass\nexcept Exception:\n    pass"),
     ("checkpoints_db/tables.py", "try:\n    pass\nexcept BaseException:\n    raise"),
     ("monitor/daemon/jobs.py", "try:\n    pass\nexcept Exception:\n    pass"),
+    ("monitor/bundle/remaking.py", "from policies.several import decide_all\ndecide_all()"),
     ("monitor/daemon/inbox/bucket.py", "from fsspec.core import url_to_fs"),
 ]
 

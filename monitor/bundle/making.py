@@ -16,8 +16,7 @@ from checkpoints_db.records import Decision
 from monitor import gate
 from monitor.bundle import packing
 from monitor.bundle.records import Manifest
-
-Tick = Callable[[int], object]
+from monitor.bundle.telling import Tell, counted, silent, ticked
 
 
 class About(NamedTuple):
@@ -70,14 +69,15 @@ def _at(store: Store, family: str, run: str, digest: str, alert: str = "") -> Ab
 
 
 def make(
-    store: Store, of: About, path: Path, *, pins: Sequence[Pin] = (), draw: Draw | None = None, tick: Tick = lambda _: 0
+    store: Store, of: About, path: Path, *, pins: Sequence[Pin] = (), draw: Draw | None = None, tell: Tell = silent
 ) -> Manifest:
     """Write the bundle of a decision to `path`: the ledger up to its head, the items of the family, and a chart.
 
-    `pins`: heads written down elsewhere, which the ledger is compared with first; `tick` is told each row. Raises
+    `pins`: heads written down elsewhere, which the ledger is compared with first; `tell` as in `verify`. Raises
     LedgerBroken naming a row that does not hold, BundleError where the file cannot be written.
     """
-    seq, digest = store.ledger.verify(pins=pins, tick=tick)
+    rows = store.ledger.head[0]
+    seq, digest = store.ledger.verify(pins=pins, tick=lambda seq: ticked("verifying", seq, rows, tell))
     drawing = draw(store, of) if draw is not None else None
     manifest = Manifest(
         family=of.moment.family,
@@ -91,7 +91,13 @@ def make(
         chart=hashlib.sha256(drawing.svg).hexdigest() if drawing else "",
         drawn_by=drawing.drawn_by if drawing else "",
     )
-    packing.write(path, manifest, _rows(store, seq), _items(store, of.moment.family), drawing.svg if drawing else None)
+    packing.write(
+        path,
+        manifest.as_text(),
+        counted(_rows(store, seq), "writing", seq, tell),
+        _items(store, of.moment.family),
+        drawing.svg if drawing else None,
+    )
     return manifest
 
 

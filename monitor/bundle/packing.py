@@ -19,7 +19,6 @@ from typing import IO, Any, Self
 from checkpoints_db.errors import BadBundle
 from checkpoints_db.ledger import Entry
 from checkpoints_db.ledger_lines import entries_of
-from checkpoints_db.records import canonical
 from monitor.bundle.records import FORMAT, Manifest
 
 MANIFEST, LEDGER, CHART, ITEMS = "bundle.json", "ledger.jsonl", "chart.svg", "items/"
@@ -70,6 +69,11 @@ class Bundle:
         """The rows of the ledger, linked. Raises LedgerBroken naming a row, BadBundle where they cannot be read."""
         with _reading(self.path), self._archive.open(LEDGER) as stream:
             yield from entries_of(_lines(self.path, stream))
+
+    @property
+    def item_names(self) -> set[str]:
+        """Ids of the items that it holds."""
+        return {name.removeprefix(ITEMS) for name in self._archive.namelist() if name.startswith(ITEMS)}
 
     def items(self, name: str) -> bytes | None:
         """The items of an id, as they were stored, or None where they are not in the bundle."""
@@ -163,16 +167,18 @@ def _manifest(path: Path, text: bytes) -> Manifest:
 
 
 def write(
-    path: Path, manifest: Manifest, rows: Iterable[bytes], items: Iterable[tuple[str, bytes]], chart: bytes | None
+    path: Path, manifest: str, rows: Iterable[bytes], items: Iterable[tuple[str, bytes]], chart: bytes | None
 ) -> str:
     """Write a bundle, whole or not at all; returns the digest of its seal. The same content is the same file.
+
+    `manifest` as canonical JSON, `rows` as lines without their end, `items` by their ids.
 
     Raises BadBundle where it cannot be written.
     """
     part = path.with_name(f".{path.name}.part")
     try:
         with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
-            _put(archive, MANIFEST, [canonical(manifest.body()).encode()])
+            _put(archive, MANIFEST, [manifest.encode()])
             _put(archive, LEDGER, (line + b"\n" for line in rows))
             for name, body in items:
                 _put(archive, ITEMS + name, [body])

@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 from checkpoints_db import Store
 from checkpoints_db.catalogue import Catalogue
-from checkpoints_db.errors import BundleError
+from checkpoints_db.errors import BundleError, LedgerBroken
 from checkpoints_db.judgements import Known, Moment
 from checkpoints_db.past import Past, recorded
-from checkpoints_db.records import Case, Decision, Diagnosis, GateState, Latch, Verdict
+from checkpoints_db.records import Case, Decision, Diagnosis, GateState, Latch, Verdict, digest_of
 from monitor import gate
 from monitor.replay.likeness import force_then, named
 from monitor.replay.source import catalogues
@@ -41,12 +41,18 @@ class Remade(NamedTuple):
 
 
 class Remaking:
-    """One run's decisions, made again in the order they were made."""
+    """One run's decisions, made again in the order they were made.
+
+    Raises LedgerBroken for a catalogue that has not the digest it goes by.
+    """
 
     def __init__(self, store: Store, family: str, run: str) -> None:
         self._store = store
         self._past = Past(recorded(store, family))
         self._past.judgements.known = Known()
+        for row in store.ledger.entries("catalogue"):
+            if digest_of(row.value())[:12] != row.subject:
+                raise LedgerBroken(row.seq, f"its catalogue is not {row.subject}, which it goes by")
         self._catalogues = catalogues(store, Catalogue())
         self.gates = [
             GateRow(entry.seq, GateState.model_validate(said["state"]), _latch(said["latch"]))

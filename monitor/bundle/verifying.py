@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from checkpoints_db import Store
+from checkpoints_db.chain import GENESIS
 from checkpoints_db.errors import HoldpointError, LedgerBroken, StoreError
 from checkpoints_db.judgements import NOWHERE, Moment
 from checkpoints_db.ledger import Entry, Pin
 from checkpoints_db.rebuild import restored
-from checkpoints_db.records import Decision, canonical
+from checkpoints_db.records import Decision, canonical, digest_of
 from monitor.bundle.comparing import judged, part
 from monitor.bundle.making import About, Draw
 from monitor.bundle.packing import Bundle
@@ -24,30 +26,47 @@ from monitor.bundle.policies_told import policies_told
 from monitor.bundle.records import PARTS, Manifest, Part, PartName, Report
 from monitor.bundle.remaking import Remade, Remaking
 from monitor.bundle.reviews_told import reviews_told
+from monitor.bundle.telling import Tell, counted, silent
 from monitor.forecasting import JUDGEMENT_VERSION
 from monitor.replay.likeness import first_difference
 
 
-def verify(path: Path, *, pins: Sequence[Pin] = (), draw: Draw | None = None) -> Report:
+def verify(path: Path, *, pins: Sequence[Pin] = (), draw: Draw | None = None, tell: Tell = silent) -> Report:
     """Make the decision of the bundle at `path` again, and say of each part whether it is the same.
 
-    `pins`: heads written down elsewhere, which the rows must lead to; `draw` draws the chart again. Raises BadBundle
-    for a file that is no bundle, or not the one that was made.
+    `pins`: heads written down elsewhere, which the rows must lead to; `draw` draws the chart again; `tell` is
+    told what is being done, how much of it is done, and of how much. Raises BadBundle for a file that is no bundle, or
+    not the one that was made.
     """
-    with Bundle.open(path) as bundle, TemporaryDirectory() as folder:
+    with Bundle.open(path) as bundle, ExitStack() as open_:
         try:
-            store = restored(bundle.rows(), bundle.items, Path(folder) / "bundle.db")
+            if wrong := _misled(bundle, tell):
+                return _report(bundle.manifest, None, [_differs("ledger", wrong)])
+            folder = Path(open_.enter_context(TemporaryDirectory()))
+            rows = counted(bundle.rows(), "letting them happen again", bundle.manifest.head.seq, tell)
+            store = open_.enter_context(restored(rows, bundle.items, folder / "bundle.db"))
         except LedgerBroken as error:
             return _report(bundle.manifest, None, [_differs("ledger", f"row {error.seq}: {error.why}")])
-        with store:
-            return _Verifier(store, bundle, pins, draw).report()
+        return _Verifier(store, bundle, pins, draw, tell).report()
+
+
+def _misled(bundle: Bundle, tell: Tell) -> str:
+    """Why the rows do not lead to the head that is named; empty where they do. Nothing is made of them before that.
+
+    Raises LedgerBroken naming a row that does not hold.
+    """
+    head, end = bundle.manifest.head, GENESIS
+    last = 0
+    for entry in counted(bundle.rows(), "reading rows", head.seq, tell):
+        last, end = entry.seq, entry.sha256
+    return "" if (last, end) == (head.seq, head.sha256) else f"its rows end at {last}:{end}, and it names {head}"
 
 
 class _Verifier:
     """One bundle whose rows have happened again in `store`."""
 
-    def __init__(self, store: Store, bundle: Bundle, pins: Sequence[Pin], draw: Draw | None) -> None:
-        self._store, self._bundle, self._pins, self._draw = store, bundle, pins, draw
+    def __init__(self, store: Store, bundle: Bundle, pins: Sequence[Pin], draw: Draw | None, tell: Tell) -> None:
+        self._store, self._bundle, self._pins, self._draw, self._tell = store, bundle, pins, draw, tell
         self._manifest = bundle.manifest
 
     def report(self) -> Report:
@@ -67,9 +86,7 @@ class _Verifier:
     def _ledger(self) -> Part:
         """Whether the rows are a chain, end where they should, and lead to the heads that were written down."""
         manifest, ledger = self._manifest, self._store.ledger
-        seq, digest = ledger.head
-        if (seq, digest) != (manifest.head.seq, manifest.head.sha256):
-            return _differs("ledger", f"its rows end at {seq}:{digest}, and it says that they end at {manifest.head}")
+        seq = manifest.head.seq
         within = [pin for pin in self._pins if pin.seq <= seq]
         try:
             ledger.verify(pins=[*manifest.pins, *within])
@@ -121,7 +138,7 @@ class _Verifier:
         try:
             yield reviews_told(store, manifest.family, manifest.run)
             remaking = Remaking(store, manifest.family, manifest.run)
-            yield _history(store, remaking, moments[:-1])
+            yield _history(store, remaking, moments[:-1], self._tell)
             remade = remaking.again(moments[-1])
             yield policies_told(store, remade.ruled, was)
         except StoreError as error:
@@ -136,11 +153,31 @@ class _Verifier:
         yield self._chart(was, moments[-1])
 
     def _case(self, was: Decision, remade: Remade) -> Part:
-        now = remade.case.evidence
-        wrong = (
-            [] if now == was.evidence else [f"the decision rests on evidence {was.evidence}; by the rows it is {now}"]
-        )
+        """Whether the evidence is that of the decision, with every item that it may rest on."""
+        now, (wrong, missing) = remade.case.evidence, self._items()
+        if now != was.evidence:
+            wrong.append(f"the decision rests on evidence {was.evidence}; by the rows it is {now}")
+        if missing and not wrong:
+            return _unproven("case", f"items of {len(missing)} logs are not in the bundle, the first of {missing[0]}")
         return part("case", wrong, f"the evidence, {now[:12]}")
+
+    def _items(self) -> tuple[list[str], list[str]]:
+        """What is wrong with the items in the bundle, and which of the family are not there."""
+        sources = {seen.result.source for seen in self._store.evidence.results(family=self._manifest.family)}
+        told = {}
+        for entry in self._store.ledger.entries("items"):
+            said = entry.value()
+            told[digest_of([said["source"], said["task"], said["conditions"]])] = entry.seq, said
+        held = self._bundle.item_names
+        wrong = [f"items {name[:12]} are of no row" for name in sorted(held - set(told))]
+        missing = []
+        for name, (seq, said) in told.items():
+            if name in held:
+                same = hashlib.sha256(self._bundle.items(name) or b"").hexdigest() == said["sha256"]
+                wrong += [] if same else [f"the items of {said['task']} (row {seq}) are not those that were kept"]
+            elif said["source"] in sources:
+                missing.append(f"row {seq}")
+        return wrong, missing
 
     def _chart(self, was: Decision, moment: Moment) -> Part:
         manifest, kept = self._manifest, self._bundle.chart()
@@ -153,12 +190,11 @@ class _Verifier:
         if drawing is None or kept is None:
             wrong = [] if drawing is None and kept is None else ["there is one too many, or it is missing"]
             return part("chart", wrong, "none, as there is nothing to draw")
-        if drawing.svg == kept:
-            return part("chart", [], "drawn from the same rows")
         if drawing.drawn_by != manifest.drawn_by:
             why = f"it was drawn by {manifest.drawn_by}, here is {drawing.drawn_by}: the same numbers give other bytes"
             return _unproven("chart", why)
-        return _differs("chart", "drawn from the same rows it is another one")
+        wrong = [] if drawing.svg == kept else ["drawn from the same rows it is another one"]
+        return part("chart", wrong, "drawn from the same rows")
 
     def _made_by(self) -> str:
         """Which holdpoint made the newest forecast of the family, for whoever must install it."""
@@ -168,10 +204,10 @@ class _Verifier:
         return f" (holdpoint {self._store.judgements.sealed_at(max(seals.values())).forecast.code_version})"
 
 
-def _history(store: Store, remaking: Remaking, moments: Sequence[Moment]) -> Part:
+def _history(store: Store, remaking: Remaking, moments: Sequence[Moment], tell: Tell) -> Part:
     """Whether the decisions before this one come out again: its latch, and what a run's budget counts, are theirs."""
     wrong, other = [], 0
-    for moment in moments:
+    for moment in counted(moments, "making decisions again", len(moments), tell, each=1):
         was = store.judgements.decision_at(moment.seq)
         if was.judgement_version != JUDGEMENT_VERSION:
             other += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,8 +20,6 @@ from monitor.faces.cli.verdict import picture
 from monitor.faces.render import as_json, clean, table
 
 app = typer.Typer(no_args_is_help=True, help="Evidence bundles: a decision that others can make again.")
-EACH = 500
-"""Rows between two moves of the bar."""
 
 Pins = Annotated[
     list[Path] | None, typer.Option("--pin", help="A file of heads that `ledger pin` wrote down.", metavar="FILE")
@@ -46,18 +45,11 @@ def make_(
     """
     pinned = [one for path in pin or () for one in pins.read(path)]
     with shell.opened(config) as (_, store), shell.progress(after=1) as tell:
-        found, rows = about_(store, name), store.ledger.head[0]
+        found = about_(store, name)
         moment = found.moment
         default = f"{moment.family}-{moment.run}-{moment.digest[:12]}.bundle".replace("/", "-")
         path = out or Path(default)
-        made = make(
-            store,
-            found,
-            path,
-            pins=pinned,
-            draw=draw,
-            tick=lambda seq: tell("verifying", seq, rows) if seq % EACH == 0 else None,
-        )
+        made = make(store, found, path, pins=pinned, draw=draw, tell=tell)
     told = f"{path}: {found.decision.answer} on {made.family}/{made.run}, {made.head.seq} rows, head {made.head}"
     if json:
         as_json({"file": str(path), "answer": str(found.decision.answer), **made.body()})
@@ -78,7 +70,8 @@ def verify_(
     Example: holdpoint bundle verify 7b.bundle --pin pins.jsonl
     """
     pinned = [one for path in pin or () for one in pins.read(path)]
-    report = verify(file, pins=pinned, draw=draw)
+    with shell.progress(after=1) as tell:
+        report = verify(file, pins=pinned, draw=draw, tell=tell)
     if json:
         as_json({**report.body(), "verified": report.verified})
     else:
@@ -109,4 +102,14 @@ def draw(store: Store, of: About) -> Drawing | None:
         path = Path(folder) / "chart.svg"
         charts.write(picture(store, newest.get(task, next(iter(newest.values())))), path)
         by = ", ".join(f"{name} {version(name)}" for name in ("altair", "vl-convert-python"))
-        return Drawing(path.read_bytes(), by)
+        return Drawing(_renumbered(path.read_bytes()), by)
+
+
+def _renumbered(svg: bytes) -> bytes:
+    """The drawing with its clips counted from 1: the library goes on counting as long as the process lives."""
+    known: dict[bytes, bytes] = {}
+
+    def one(match: re.Match[bytes]) -> bytes:
+        return match[1] + known.setdefault(match[2], b"%d" % (len(known) + 1)) + match[3]
+
+    return re.sub(rb"""((?:url\(#|id=")clip)(\d+)([")])""", one, svg)
