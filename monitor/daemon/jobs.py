@@ -28,7 +28,7 @@ from checkpoints_db.readers.columns import columns_of
 from checkpoints_db.readers.mapped import Mapped
 from checkpoints_db.records import Alert
 from checkpoints_db.records.duration import Duration
-from monitor import alerts, lease, notify, prior, selftest, watch
+from monitor import adoption, alerts, lease, notify, prior, selftest, watch
 from monitor.clock import Clock
 from monitor.daemon import inbox
 from monitor.daemon.heartbeat import Heartbeat
@@ -217,7 +217,7 @@ class Jobs:
     def deliver(self) -> str:
         """Send what is owed; a message that can never arrive raises an alert of its own."""
         with self._open() as store:
-            policy, began = self._routes(), self.clock.now()
+            policy, began = self._routes(store), self.clock.now()
             picture = partial(self._picture, store)
             sent, failed, lost = notify.deliver(store, self.settings, self.clock, policy, picture, _guarded)
             if sent or failed:
@@ -236,10 +236,13 @@ class Jobs:
                 else:
                     alerts.settle_about(store, "fault", about, others, at)
 
-    def _routes(self) -> Policy | None:
-        """The policy whose routes are asked; None where it does not load: then those are told whom an alert names."""
+    def _routes(self, store: Store) -> Policy | None:
+        """The policy in force, whose routes are asked: one that waits takes nobody's messages away.
+
+        None where it does not load: then those are told whom an alert names.
+        """
         try:
-            return find(self.settings.policy, self.settings.base)
+            return adoption.force(store, find(self.settings.policy, self.settings.base), self.clock.now()).policy
         except PolicyError as error:
             logger.warning("messages go without routes, because the policy does not load: %s", error)
             return None
