@@ -6,7 +6,7 @@ PYTHON ?= $(shell for p in python3.11 python3 python3.12 python3.13; do \
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: help demo test lint test-adapters
+.PHONY: help demo test lint test-adapters test-crash
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -22,6 +22,9 @@ lint: $(STAMP) ## ruff and mypy
 	$(BIN)/python -m ruff check
 	$(BIN)/python -m ruff format --check
 	$(BIN)/python -m mypy
+
+test-crash: $(STAMP) ## the power fails at every statement of a cycle; a few minutes
+	HOLDPOINT_EVERY_STATEMENT=1 $(BIN)/python -m pytest -q -n 2 tests/walk/test_crash.py
 
 # Frameworks of training jobs are large and not needed for anything else, so they have an environment of their own.
 ADAPTERS := .venv-adapters

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
 import altair as alt
 
 from checkpoints_db.records import Answer
@@ -29,14 +32,14 @@ def replay_chart(found: Replay) -> alt.LayerChart:
     tips = [alt.Tooltip(f"{name}:N") for name in ("run", "gate", "since", "until", "rule", "because")]
     base = alt.Chart(alt.InlineData(values=rows))
     bars = base.mark_bar(height=9).encode(
-        x=alt.X("begin:T", axis=alt.Axis(title=None, grid=True)), x2="end:T", y=y, color=colour, tooltip=tips
+        x=alt.X("begin:T", axis=_axis(found), scale=_time(found)), x2="end:T", y=y, color=colour, tooltip=tips
     )
-    starts = base.mark_tick(thickness=2, height=13).encode(x="begin:T", y=y, color=colour, tooltip=tips)
+    starts = base.mark_tick(thickness=2, height=13, opacity=1).encode(x="begin:T", y=y, color=colour, tooltip=tips)
     title = alt.TitleParams(
         f"What policy {found.policy_name} would have done",
         subtitle=[
             f"{found.moments} moments of {found.source}, {found.judged} results judged;",
-            f"expected pauses for nothing: {found.false_pauses.expected:.2g}",
+            f"expected pauses for nothing: {found.false_pauses.expected:.2g}; gates that stayed open are not drawn",
         ],
         anchor="start",
         color=INK,
@@ -45,6 +48,25 @@ def replay_chart(found: Replay) -> alt.LayerChart:
         offset=12,
     )
     return alt.LayerChart(layer=[bars, starts], width=WIDTH, height=alt.Step(ROW), title=title)
+
+
+def _time(found: Replay) -> alt.Scale:
+    """From the beginning of what was walked to its end, so that a reader sees how much of it was open."""
+    if found.begins is None or found.ends is None or found.begins == found.ends:
+        return alt.Scale(type="utc")
+    return alt.Scale(type="utc", domain=[alt.DateTime(**_utc(found.begins)), alt.DateTime(**_utc(found.ends))])
+
+
+def _axis(found: Replay) -> alt.Axis:
+    """Dates with their years, or hours where all of it was within a few days."""
+    short = found.begins is not None and found.ends is not None and found.ends - found.begins < timedelta(days=4)
+    return alt.Axis(title=None, grid=True, tickCount=6, format="%m-%d %H:%M" if short else "%Y-%m-%d")
+
+
+def _utc(at: datetime) -> dict[str, Any]:
+    at = at.astimezone(UTC)
+    own = {"year": at.year, "month": at.month, "date": at.day, "hours": at.hour, "minutes": at.minute}
+    return {**own, "seconds": at.second, "utc": True}
 
 
 def _row(s: Stretch, found: Replay) -> dict[str, str]:

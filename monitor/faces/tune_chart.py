@@ -35,7 +35,7 @@ def tune_chart(found: Tuning) -> alt.HConcatChart:
         advised += "; this history does not tell it from the current setting"
     tried = (
         f"{found.checkpoints} checkpoints of {found.runs} runs, {found.years:.2g} years; {found.planted} planted "
-        f"breaks ({', '.join(found.sizes)})"
+        f"breaks ({', '.join(found.sizes)}); bars are limits at 90 %"
     )
     title = alt.TitleParams(
         f"{' and '.join(found.params)} of policy {found.policy_name}: false pauses against missed breaks",
@@ -102,10 +102,13 @@ def _panel(
         .mark_line(color=BLUE, opacity=0.5)
         .encode(x=x, y=up, order=alt.Order("false:Q"))
     ]
-    marked = alt.Chart(alt.InlineData(values=[row for row in rows if row["label"]]))
-    layers.append(marked.mark_rule(color=FAINT).encode(x=alt.X("false_low:Q"), x2="false_high:Q", y=up))
-    if limits is not None:
-        layers.append(marked.mark_rule(color=FAINT).encode(x=x, y=alt.Y(f"{limits[0]}:Q"), y2=f"{limits[1]}:Q"))
+    for role, aside in (("recommended", -2), ("current", 2)):  # side by side, where both stand in one place
+        own = alt.Chart(alt.InlineData(values=[row for row in rows if row["label"] and row["role"] == role]))
+        along = own.mark_rule(color=ROLES[role][0], opacity=0.6, strokeWidth=2, yOffset=aside)
+        layers.append(along.encode(x=alt.X("false_low:Q"), x2="false_high:Q", y=up))
+        if limits is not None:
+            upward = own.mark_rule(color=ROLES[role][0], opacity=0.6, strokeWidth=2, xOffset=aside)
+            layers.append(upward.encode(x=x, y=alt.Y(f"{limits[0]}:Q"), y2=f"{limits[1]}:Q"))
     layers.append(
         alt.Chart(data)
         .mark_point(filled=True, size=70, opacity=1)

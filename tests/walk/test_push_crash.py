@@ -110,8 +110,6 @@ def test_a_daemon_killed_as_soon_as_it_answered_keeps_what_it_said(ladder: Lab) 
         os.kill(process.pid, signal.SIGKILL)
         process.wait(20)
     assert answer.status_code == 200, answer.text
-    if not answer.json()["decisions"]:
-        print("DBG", answer.text, (ladder.root / "door.log").read_text())
     assert [(d["run"], d["answer"]) for d in answer.json()["decisions"]] == [("s6", "PAUSE")]
     assert judged(ladder) == ONCE
     assert Service(ladder.settings, ladder.clock).once()

@@ -35,7 +35,7 @@ def plan(
         list[str] | None,
         typer.Option(
             "--at",
-            help="A scale on the axis of the series (7e9,2e12 on params,tokens), not the catalogue's [[target]]s.",
+            help="A scale on the axis of the series (7e9,2e12 on params,tokens), not the targets of the catalogue.",
             metavar="SCALE",
         ),
     ] = None,

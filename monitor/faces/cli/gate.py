@@ -123,7 +123,12 @@ def show_decision(state: GateState, decision: Decision) -> None:
     shell.say(table(f"Findings ({decision.passed} tests passed, {decision.waived} waived)", columns, rows))
     if decision.budget is not None:
         shell.say(decision.budget.sentence)
-    shell.say(f"policy {decision.policy_name} {decision.policy[:12]}; evidence {decision.evidence[:12]}")
+    shell.say(
+        f"decision {decision.digest[:12]}; policy {decision.policy_name} {decision.policy[:12]}; "
+        f"evidence {decision.evidence[:12]}"
+    )
+    if decision.asked:
+        shell.say(f"asked: {', '.join(name.words for name in decision.asked)}; the worst answer stands")
     for note in ruling.notes(decision):
         shell.say(note)
     if decision.needed:

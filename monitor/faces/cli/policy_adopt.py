@@ -102,13 +102,15 @@ def history(config: shell.Config = shell.DEFAULT, json: shell.Json = False) -> N
         (moment(v.at), v.change, v.by, "rejects" if v.veto else "approves", v.reason, "signed" if v.key else "")
         for v in votes
     ]
-    shell.say(table("Votes on changes", ("at", "change", "by", "vote", "because", ""), told))
+    if told:
+        shell.say(table("Votes on changes", ("at", "change", "by", "vote", "because", ""), told))
     shadow = [
         (moment(a.at), f"{a.family}/{a.run}", a.policy_name, a.answer, b.answer if b else "-", a.sentence)
         for a, b in differing
     ]
     columns = ("at", "run", "policy in shadow", "would say", "gate said", "because")
-    shell.say(table("Where the policy before decides differently", columns, shadow))
+    if shadow:
+        shell.say(table("Where the policy before decides differently", columns, shadow))
 
 
 def _compared(change: Change) -> object:
@@ -118,7 +120,7 @@ def _compared(change: Change) -> object:
 
 def _differences(entry: PolicyEntry) -> str:
     marks = (("tighter", entry.tightened), ("looser", entry.loosened), ("words", entry.other))
-    return "\n".join(f"{mark}: {line}" for mark, lines in marks for line in lines)
+    return "; ".join(f"{mark}: {line}" for mark, lines in marks for line in lines)
 
 
 def _differing(store: Store) -> list[tuple[Decision, Decision | None]]:

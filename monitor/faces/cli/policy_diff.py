@@ -71,7 +71,8 @@ def diff_command(
         for line in in_markdown(found, rows):
             shell.plain(line)
     else:
-        shell.show(found.body(), _drawn(found, rows), json=json)
+        if json or found.flips:
+            shell.show(found.body(), _drawn(found, rows), json=json)
         if not json:
             for line in _lines(found, rows):
                 shell.say(line)
@@ -83,7 +84,14 @@ def _drawn(found: Difference, rows: int) -> object:
     shown = found.flips[:rows] if rows else found.flips
     columns = ("when", "run", "old", "new", "rule", "because")
     lines = [(moment(f.at), f.checkpoint or f"{f.family}/{f.run}", f.old, f.new, f.rule, f.sentence) for f in shown]
-    return table(f"From {found.old_name} to {found.new_name}: decisions that flip", columns, lines)
+    return table("From {} to {}: decisions that flip".format(*_names(found)), columns, lines)
+
+
+def _names(found: Difference) -> tuple[str, str]:
+    """Both policies as a reader tells them apart: by their digests too, where one name is that of both."""
+    if found.old_name != found.new_name:
+        return found.old_name, found.new_name
+    return f"{found.old_name} {found.old[:12]}", f"{found.new_name} {found.new[:12]}"
 
 
 def _lines(found: Difference, rows: int) -> Iterator[str]:
@@ -98,7 +106,8 @@ def _lines(found: Difference, rows: int) -> Iterator[str]:
 def _counted(found: Difference) -> str:
     ways = [sum(f.way == way for f in found.flips) for way in ("tightened", "loosened")]
     said = {"none": "nothing flips", "both": "tightened and loosened"}.get(found.change, f"only {found.change}")
-    return f"{found.moments} moments of {found.source}: {said}; {ways[0]} decisions become worse, {ways[1]} milder."
+    moments = "1 moment" if found.moments == 1 else f"{found.moments} moments"
+    return f"{moments} of {found.source}: {said}; {ways[0]} decisions become worse, {ways[1]} milder."
 
 
 def in_markdown(found: Difference, rows: int) -> Iterator[str]:

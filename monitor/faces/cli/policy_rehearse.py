@@ -12,7 +12,7 @@ from policies.loader import LoadedPolicy
 
 
 def rehearse(name: Name = None, config: shell.Config = shell.DEFAULT, json: shell.Json = False) -> None:
-    """Run the [[test]] tables of a policy file: a fixture ladder each, through the whole engine, in a temporary store.
+    """Run the tests that a policy file carries: a fixture ladder each, through the whole engine, in a temporary store.
 
     Exit code 0 when every test passed, 1 when one did not, when there are none, or when the policy does not load.
 

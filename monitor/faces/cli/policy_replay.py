@@ -169,7 +169,8 @@ def lines(found: Replay, rows: int) -> Iterator[object]:
     yield f"Checkpoints by their worst answer: {answers or 'none'}; gates said {spent or 'nothing'}."
     paused = sum(s.answer is Answer.PAUSE for s in found.stretches)
     expected = found.false_pauses.sentence
-    yield f"It would have paused {paused} times. {expected[:1].upper()}{expected[1:]}."
+    times = "once" if paused == 1 else f"{paused} times"
+    yield f"It would have paused {times}. {expected[:1].upper()}{expected[1:]}."
     yield f"{found.unseen:.0%} of the results could not have shown a break of the size the policy asks for."
     blind = [s for s in found.sights if s.seen < s.results]
     if blind:

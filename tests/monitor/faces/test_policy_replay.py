@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,11 @@ from asking import answer, run
 from lab import START, Lab, rung, write_table
 from typer.testing import CliRunner
 
+from monitor.faces.charts import specification
 from monitor.faces.cli import app
-from policies.loader import SHELF
+from monitor.faces.replay_chart import replay_chart
+from monitor.replay import Replay
+from policies.loader import SHELF, load_file, shelf
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +53,33 @@ def test_replay_draws_a_chart(paused: Lab, tmp_path: Path) -> None:
         code, _ = run(paused, "policy", "replay", str(paused.policy), "--chart", str(tmp_path / name))
         assert code == 0
         assert "s6" in (tmp_path / name).read_text()
+
+
+def test_the_chart_spans_what_was_walked_and_its_dates_have_years(paused: Lab) -> None:
+    found = Replay.model_validate(answer(paused, "policy", "replay", str(paused.policy)))
+    assert found.begins is not None
+    for ends, form in ((found.begins + timedelta(days=400), "%Y-%m-%d"), (found.begins + timedelta(1), "%m-%d %H:%M")):
+        drawn = specification(replay_chart(found.model_copy(update={"ends": ends})))
+        x = drawn["layer"][0]["encoding"]["x"]
+        assert x["axis"]["format"] == form
+        assert [(at["year"], at["date"]) for at in x["scale"]["domain"]] == [
+            (at.year, at.day) for at in (found.begins, ends)
+        ]
+
+
+def test_two_policies_of_one_name_are_told_apart(paused: Lab) -> None:
+    other = candidate(paused, "other.toml", 'level = "soft"', 'level = "shadow"')
+    code, said = run(paused, "policy", "diff", "default", other)
+    assert code == 5
+    digests = [shelf("default").digest[:12], load_file(Path(other)).policy.digest[:12]]
+    assert f"From default {digests[0]} to default {digests[1]}" in " ".join(said.split())
+
+
+def test_a_diff_without_flips_shows_no_empty_table(paused: Lab) -> None:
+    code, said = run(paused, "policy", "diff", str(paused.policy), str(paused.policy))
+    assert code == 0
+    assert "nothing flips" in said
+    assert "because" not in said
 
 
 def test_from_and_to_bound_what_is_told(paused: Lab) -> None:
