@@ -313,9 +313,17 @@ def cycles(found: list[Module]) -> list[str]:
 
 DECIDING = ("policies", "monitor.selftest", "monitor.rehearsal")
 """Who calls policies.engine.decide: policies.several for everybody, the self-test, and tests that a policy carries."""
-ASKING = ("policies", "monitor.gate", "monitor.ruling", "monitor.review", "monitor.replay", "monitor.bundle")
-"""Who has a case decided by several policies, which is decide() for each: gates, people's desk, history, and whoever
-verifies a bundle."""
+ASKING = (
+    "policies",
+    "monitor.gate",
+    "monitor.ruling",
+    "monitor.review",
+    "monitor.replay",
+    "monitor.tuning",
+    "monitor.bundle",
+)
+"""Who has a case decided by several policies, which is decide() for each: gates, people's desk, history, settings that
+are tried, and whoever verifies a bundle."""
 MAKERS = {"Decision": ("policies.engine",), "GateState": ("monitor.gate",)}
 """Who makes what a training job may go on by."""
 
