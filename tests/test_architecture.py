@@ -322,8 +322,8 @@ ASKING = (
     "monitor.tuning",
     "monitor.bundle",
 )
-"""Who has a case decided by several policies, which is decide() for each: gates, people's desk, history, and whoever
-verifies a bundle."""
+"""Who has a case decided by several policies, which is decide() for each: gates, people's desk, history, settings that
+are tried, and whoever verifies a bundle."""
 MAKERS = {"Decision": ("policies.engine",), "GateState": ("monitor.gate",)}
 """Who makes what a training job may go on by."""
 

@@ -7,6 +7,7 @@ the functions that the daemon uses. What is not computed again is not called ver
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -27,7 +28,7 @@ from monitor.bundle.records import PARTS, Manifest, Part, PartName, Report
 from monitor.bundle.remaking import Remade, Remaking
 from monitor.bundle.reviews_told import reviews_told
 from monitor.bundle.telling import Tell, counted, silent
-from monitor.forecasting import JUDGEMENT_VERSION
+from monitor.forecasting import CODE_VERSION, JUDGEMENT_VERSION
 from monitor.replay.likeness import first_difference
 
 
@@ -78,7 +79,10 @@ class _Verifier:
                 entry = self._store.ledger.entry(self._manifest.seq)
                 was = Decision.model_validate(entry.value()) if entry.kind == "decision" else None
                 wrong = self._misnamed(entry, was)
-                parts += [_differs("decision", wrong)] if wrong or was is None else self._decided(was)
+                if wrong or was is None:
+                    parts.append(_differs("decision", wrong))
+                else:
+                    parts += self._dated(list(self._decided(was)))
             except (LedgerBroken, ValueError, KeyError, TypeError) as error:
                 parts.append(_differs("decision", f"a row behind it does not read: {error}"))
         return _report(self._manifest, was, parts)
@@ -128,7 +132,7 @@ class _Verifier:
             why = (
                 f"decided by judgement version {was.judgement_version}, this holdpoint has {JUDGEMENT_VERSION}: verify"
             )
-            yield _unproven("decision", f"{why} with the {newer} holdpoint that made it{self._made_by()}")
+            yield _unproven("decision", f"{why} with the {newer} holdpoint that made it")
             return
         moments = [
             moment
@@ -145,7 +149,7 @@ class _Verifier:
             yield _differs("case", f"what it was made of does not hold: {error}")
             return
         except HoldpointError as error:
-            yield _unproven("case", f"it cannot be put together here: {error}{self._made_by()}")
+            yield _unproven("case", f"it cannot be put together here: {error}")
             return
         yield self._case(was, remade)
         yield from judged(store, remade.ruled, manifest.seq)
@@ -196,12 +200,27 @@ class _Verifier:
         wrong = [] if drawing.svg == kept else ["drawn from the same rows it is another one"]
         return part("chart", wrong, "drawn from the same rows")
 
-    def _made_by(self) -> str:
-        """Which holdpoint made the newest forecast of the family, for whoever must install it."""
+    def _version(self) -> str:
+        """The holdpoint that sealed the newest forecast of the family; empty where none is sealed."""
         seals = self._store.judgements.newest(self._manifest.family)
-        if not seals:
-            return ""
-        return f" (holdpoint {self._store.judgements.sealed_at(max(seals.values())).forecast.code_version})"
+        return self._store.judgements.sealed_at(max(seals.values())).forecast.code_version if seals else ""
+
+    def _dated(self, parts: Sequence[Part]) -> list[Part]:
+        """The parts, those that are not the same with the version that made them, where it is not this one."""
+        made_by = self._version()
+        if made_by in ("", CODE_VERSION):
+            return list(parts)
+        newer = "a newer" if _order(made_by) > _order(CODE_VERSION) else "an older"
+        told = f" (made by {newer} holdpoint, {made_by}; this is {CODE_VERSION}: verify it with that one)"
+        return [
+            one if one.status == "verified" else one.model_copy(update={"sentence": one.sentence + told})
+            for one in parts
+        ]
+
+
+def _order(version: str) -> list[int]:
+    """A version by its numbers."""
+    return [int(number) for number in re.findall(r"\d{1,9}", version)]
 
 
 def _history(store: Store, remaking: Remaking, moments: Sequence[Moment], tell: Tell) -> Part:

@@ -14,7 +14,7 @@ from item_logs import ItemLab, answers
 from lab import Lab, rung
 from lives import busy
 
-from checkpoints_db.errors import BundleError, HoldpointError
+from checkpoints_db.errors import BadBundle, BundleError, HoldpointError
 from checkpoints_db.ledger import Pin
 from checkpoints_db.records import Answer
 from checkpoints_db.signing import SigningKey
@@ -226,6 +226,7 @@ def test_pins(paused: Lab, tmp_path: Path) -> None:
 
 def test_what_there_is_no_bundle_of(ladder: Lab, tmp_path: Path) -> None:
     (ladder.inbox / "broken.csv").write_text("family,run\nlab")
+    ladder.arrive(rung(6), "s6.csv")
     ladder.cycle()
     with ladder.store() as store:
         quarantine = next(alert.id for alert in store.actions.alerts() if not alert.decision)
@@ -236,7 +237,13 @@ def test_what_there_is_no_bundle_of(ladder: Lab, tmp_path: Path) -> None:
     ):
         with pytest.raises(BundleError, match=why):
             bundled(ladder, name, tmp_path / "none.bundle")
-    assert not list(tmp_path.glob("*.bundle"))
+    (tmp_path / "file").write_text("x")
+    for where in ("nowhere/s6.bundle", "file/s6.bundle", "lab"):
+        with pytest.raises(BadBundle, match="cannot be written"):
+            bundled(ladder, "lab/s6", tmp_path / where)
+    assert not list(tmp_path.rglob("*.bundle*"))
+    with pytest.raises(BadBundle, match="cannot be read"):
+        verify(tmp_path / "nowhere")
 
 
 def test_on_the_command_line(paused: Lab, tmp_path: Path) -> None:

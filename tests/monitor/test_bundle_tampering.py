@@ -250,6 +250,14 @@ def test_a_newer_holdpoint_is_named(made: Path, tmp_path: Path) -> None:
     part = verify(forged(made, tmp_path / "newer", newer)).part("decision")
     assert (part.status, "newer holdpoint" in part.sentence) == ("unproven", True)
     assert "judgement version 99" in part.sentence
+
+    def sealed(rows: list[RawRow]) -> None:
+        for row in rows:
+            if row["kind"] == "seal":
+                row["body"]["code_version"] = "99.1.0"
+
+    part = verify(forged(made, tmp_path / "sealed", sealed)).part("forecast")
+    assert (part.status, "made by a newer holdpoint, 99.1.0" in part.sentence) == ("differs", True)
     said = {**manifest_of(made), "format": 2, "colour": "blue"}
     entries = [(packing.MANIFEST, canonical(said).encode()), (packing.LEDGER, b"")]
     with pytest.raises(BadBundle, match="newer holdpoint"):
