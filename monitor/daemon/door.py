@@ -42,7 +42,9 @@ class Door:
 
         Raises OSError where it cannot be written.
         """
-        return Spool(self.settings.at(self.settings.spool)).hold(PUSHED, files, self.terms.limit)
+        since = self.clock.now()
+        held = Spool(self.settings.at(self.settings.spool)).hold(PUSHED, files, self.terms.limit)
+        return tuple(one.model_copy(update={"since": since}) for one in held)
 
     def settle(self, held: Sequence[Held]) -> push.Pushed:
         """Walk what was held and say what became of it; `left` where the turn did not come in time.

@@ -118,9 +118,13 @@ def distinct(names: Sequence[str]) -> list[PurePosixPath]:
 
 
 def known_of(store: Store, rules: watch.Rules, held: Sequence[Held]) -> frozenset[str]:
-    """Which of the files were read before this push."""
-    found = (file_of(store, rules, one) for one in held)
-    return frozenset(file.sha256 for file in found if file is not None and file.status == "read")
+    """Which of the files were read before this push: one that a scan noticed since it is held was not."""
+    found = ((one, file_of(store, rules, one)) for one in held)
+    return frozenset(
+        file.sha256
+        for one, file in found
+        if file is not None and file.status == "read" and (one.since is None or file.seen_at < one.since)
+    )
 
 
 def file_of(store: Store, rules: watch.Rules, one: Held) -> File | None:
@@ -198,6 +202,7 @@ def answered(
     refused: list[Refused] = []
     waiting: list[Waiting] = []
     notes: list[str] = []
+    decided = {(d.family, d.run): d for d in walked.decisions}
     for one in held:
         file = file_of(store, rules, one)
         if file is None:
@@ -206,6 +211,10 @@ def answered(
         for result in opened.results:
             what, row = _fate(store, one.name, result, known=file.sha256 in known)
             rows[what].append(row)
+            place = (result.checkpoint.family, result.checkpoint.run)
+            if what == "new" and one.since is not None and place not in decided:
+                # A scan was faster than the push itself: what it decided is what became of the push.
+                decided.update((place, last) for last in store.judgements.decisions(*place)[-1:])
         unplaced += [
             Homeless(file=one.name, model=r.model, task=r.task, metric=r.metric.name, value=r.value, reason=why)
             for r, why in opened.unplaced
@@ -226,7 +235,7 @@ def answered(
         waiting=tuple(waiting),
         notes=tuple(notes),
         sealed=walked.sealed,
-        decisions=walked.decisions,
+        decisions=tuple(decided.values()),
     )
 
 

@@ -9,8 +9,10 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
+from pydantic import Field
+
 from checkpoints_db.errors import UnreadableFile
-from checkpoints_db.records import Record, digest_of
+from checkpoints_db.records import Instant, Record, digest_of
 
 PUSHED = "pushed"
 """Folder of what was pushed, over HTTP or through standard input, as news; every scan of the daemon looks there too."""
@@ -27,6 +29,8 @@ class Held(Record):
     """What it was called by whoever pushed it."""
     path: str
     sha256: str
+    since: Instant | None = Field(default=None, exclude=True)
+    """When it began to be held, where that is told: a scan may read it before its own push is walked."""
 
 
 class Spool:
