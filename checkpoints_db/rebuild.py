@@ -99,9 +99,9 @@ class _Drawer:
         return next(iter(self._tables.rows(table, f"{self._keys[table]} = ?", [key], limit=1)), None)
 
     def write(self) -> None:
-        """Replace what changed: the fresh store has no history to protect yet."""
+        """Write what is new or changed: rows are whole, and of none is anything deleted."""
         for table, rows in self._waiting.items():
-            self._tables.replace_all(table, list(rows.values()))
+            self._tables.upsert_all(table, list(rows.values()))
         self._waiting.clear()
 
 

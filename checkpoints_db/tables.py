@@ -237,12 +237,6 @@ class Tables:
         with translated(self.path):
             self._db.table(table).upsert_all(rows, pk=self._db.table(table).pks[0])
 
-    def replace_all(self, table: str, rows: Sequence[dict[str, Any]]) -> None:
-        """Insert rows whole, each in place of the row with its key. Only for a store that is being rebuilt."""
-        self.must_be_writing()
-        with translated(self.path):
-            self._db.table(table).insert_all(rows, pk=self._db.table(table).pks[0], replace=True)
-
     def last(self, table: str, column: str, where: str | None = None, args: Sequence[Any] = ()) -> Any:
         """The largest value of a column, found by its index; None in an empty table."""
         for row in self.rows(table, where, args, order_by=f"{column} desc", limit=1, select=column):

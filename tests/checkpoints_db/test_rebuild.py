@@ -319,3 +319,11 @@ def test_what_is_written_once_is_refused_to_change(copy: Callable[[], Path], tab
             sql = f"DELETE FROM {table}" if verb == "DELETE" else f"UPDATE {table} SET seq = 1"  # noqa: S608
             with pytest.raises(sqlite3.IntegrityError, match=r"append-only|never"):
                 connection.execute(sql)
+
+
+def test_what_changes_after_it_was_written_to_the_fresh_store(
+    copy: Callable[[], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("checkpoints_db.rebuild.BATCH", 3)  # a file of more results than one batch has rows
+    with opened(copy()) as store:
+        assert rebuild(store, tmp_path / "fresh.db") == []
