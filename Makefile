@@ -6,7 +6,7 @@ PYTHON ?= $(shell for p in python3.11 python3 python3.12 python3.13; do \
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: help demo test lint test-adapters
+.PHONY: help demo test lint test-adapters mutants
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -22,6 +22,9 @@ lint: $(STAMP) ## ruff and mypy
 	$(BIN)/python -m ruff check
 	$(BIN)/python -m ruff format --check
 	$(BIN)/python -m mypy
+
+mutants: $(STAMP) ## take the guards of the gate away one by one; tests must notice each (minutes)
+	PYTHONPATH=tests $(BIN)/python -m mutants.run
 
 # Frameworks of training jobs are large and not needed for anything else, so they have an environment of their own.
 ADAPTERS := .venv-adapters

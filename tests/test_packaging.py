@@ -165,4 +165,11 @@ def test_every_samples_file_has_its_results_file() -> None:
 
 def test_make_help_names_the_commands() -> None:
     told = subprocess.run(["make", "-s", "-C", str(ROOT), "help"], capture_output=True, text=True, check=True).stdout
-    assert [line.split()[1] for line in told.splitlines()] == ["demo", "help", "lint", "test", "test-adapters"]
+    assert [line.split()[1] for line in told.splitlines()] == [
+        "demo",
+        "help",
+        "lint",
+        "mutants",
+        "test",
+        "test-adapters",
+    ]
