@@ -117,8 +117,14 @@ def main(wanted: list[str]) -> int:
             for done in as_completed([pool.submit(one, mutant) for mutant in chosen]):
                 fates.append(done.result())
                 progress.advance(task)
+                progress.console.print(told(fates[-1]), markup=False, highlight=False, soft_wrap=True)
     report(sorted(fates, key=lambda f: chosen.index(f.mutant)))
     return 0 if fates and all(f.killed for f in fates) else 1
+
+
+def told(f: Fate) -> str:
+    """One line about a mutant, while others still run."""
+    return f"{'killed' if f.killed else 'ALIVE '} {f.seconds:4.0f} s  {f.mutant.file}: {f.mutant.why} ({f.how})"
 
 
 def report(fates: list[Fate]) -> None:

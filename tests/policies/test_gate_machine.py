@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import gate_policies
 import gating
 from gating import DAY, PEOPLE, RESULTS, House, loose, stops
 from hypothesis import HealthCheck, settings
@@ -100,7 +101,7 @@ class Agreed(RuleBasedStateMachine):
 class Gate(Agreed):
     """Everything that can happen to a gate."""
 
-    @initialize(policy=gating.policies(), drawn=st.lists(st.sampled_from(gating.CALM), min_size=6, max_size=6))
+    @initialize(policy=gate_policies.policies(), drawn=st.lists(st.sampled_from(gating.CALM), min_size=6, max_size=6))
     def begin(self, policy: Policy, drawn: list[str]) -> None:
         self.act("adopt", policy)
         for place, outcome in zip(RESULTS, drawn, strict=True):
@@ -175,7 +176,7 @@ class Gate(Agreed):
     def somebody_reviews_it(self) -> None:
         self.act("review")
 
-    @rule(policy=gating.policies())
+    @rule(policy=gate_policies.policies())
     def the_policy_changes(self, policy: Policy) -> None:
         self.act("adopt", policy)
 
@@ -192,7 +193,7 @@ class Stopped(Agreed):
     """A run that is stopped, and what people do about it: few events, so that they meet."""
 
     @initialize(
-        policy=gating.stopping(),
+        policy=gate_policies.stopping(),
         first=st.sampled_from(RESULTS),
         outcome=st.sampled_from(["above", "above", "inconclusive"]),
         second=st.sampled_from([*RESULTS, None, None]),
