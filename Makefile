@@ -6,7 +6,7 @@ PYTHON ?= $(shell for p in python3.11 python3 python3.12 python3.13; do \
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: help demo test lint test-adapters test-crash
+.PHONY: help demo test lint test-adapters test-crash mutants
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -25,6 +25,9 @@ lint: $(STAMP) ## ruff and mypy
 
 test-crash: $(STAMP) ## the power fails at every statement of a cycle; a few minutes
 	HOLDPOINT_EVERY_STATEMENT=1 $(BIN)/python -m pytest -q -n 2 tests/walk/test_crash.py
+
+mutants: $(STAMP) ## take the guards of the gate away one by one; tests must notice each (minutes)
+	PYTHONPATH=tests $(BIN)/python -m mutants.run
 
 # Frameworks of training jobs are large and not needed for anything else, so they have an environment of their own.
 ADAPTERS := .venv-adapters

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 from lab import Lab, rung
 
 from checkpoints_db import Store
@@ -15,6 +15,8 @@ from checkpoints_db import Store
 # The same examples every time, so that a green run stays green; `HYPOTHESIS_PROFILE=explore` looks for new ones.
 settings.register_profile("steady", derandomize=True, database=None)
 settings.register_profile("explore", max_examples=1000)
+# A mutant is to be found, and its example need not be small.
+settings.register_profile("brief", derandomize=True, database=None, phases=[Phase.explicit, Phase.generate])
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
 

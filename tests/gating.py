@@ -8,8 +8,6 @@ from datetime import UTC, datetime, timedelta
 from itertools import combinations
 from typing import Any
 
-from hypothesis import strategies as st
-
 from checkpoints_db.records import (
     Answer,
     Approval,
@@ -25,7 +23,7 @@ from checkpoints_db.records import (
     Reason,
     Waiver,
 )
-from policies import decide
+from policies import examine
 from policies.loader import from_body
 from policies.schema import Policy
 from policies.several import InForce, Ruling, asked_of, each_decides, latched, softened, worst_of
@@ -40,58 +38,10 @@ MATCH = Metric(name="exact_match", kind="thresholded", lower=0.0, upper=1.0)
 METRICS = {metric.name: metric for metric in (LIKELIHOOD, MATCH)}
 TASKS = ("a", "b", "cyber")
 RESULTS = tuple((task, metric) for task in TASKS for metric in METRICS)
-CALM = ["expected"] * 9 + ["above"]
-OUTCOMES = ["expected", "expected", "above", "below", "inconclusive", "unforeseen"]
+CALM = ["expected"] * 24 + ["above"]
+OUTCOMES = [*["expected"] * 4, "above", "below", "inconclusive", "inconclusive", "unforeseen"]
 WORSE = ["above", "below", "inconclusive", "unforeseen"]
-STRAY_WAIVERS = ["", "", "", "", "rule", "run", "subject", "answer", "up_to", "saw", "policy", "future"]
-
-SOFT_RULES: list[dict[str, Any]] = [
-    {"kind": "break"},
-    {"kind": "break", "side": "either", "on_inconclusive": "warn"},
-    {"kind": "break", "select": {"task": "a"}},
-    {"kind": "break", "select": {"metric": "log_*"}, "side": "either"},
-    {"kind": "diagnosis"},
-    {"kind": "diagnosis", "select": {"task": ["a", "cyber"]}},
-    {"kind": "evidence"},
-    {"kind": "evidence", "require": "ladder"},
-    {"kind": "evidence", "tasks": ["b"], "max_age": "30d"},
-    {"kind": "level", "metric": "exact_match", "ceiling": 0.9},
-    {"kind": "safeguard", "attestations": ["lock"], "max_age": "30d"},
-    {
-        "kind": "any_of",
-        "rules": [{"id": "in-0", "kind": "break"}, {"id": "in-1", "kind": "level", "metric": "*", "ceiling": 2.0}],
-    },
-]
-BUDGETS = [{}, {}, {"method": "holm", "share": 0.0001}]
-ROLES = [{}, {}, {"roles": {"safety": ["cem"]}, "require_roles": ["safety"]}]
-
-
-@st.composite
-def policies(draw: st.DrawFn) -> Policy:
-    """A policy of one to three rules of any level, with its own terms of release."""
-    tables = []
-    levels = ["soft", "soft", "soft", "hard", "advisory", "shadow"]
-    for number in range(draw(st.integers(1, 3))):
-        table = draw(st.sampled_from(SOFT_RULES))
-        tables.append({"id": f"r{number}", "level": draw(st.sampled_from(levels)), **_renamed(table, number)})
-    roles = draw(st.sampled_from(ROLES))
-    release = {"quorum": draw(st.integers(1, 2)), "approval_ttl": "3d", "require_roles": roles.get("require_roles", [])}
-    body = {
-        "name": "any",
-        "rules": tables,
-        "release": release,
-        "owners": {"f/*": ["owen"]},
-        "roles": roles.get("roles", {}),
-        "authors": ["erin"],
-        "waivers": {"renewals": draw(st.integers(0, 2))},
-        "budget": draw(st.sampled_from(BUDGETS)),
-    }
-    return from_body(body)
-
-
-def _renamed(table: dict[str, Any], number: int) -> dict[str, Any]:
-    inside = [{**inner, "id": f"{inner['id']}-{number}"} for inner in table.get("rules", [])]
-    return {**table, **({"rules": inside} if inside else {})}
+STRAY_WAIVERS = [*[""] * 8, "rule", "run", "subject", "answer", "up_to", "saw", "policy", "future"]
 
 
 def stops(decision: Decision) -> bool:
@@ -245,20 +195,24 @@ class House:
         self.attestations.append(Attestation(**body, safeguard=name, expires=self.now + days * DAY))
 
     def vote(self, by: str, veto: bool, stray: str) -> None:
-        """A vote on the policy that stops the run, as a store may hold it: also one that binds nothing here."""
-        decision = self.ask()
-        body: dict[str, Any] = {"id": f"v{len(self.votes)}", "family": "f", "run": "r", "by": by, "reason": "read it"}
-        body |= {"at": self.now, "evidence": decision.evidence, "policy": decision.policy, "veto": veto}
+        """A vote on all that stops the run, as a store may hold it: also one that binds nothing here."""
         other = {"future": {"at": self.now + DAY}, "run": {"run": "r2"}, "": {}}
         other["signature"] = {"key": "0" * 16, "signature": "0" * 128}
-        self.votes.append(Approval.model_validate({**body, **other.get(stray, {stray: "x"})}))
+        for decision in self.each():
+            if stops(decision):
+                body: dict[str, Any] = {"id": f"v{len(self.votes)}", "family": "f", "run": "r", "by": by}
+                body |= {"reason": "read it", "at": self.now, "veto": veto}
+                body |= {"evidence": decision.evidence, "policy": decision.policy}
+                self.votes.append(Approval.model_validate({**body, **other.get(stray, {stray: "x"})}))
 
     def waive(self, which: int, days: int, stray: str) -> None:
-        """A waiver of something that stands open, as a store may hold it."""
-        decision = self.ask()
-        if not decision.findings:
-            return
-        f = decision.findings[which % len(decision.findings)]
+        """A waiver of one of the things that stand open, under each policy, as a store may hold it."""
+        for decision in self.each():
+            open_ = [f for f in decision.findings if not (f.waived_by or f.released_by)]
+            for f in open_[which % len(open_) :][:2] if open_ else ():
+                self.waivers.append(self._waiver(decision, f, days, stray))
+
+    def _waiver(self, decision: Decision, f: Finding, days: int, stray: str) -> Waiver:
         body: dict[str, Any] = {"id": f"w{len(self.waivers)}", "rule": f.rule, "family": "f", "run": "r"}
         body |= {"subject": f.subject, "up_to": f.magnitude, "answer": f.answer, "saw": f.reason, "by": "dan"}
         body |= {"reason": "seen", "at": self.now, "expires": self.now + days * DAY, "policy": decision.policy}
@@ -271,10 +225,12 @@ class House:
             "rule": {"rule": "r9"},
             "run": {"run": "r2"},
         }
-        self.waivers.append(Waiver.model_validate({**body, **other.get(stray, {stray: "x"})}))
+        return Waiver.model_validate({**body, **other.get(stray, {stray: "x"})})
 
     def break_glass(self, hours: int, stray: str) -> None:
         decision = self.ask()
+        if not stops(decision):
+            return
         evidence = {p.digest: "x" if stray == "evidence" else decision.evidence for p in self.asked}
         evidence = {"x": decision.evidence} if stray == "policy" else evidence
         body: dict[str, Any] = {"id": "g", "family": "f", "run": "r", "by": "dan", "reason": "night", "at": self.now}
@@ -366,12 +322,11 @@ class House:
 
     def open_at(self, policy: Policy, case: Case, at: datetime, f: Finding) -> bool:
         """Whether somebody who looked at that moment saw this finding, no better than it is now."""
-        then = case.model_copy(update={"glass": None} if case.glass and case.glass.at >= at else {})
+        then = case
         if case.latch is not None and case.latch.at > at:
-            then = then.model_copy(update={"latch": None})
-        seen = decide(policy, then, self.waivers, (), at).findings
-        unbroken = [g.model_copy(update={"broken_by": ""}) for g in seen]
-        alike = [g for g in unbroken if (g.rule, g.subject, g.reason) == (f.rule, f.subject, f.reason)]
+            then = case.model_copy(update={"latch": None})
+        seen = examine(policy, then, self.waivers, (), at).findings
+        alike = [g for g in seen if (g.rule, g.subject, g.reason) == (f.rule, f.subject, f.reason)]
         return any(self.releasable(g) and g.answer.rank >= f.answer.rank for g in alike)
 
     def released(self, policy: Policy, case: Case, f: Finding) -> bool:
@@ -384,7 +339,7 @@ class House:
         good = [v for v in about if v.policy == policy.digest and v.by not in EXCLUDED and not v.signature]
         knew = [v for v in good if self.open_at(policy, case, v.at, f)]
         quorum, roles = policy.release.quorum, policy.release.require_roles
-        for size in range(1, len(knew) + 1):
+        for size in range(1, 4):  # a quorum of two and one who holds the role are three at most
             for some in combinations(knew, size):
                 names = {v.by.strip().lower() for v in some}
                 together = max(v.at for v in some) - min(v.at for v in some) < 3 * DAY

@@ -1,0 +1,438 @@
+"""Deliberate mistakes in what gates a run: each takes one guard away, and the tests it names must notice.
+
+`make mutants` puts them in one by one; `tests/test_mutants.py` sees to it that each still fits the source.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+MACHINE = ("tests/policies/test_gate_machine.py",)
+ENGINE = ("tests/policies/test_engine.py",)
+WAIVED = ("tests/policies/test_waivers_and_releases.py",)
+VOTED = (*MACHINE, *WAIVED, "tests/policies/test_signed.py", "tests/policies/test_invariants.py")
+BROKEN = (*MACHINE, "tests/policies/test_glass.py")
+SEVERAL = (*MACHINE, "tests/policies/test_several.py")
+GUARD = ("tests/monitor/adapters/test_guard_machine.py",)
+STORED = ("tests/monitor/test_store_machine.py",)
+LEASE = ("tests/monitor/test_lease.py",)
+GATE = ("tests/monitor/test_gate.py",)
+LEDGER = ("tests/checkpoints_db/test_ledger.py", "tests/checkpoints_db/test_rebuild.py")
+
+
+class Mutant(NamedTuple):
+    """One mistake: in `file`, which has `old` exactly once, `new` stands instead."""
+
+    file: str
+    old: str
+    new: str
+    why: str
+    """What the gate would do then."""
+    tests: tuple[str, ...]
+    """Tests that are to notice, the quickest first."""
+
+
+ENGINE_PY, HOUSE_PY, SEVERAL_PY = "policies/engine.py", "policies/house.py", "policies/several.py"
+WAIVERS_PY, RELEASES_PY, GLASS_PY = "policies/waivers.py", "policies/releases.py", "policies/glass.py"
+LEASE_PY, GATE_PY, LEDGER_PY = "monitor/lease.py", "monitor/gate.py", "checkpoints_db/ledger.py"
+GUARD_PY, DOCUMENT_PY = "monitor/adapters/guard.py", "monitor/adapters/document.py"
+
+DECIDE = (
+    Mutant(
+        ENGINE_PY,
+        "    answer = Answer.worst([f.effect for f in after])\n",
+        "    answer = Answer.worst([f.effect for f in after[1:]])\n",
+        "the worst finding does not decide",
+        MACHINE,
+    ),
+    Mutant(
+        ENGINE_PY,
+        "    said += house.unread(policy, case, [look for look in looks if look.terms.id in binding])\n",
+        "    said += house.unread(policy, case, looks)\n",
+        "a shadow rule counts as one that looked",
+        (*ENGINE, *MACHINE),
+    ),
+    Mutant(
+        ENGINE_PY,
+        "    said += house.absent(case)\n",
+        "",
+        "a run of which nothing was judged goes on",
+        (*ENGINE, *MACHINE),
+    ),
+    Mutant(ENGINE_PY, "    said += house.unreviewed(case, at)\n", "", "a break-glass needs no review", BROKEN),
+    Mutant(
+        ENGINE_PY,
+        "    if case.latch is not None:\n        said.append",
+        "    if case.latch is not None and case.latch.hard:\n        said.append",
+        "a pause is over when the value falls back",
+        MACHINE,
+    ),
+    Mutant(
+        ENGINE_PY,
+        "        findings += tuple(house.blind(policy, case))\n",
+        "        findings += ()\n",
+        "doubts tuned down to a warning open a blind run",
+        (*ENGINE, *MACHINE),
+    ),
+    Mutant(
+        ENGINE_PY,
+        "seen.get(v.id, {}).get(_key(finding), Answer.GO).rank >= finding.answer.rank]",
+        "seen]",
+        "an approval releases what its giver never saw",
+        VOTED,
+    ),
+    Mutant(
+        ENGINE_PY,
+        " and seen.get(_key(f), Answer.GO).rank >= f.answer.rank\n",
+        "\n",
+        "a broken glass covers what came after it",
+        BROKEN,
+    ),
+    Mutant(
+        ENGINE_PY,
+        "            answer=Answer.HOLD,\n            reason=Reason.fault,",
+        "            answer=Answer.GO,\n            reason=Reason.fault,",
+        "a rule that raises passes",
+        ENGINE,
+    ),
+    Mutant(
+        ENGINE_PY,
+        "    if case.latch is not None and case.latch.at > at:\n",
+        "    if case.latch is not None and case.latch.at > at and not case.latch:\n",
+        "an approval releases a pause that came after it",
+        (*MACHINE, *WAIVED),
+    ),
+    Mutant(
+        HOUSE_PY,
+        "(missing.task in read and not judged)",
+        "not judged",
+        "taking a doubtful result away opens the gate",
+        (*MACHINE, "tests/policies/test_deletion.py"),
+    ),
+    Mutant(HOUSE_PY, "verdict.task not in read:", "verdict.task in ():", "a doubt that nobody reads is none", MACHINE),
+    Mutant(
+        HOUSE_PY,
+        "    if not trouble or (Reason.incomparable",
+        "    if True or (Reason.incomparable",
+        "results that contradict each other pass where no rule looks",
+        MACHINE,
+    ),
+    Mutant(
+        HOUSE_PY,
+        "    if not any(look.findings for look in looks):\n",
+        "    if policy is None:\n",
+        "a run that no rule looked at goes on",
+        (*ENGINE, *MACHINE),
+    ),
+    Mutant(
+        HOUSE_PY,
+        "level=Level.hard if latch.hard else Level.soft,",
+        "level=Level.soft,",
+        "people release what a hard rule paused",
+        (*WAIVED, *MACHINE),
+    ),
+    Mutant(HOUSE_PY, "    if not case.judged:\n", "    if False:\n", "baseline history counts as judged", ENGINE),
+)
+
+PEOPLE = (
+    Mutant(
+        WAIVERS_PY, "waiver.at <= at < waiver.expires and", "waiver.at <= at and", "a waiver that ended lasts", VOTED
+    ),
+    Mutant(
+        WAIVERS_PY,
+        "waiver.at <= at < waiver.expires and",
+        "at < waiver.expires and",
+        "a waiver counts before it was granted",
+        VOTED,
+    ),
+    Mutant(
+        WAIVERS_PY,
+        " and waiver.expires - waiver.at <= policy.waivers.max\n",
+        "\n",
+        "a waiver outlasts what the policy allows",
+        VOTED,
+    ),
+    Mutant(WAIVERS_PY, " and finding.magnitude <= waiver.up_to\n", "\n", "a waiver covers a finding that grew", VOTED),
+    Mutant(
+        WAIVERS_PY, "finding.answer.rank <= waiver.answer.rank and ", "", "a waiver of a warning covers a pause", VOTED
+    ),
+    Mutant(WAIVERS_PY, "    if finding.level is Level.hard or ", "    if ", "one person waives a hard rule", VOTED),
+    Mutant(
+        WAIVERS_PY,
+        "if (w.family, w.run) == (family, run)]",
+        "if w.family == family]",
+        "a waiver reaches another run",
+        VOTED,
+    ),
+    Mutant(
+        WAIVERS_PY,
+        " and waiver.saw in (None, finding.reason)\n",
+        "\n",
+        "a waiver covers a finding of another reason",
+        VOTED,
+    ),
+    Mutant(
+        WAIVERS_PY,
+        "        if count[what] <= 1 + policy.waivers.renewals:\n",
+        "        if count[what]:\n",
+        "a waiver is renewed for ever",
+        VOTED,
+    ),
+    Mutant(
+        RELEASES_PY,
+        "if (a.family, a.run, a.evidence) == (case.family, case.run, evidence) and",
+        "if (a.family, a.run) == (case.family, case.run) and",
+        "an approval outlives the evidence it was given for",
+        VOTED,
+    ),
+    Mutant(
+        RELEASES_PY, "    if any(a.veto for a in about):\n", "    if not about:\n", "a veto counts as a vote", VOTED
+    ),
+    Mutant(
+        RELEASES_PY,
+        "[a for a in about if a.policy == digest and ",
+        "[a for a in about if digest and ",
+        "an approval outlives its policy",
+        VOTED,
+    ),
+    Mutant(
+        RELEASES_PY,
+        " and person(a.by) not in owners]",
+        " and owners is not None]",
+        "the owner of a run releases it",
+        VOTED,
+    ),
+    Mutant(
+        RELEASES_PY,
+        "[a for a in named if refusal(policy, a) is None]",
+        "list(named)",
+        "a forged signature counts",
+        VOTED,
+    ),
+    Mutant(
+        RELEASES_PY,
+        " and at - approval.at < policy.release.approval_ttl:\n",
+        ":\n",
+        "an approval waits for ever for a second one",
+        VOTED,
+    ),
+    Mutant(
+        RELEASES_PY, "len(people) >= policy.release.quorum and", "len(people) >= 1 and", "one person is a quorum", VOTED
+    ),
+    Mutant(
+        RELEASES_PY,
+        " and all(people & held for held in holders)\n",
+        " and holders is not None\n",
+        "nobody needs to hold the role",
+        VOTED,
+    ),
+    Mutant(
+        RELEASES_PY,
+        "finding.level is Level.soft and not doubtless",
+        "not doubtless",
+        "people release a hard rule",
+        VOTED,
+    ),
+    Mutant(RELEASES_PY, " and finding.reason is not Reason.fault\n", "\n", "people release an error of ours", ENGINE),
+    Mutant(
+        GLASS_PY, "glass.at <= at < glass.expires and", "glass.at <= at and", "a break-glass that ended lasts", BROKEN
+    ),
+    Mutant(
+        GLASS_PY,
+        " and glass.expires - glass.at <= policy.break_glass.max\n",
+        "\n",
+        "a break-glass outlasts the policy",
+        BROKEN,
+    ),
+    Mutant(
+        GLASS_PY,
+        "glass.evidence.get(policy.digest) == evidence",
+        "policy.digest in glass.evidence",
+        "a break-glass outlives its evidence",
+        BROKEN,
+    ),
+    Mutant(
+        SEVERAL_PY,
+        "        if last or history[i + 1].since > seen_after:\n",
+        "        if last:\n",
+        "a loosened policy decides on evidence already seen",
+        SEVERAL,
+    ),
+    Mutant(SEVERAL_PY, "    worst = max(range", "    worst = min(range", "the mildest policy decides", SEVERAL),
+    Mutant(
+        SEVERAL_PY,
+        "        return None if decision.released and not broken else latch\n",
+        "        return None\n",
+        "a pause is forgotten when the value falls back",
+        SEVERAL,
+    ),
+    Mutant(
+        SEVERAL_PY,
+        "    return latch if hard & set(latch.rules) else",
+        "    return latch if not hard else",
+        "a hard pause stays hard, or softens, whatever the rules say",
+        ("tests/policies/test_several.py",),
+    ),
+)
+
+LEASES = (
+    Mutant(
+        LEASE_PY,
+        "        if state.answer.rank >= Answer.HOLD.rank:\n",
+        "        if state.answer is Answer.PAUSE:\n",
+        "a gate that holds gives a lease",
+        LEASE,
+    ),
+    Mutant(
+        LEASE_PY,
+        "    selftest.check()\n    with store.transaction():\n",
+        "    with store.transaction():\n",
+        "code that does not decide the known gives a lease",
+        LEASE,
+    ),
+    Mutant(
+        LEASE_PY,
+        "at - cycle[1] > terms.renew:\n",
+        "at - cycle[1] > terms.life:\n",
+        "a lease is renewed though no cycle was complete",
+        LEASE,
+    ),
+    Mutant(
+        LEASE_PY,
+        "max_flop=min(bound for bound",
+        "max_flop=max(bound for bound",
+        "a lease reaches as far as its widest bound",
+        (*STORED, *LEASE),
+    ),
+    Mutant(
+        LEASE_PY,
+        "expires_at=min(end for end",
+        "expires_at=max(end for end",
+        "a lease outlives the release it rests on",
+        (*STORED, *LEASE),
+    ),
+    Mutant(
+        LEASE_PY,
+        "        return bool(taken) and taken[-1].by == GATE\n",
+        "        return bool(taken)\n",
+        "the daemon gives again what a person took back",
+        LEASE,
+    ),
+    Mutant(
+        GUARD_PY,
+        "if lease.seq < seen.seq or (lease.seq == seen.seq and lease.sha256 != seen.sha256):\n",
+        "if lease.seq == seen.seq and lease.sha256 != seen.sha256:\n",
+        "an older lease is believed again",
+        GUARD,
+    ),
+    Mutant(
+        GUARD_PY,
+        "        return max(self._clock.now().timestamp(), self._anchor + ticks - self._anchored)\n",
+        "        return self._clock.now().timestamp()\n",
+        "a clock that was set back keeps a lease alive",
+        GUARD,
+    ),
+    Mutant(
+        GUARD_PY,
+        "    if now >= lease.expires_at:\n",
+        "    if now >= lease.expires_at + 3600:\n",
+        "a lease that ended lasts",
+        GUARD,
+    ),
+    Mutant(
+        GUARD_PY,
+        "    if flop is not None and not flop < lease.max_flop:",
+        "    if flop is not None and flop > 2 * lease.max_flop:",
+        "a fast cluster outruns its bound",
+        GUARD,
+    ),
+    Mutant(
+        GUARD_PY,
+        "        if lease.not_before > now + TOLERANCE:\n",
+        "        if lease.not_before > now + 1e12:\n",
+        "a lease from the future is taken up",
+        (*GUARD, "tests/monitor/adapters/test_guard.py"),
+    ),
+    Mutant(
+        DOCUMENT_PY,
+        "    if not holds(key, message, bytes.fromhex(signature)):\n",
+        "    if not signature:\n",
+        "a forged lease is believed",
+        GUARD,
+    ),
+)
+
+STORES = (
+    Mutant(
+        GATE_PY,
+        "    if cycle is None or at - cycle[1] > longest:\n",
+        "    if cycle is None:\n",
+        "a dead daemon leaves the gate open",
+        (*GATE, *STORED),
+    ),
+    Mutant(
+        GATE_PY,
+        "    if cycle[1] - at > TOLERANCE:\n",
+        "    if cycle[1] - at > 99999 * TOLERANCE:\n",
+        "a clock that went back leaves the gate open",
+        (*GATE, *STORED),
+    ),
+    Mutant(
+        GATE_PY,
+        "    if fault and (cycle is None or fault[1] > cycle[1]):\n",
+        "    if fault and cycle is None:\n",
+        "a failed cycle leaves the gate open",
+        GATE,
+    ),
+    Mutant(
+        GATE_PY,
+        "    if waiting:\n",
+        "    if waiting and not at:\n",
+        "a file that arrived and was not judged leaves the gate open",
+        (*GATE, *STORED),
+    ),
+    Mutant(
+        GATE_PY,
+        "str(JUDGEMENT_VERSION), policy.digest, catalogue.digest]",
+        "str(JUDGEMENT_VERSION), policy.digest]",
+        "a changed catalogue leaves the settled case standing",
+        ("tests/monitor/test_known_case.py",),
+    ),
+    Mutant(
+        GATE_PY,
+        "    store.judgements.must_be_sealed(v.forecast for v in kept.verdicts if v.forecast)\n",
+        "",
+        "a forecast that was touched goes unseen",
+        GATE,
+    ),
+    Mutant(
+        LEDGER_PY,
+        "            if entry.previous != previous:\n",
+        "            if entry.previous == entry.sha256:\n",
+        "a row written anew goes unseen",
+        LEDGER,
+    ),
+    Mutant(
+        LEDGER_PY,
+        '            if row["seq"] != seq + 1:\n',
+        '            if row["seq"] < seq + 1:\n',
+        "a dropped row goes unseen",
+        LEDGER,
+    ),
+    Mutant(
+        LEDGER_PY,
+        '            if link(seq, **columns) != row["digest"]:\n',
+        "            if not link(seq, **columns):\n",
+        "a flipped byte goes unseen",
+        LEDGER,
+    ),
+    Mutant(
+        LEDGER_PY,
+        "        if digest != pin.sha256:\n",
+        "        if not digest:\n",
+        "a ledger written anew keeps its pins",
+        LEDGER,
+    ),
+)
+
+MUTANTS = (*DECIDE, *PEOPLE, *LEASES, *STORES)
