@@ -264,7 +264,7 @@ PEOPLE = (
         "        return None if decision.released and not broken else latch\n",
         "        return None\n",
         "a pause is forgotten when the value falls back",
-        SEVERAL,
+        (*GATE, *SEVERAL),
     ),
     Mutant(
         SEVERAL_PY,
