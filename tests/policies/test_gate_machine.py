@@ -35,6 +35,8 @@ class Agreed(RuleBasedStateMachine):
         self.house = House()
         self.log: list[tuple[str, tuple[Any, ...]]] = []
         self.told: list[Decision] = []
+        self.paused = False
+        """Whether the gate said PAUSE, and nobody has released it since."""
 
     def act(self, what: str, *of: Any) -> None:
         """Let something happen, and write it down (I6)."""
@@ -55,8 +57,10 @@ class Agreed(RuleBasedStateMachine):
         for ruling, decision in zip(house.rulings(), each, strict=True):
             self._said(ruling.policy, ruling.case, decision)
         self._seen_policies(worst)
-        if house.latch is not None and not worst.released and not worst.break_glass:
+        if self.paused and not worst.released and not worst.break_glass:
             assert worst.answer is Answer.PAUSE, "a pause is latched"
+        broken = any(f.broken_by for decision in each for f in decision.findings)
+        self.paused = worst.answer is Answer.PAUSE or (self.paused and (broken or not worst.released))
         house.latch_after(worst, each)
         self.log.append(("settle", ()))
         self.told.append(worst)
