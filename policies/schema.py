@@ -131,7 +131,7 @@ class BudgetTerms(Terms):
 
     method: Annotated[BudgetMethod, NO_BUDGET] = "none"
     """How tests share it: `harmonic` (mean of 1 / p), `holm`, `by` (Benjamini-Yekutieli), `e_average`, `e_process`."""
-    share: Annotated[float, Field(ge=1e-9, le=0.5), HIGHER] = 0.05
+    share: Annotated[float, Field(gt=0, le=0.5), HIGHER] = 0.05
     """Probability of any false pause over a break, however many metrics there are."""
     per: Literal["checkpoint", "run"] = "checkpoint"
     """What `share` is for; a run spends 1/2 of it on its first checkpoint, then 1/6, 1/12, ..."""
