@@ -260,11 +260,16 @@ def m009_whole_ledger(db: Database) -> None:
 def m010_append_only(db: Database) -> None:
     """What is written once is never changed, and nothing that was told is ever gone."""
     for table, verb in [*((t, "UPDATE") for t in KEPT), *((t, "DELETE") for t in (*KEPT, *ADDED))]:
-        done = {"UPDATE": "changed", "DELETE": "deleted"}[verb]
-        db.execute(
-            f"CREATE TRIGGER {table}_refuses_{verb.lower()} BEFORE {verb} ON {table} "
-            f"BEGIN SELECT RAISE(ABORT, 'rows of {table} are never {done}'); END"
-        )
+        _refuse(db, table, verb)
+
+
+def _refuse(db: Database, table: str, verb: str) -> None:
+    """Have the store refuse to UPDATE, or to DELETE, any row of a table."""
+    done = {"UPDATE": "changed", "DELETE": "deleted"}[verb]
+    db.execute(
+        f"CREATE TRIGGER {table}_refuses_{verb.lower()} BEFORE {verb} ON {table} "
+        f"BEGIN SELECT RAISE(ABORT, 'rows of {table} are never {done}'); END"
+    )
 
 
 @schema()
@@ -312,11 +317,7 @@ def m013_leases(db: Database) -> None:
     )
     db.table("revocations").create_index(["gate"])
     for table, verb in ((t, v) for t in ("leases", "revocations") for v in ("UPDATE", "DELETE")):
-        done = {"UPDATE": "changed", "DELETE": "deleted"}[verb]
-        db.execute(
-            f"CREATE TRIGGER {table}_refuses_{verb.lower()} BEFORE {verb} ON {table} "
-            f"BEGIN SELECT RAISE(ABORT, 'rows of {table} are never {done}'); END"
-        )
+        _refuse(db, table, verb)
 
 
 @schema()
@@ -337,8 +338,5 @@ def m014_delivery(db: Database) -> None:
     reach = {"name": str, "failures": int, "held_until": str, "resent_at": str}
     db.table("receivers").create(reach, pk="name", strict=True)
     for table in ("outbox_alerts", "deliveries"):
-        for verb, done in (("UPDATE", "changed"), ("DELETE", "deleted")):
-            db.execute(
-                f"CREATE TRIGGER {table}_refuses_{verb.lower()} BEFORE {verb} ON {table} "
-                f"BEGIN SELECT RAISE(ABORT, 'rows of {table} are never {done}'); END"
-            )
+        for verb in ("UPDATE", "DELETE"):
+            _refuse(db, table, verb)

@@ -289,9 +289,8 @@ def rulings(
     They are those in force since its evidence first arrived, and one that waits where it also tightens. `stage` is the
     one that the run asks to enter.
     """
-    news = [s for s in store.evidence.results(family=family, run=run, checkpoint=checkpoint) if not s.baseline]
-    latest = newest(news).id if news else ""
-    arrived = min((seen.seen_after for seen in news if seen.result.checkpoint.id == latest), default=None)
+    _, here = news_of(store, family, run, checkpoint)
+    arrived = min((seen.seen_after for seen in here), default=None)
     asked = (force.policy,) if arrived is None else force.asked(arrived)
     cases = [case_of(store, catalogue, policy, family, run, checkpoint) for policy in asked]
     cases = [case.model_copy(update={"entering": stage}) if stage else case for case in cases]
@@ -305,7 +304,9 @@ def _known_rulings(store: Store, catalogue: Catalogue, force: adoption.Force, fa
         return rulings(store, catalogue, force, family, run)
     arrived = store.evidence.noticed(family, run, newest_case.verdicts[0].checkpoint)
     asked = (force.policy,) if arrived is None else force.asked(arrived)
-    return ruling.with_latch([Ruling(p, known_case(store, catalogue, p, family, run)) for p in asked])
+    known = {force.policy.digest: newest_case}
+    cases = [known.get(p.digest) or known_case(store, catalogue, p, family, run) for p in asked]
+    return ruling.with_latch([Ruling(policy, case) for policy, case in zip(asked, cases, strict=True)])
 
 
 def state_of(decision: Decision) -> GateState:
