@@ -128,6 +128,16 @@ def measure(root: Path, kills: int, seed: int) -> dict[str, Any]:
     return {"kills": done, "cycles begun": tried, "runs": len(broken), "seconds": seconds, "wrong": found}
 
 
+def report(found: dict[str, Any], file: Path | None) -> None:
+    """Print what was found, write it where asked, and exit with what is wrong."""
+    for name, value in found.items():
+        print(f"{name:>14} {len(value) if isinstance(value, list) else value:>8,}")
+    if file:
+        file.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    if found["wrong"]:
+        raise SystemExit("\n".join(found["wrong"][:40]))
+
+
 def main() -> None:
     """Measure, print, and fail where anything was lost, doubled or let through."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
@@ -137,12 +147,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         found = measure(Path(folder), options.kills, options.seed)
-    for name, value in found.items():
-        print(f"{name:>12} {len(value) if isinstance(value, list) else value:>8,}")
-    if options.json:
-        options.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
-    if found["wrong"]:
-        raise SystemExit("\n".join(found["wrong"][:40]))
+    report(found, options.json)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ written.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import signal
 import subprocess
@@ -27,7 +26,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-from crash import news, wrong
+from crash import news, report, wrong
 from lab import Lab, rung
 
 from checkpoints_db.errors import StoreError
@@ -126,12 +125,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         found = measure(Path(folder), options.minutes, options.seed)
-    for name, value in found.items():
-        print(f"{name:>14} {len(value) if isinstance(value, list) else value:>8,}")
-    if options.json:
-        options.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
-    if found["wrong"]:
-        raise SystemExit("\n".join(found["wrong"][:40]))
+    report(found, options.json)
 
 
 if __name__ == "__main__":
