@@ -32,6 +32,7 @@ class Door:
     ) -> None:
         self.settings, self.clock = settings, clock
         self.terms = settings.web or Web()
+        self._spool = Spool(settings.at(settings.spool))
         self._alone = not holder
         self._holder = holder or myself()
         self._turn = turn or threading.Lock()
@@ -42,9 +43,7 @@ class Door:
 
         Raises OSError where it cannot be written.
         """
-        since = self.clock.now()
-        held = Spool(self.settings.at(self.settings.spool)).hold(PUSHED, files, self.terms.limit)
-        return tuple(one.model_copy(update={"since": since}) for one in held)
+        return self._spool.hold(PUSHED, files, self.terms.limit)
 
     def settle(self, held: Sequence[Held]) -> push.Pushed:
         """Walk what was held and say what became of it; `left` where the turn did not come in time.
@@ -56,11 +55,11 @@ class Door:
             return push.Pushed(files=tuple(held), left=self._holder)
         try:
             with Store.open(self.settings.at(self.settings.store)) as store:
-                known = push.known_of(store, rules, held)
+                known = push.known_of(store, rules, held, self._spool.untold)
                 push.again(store, rules, held)
                 try:
                     self._lead(store)
-                    return push.settled(store, rules, held)
+                    return self._told(push.settled(store, rules, held, untold=self._spool.untold))
                 except LeadershipLost as lost:
                     leader = lost.holder
                 finally:
@@ -87,6 +86,12 @@ class Door:
             for _ in range(int(self.terms.patience.total_seconds() / GLANCE) + 1):
                 files = [push.file_of(store, rules, one) for one in held]
                 if all(file is not None and file.status != "arrived" for file in files):
-                    return push.answered(store, rules, held, watch.Walked(), known=known)
+                    untold = self._spool.untold
+                    return self._told(push.answered(store, rules, held, watch.Walked(), known=known, untold=untold))
                 self._pause.wait(GLANCE)
         return push.Pushed(files=tuple(held), left=leader)
+
+    def _told(self, answer: push.Pushed) -> push.Pushed:
+        """Whoever pushes the same once more hears that it is the same."""
+        self._spool.untold.difference_update(push.folder_of(one) for one in answer.files)
+        return answer

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import timedelta
 from pathlib import Path, PurePosixPath
 
@@ -117,13 +117,14 @@ def distinct(names: Sequence[str]) -> list[PurePosixPath]:
     return paths
 
 
-def known_of(store: Store, rules: watch.Rules, held: Sequence[Held]) -> frozenset[str]:
-    """Which of the files were read before this push: one that a scan noticed since it is held was not."""
+def known_of(store: Store, rules: watch.Rules, held: Sequence[Held], untold: Collection[Path] = ()) -> frozenset[str]:
+    """Which of the files were read before this push. What a scan read faster than the push itself was not, as long as
+    its folder is `untold`."""
     found = ((one, file_of(store, rules, one)) for one in held)
     return frozenset(
         file.sha256
         for one, file in found
-        if file is not None and file.status == "read" and (one.since is None or file.seen_at < one.since)
+        if file is not None and file.status == "read" and not (file.path == one.path and folder_of(one) in untold)
     )
 
 
@@ -139,13 +140,14 @@ def settled(
     *,
     baseline: bool = False,
     consider: Consider = watch.consider,
+    untold: Collection[Path] = (),
 ) -> Pushed:
     """Walk a push that lies in the spool to the end, and say what became of it. Wants leadership."""
-    known = known_of(store, rules, held)
+    known = known_of(store, rules, held, untold)
     again(store, rules, held)
     files = arrived(store, rules, held, baseline=baseline)
     walked = consider(store, rules, [file for file in files if file.status in ("arrived", "waiting")])
-    return answered(store, rules, held, walked, known=known)
+    return answered(store, rules, held, walked, known=known, untold=untold)
 
 
 def again(store: Store, rules: watch.Rules, held: Sequence[Held]) -> None:
@@ -167,7 +169,7 @@ def again(store: Store, rules: watch.Rules, held: Sequence[Held]) -> None:
 
 def _without_its_half(store: Store, one: Held) -> File | None:
     """The same bytes, which wait in the folder of another push: nothing will ever be written beside them there."""
-    pushes = _folder(one).parent
+    pushes = folder_of(one).parent
     for file in store.evidence.with_bytes(one.sha256):
         if file.status == "waiting" and pushes in Path(file.path).parents:
             return file
@@ -176,7 +178,7 @@ def _without_its_half(store: Store, one: Held) -> File | None:
 
 def arrived(store: Store, rules: watch.Rules, held: Sequence[Held], *, baseline: bool) -> list[File]:
     """Note the files of a push as arrived; each content once."""
-    folders = dict.fromkeys(_folder(one) for one in held)
+    folders = dict.fromkeys(folder_of(one) for one in held)
     # It is whole already, so there is nothing to wait for.
     sources = [Source(path=folder) for folder in folders]
     inbox.arrivals(store, sources, Path.cwd(), rules.clock, timedelta(0), readers=rules.readers, baseline=baseline)
@@ -189,12 +191,19 @@ def arrived(store: Store, rules: watch.Rules, held: Sequence[Held], *, baseline:
     return list(found.values())
 
 
-def _folder(one: Held) -> Path:
+def folder_of(one: Held) -> Path:
+    """The folder of the spool that its whole push lies in."""
     return Path(one.path).parents[one.name.count("/")]
 
 
 def answered(
-    store: Store, rules: watch.Rules, held: Sequence[Held], walked: watch.Walked, *, known: frozenset[str]
+    store: Store,
+    rules: watch.Rules,
+    held: Sequence[Held],
+    walked: watch.Walked,
+    *,
+    known: frozenset[str],
+    untold: Collection[Path] = (),
 ) -> Pushed:
     """What became of each row, by what the store says now."""
     rows: dict[str, list[Row]] = {"new": [], "same": [], "aside": [], "conflicting": []}
@@ -212,7 +221,7 @@ def answered(
             what, row = _fate(store, one.name, result, known=file.sha256 in known)
             rows[what].append(row)
             place = (result.checkpoint.family, result.checkpoint.run)
-            if what == "new" and one.since is not None and place not in decided:
+            if what == "new" and place not in decided and folder_of(one) in untold:
                 # A scan was faster than the push itself: what it decided is what became of the push.
                 decided.update((place, last) for last in store.judgements.decisions(*place)[-1:])
         unplaced += [

@@ -9,10 +9,8 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
-from pydantic import Field
-
 from checkpoints_db.errors import UnreadableFile
-from checkpoints_db.records import Instant, Record, digest_of
+from checkpoints_db.records import Record, digest_of
 
 PUSHED = "pushed"
 """Folder of what was pushed, over HTTP or through standard input, as news; every scan of the daemon looks there too."""
@@ -29,8 +27,6 @@ class Held(Record):
     """What it was called by whoever pushed it."""
     path: str
     sha256: str
-    since: Instant | None = Field(default=None, exclude=True)
-    """When it began to be held, where that is told: a scan may read it before its own push is walked."""
 
 
 class Spool:
@@ -38,6 +34,8 @@ class Spool:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self.untold: set[Path] = set()
+        """Folders of pushes that began to lie here through this spool, until somebody was told what became of them."""
 
     def place(self, folder: str, name: str) -> Path:
         """Where an object of a remote `folder` lies: files of one folder stay together, for readers that want both.
@@ -85,10 +83,13 @@ class Spool:
         try:
             found = {name: self.write(growing / name, chunks, limit, str(name)) for name, chunks in files}
             whole = top / digest_of(sorted((str(name), digest) for name, digest in found.items()))[:16]
+            if not whole.exists():
+                self.untold.add(whole)  # before anybody can read it
             try:
                 growing.rename(whole)
             except OSError:
                 if not whole.is_dir():
+                    self.untold.discard(whole)
                     raise
                 for name, digest in found.items():  # pushed before, perhaps this moment; what is sound is left alone
                     if not _holds(whole / name, digest):

@@ -7,7 +7,7 @@ import json
 import os
 import threading
 from datetime import timedelta
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import httpx
@@ -18,6 +18,7 @@ from pushing import form, lines, problem, push, seen, serving, web
 from typer.testing import CliRunner
 
 from checkpoints_db.records import Answer
+from monitor.daemon.door import Door
 from monitor.daemon.leadership import myself
 from monitor.faces.cli import app as command_line
 from monitor.settings import Settings
@@ -106,6 +107,16 @@ def test_a_file_that_cannot_be_read_is_refused_by_name_and_field_and_the_rest_is
     assert "s6" in seen(ladder)
     with ladder.store() as store:
         assert [file.status for file in store.evidence.files("quarantined")] == ["quarantined"]
+
+
+def test_what_a_scan_reads_faster_than_the_push_itself_is_new_and_told_once(ladder: Lab) -> None:
+    door = Door(web(ladder).settings, ladder.clock)
+    held = door.hold([(PurePosixPath("rows.jsonl"), [lines(rung(6))])])
+    ladder.jobs.scan()
+    told = door.settle(held)
+    assert (len(told.new), len(told.same), [d.answer for d in told.decisions]) == (2, 0, [Answer.GO])
+    again = door.settle(door.hold([(PurePosixPath("rows.jsonl"), [lines(rung(6))])]))
+    assert (len(again.new), len(again.same), again.decisions) == (0, 2, ())
 
 
 def test_what_has_no_place_is_listed_and_kept(ladder: Lab, client: httpx.Client) -> None:
