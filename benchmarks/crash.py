@@ -66,8 +66,7 @@ def baseless(lab: Lab, broken: dict[str, bool]) -> list[str]:
     for run, bad in broken.items():
         if lab.ask(f"lab/{run}").answer in (Answer.GO, Answer.WARN):
             decision = decisions.get(run)
-            first = next(name for name, other in broken.items() if other == bad)
-            if (bad and run == first) or decision is None or decision.answer not in (Answer.GO, Answer.WARN):
+            if bad or decision is None or decision.answer not in (Answer.GO, Answer.WARN):
                 found.append(f"{run} went on: broken {bad}, decided {decision and decision.answer}")
     return found
 
@@ -88,8 +87,7 @@ def wrong(lab: Lab, broken: dict[str, bool], out: Path) -> list[str]:
     found += [f"written twice: {text[:80]}" for text, times in told.items() if times > 1]
     found += [f"judged {times} times: {one}" for one, times in verdicts.items() if times > 1]
     found += [f"not judged: {2 * len(broken) - len(verdicts)} results"] if len(verdicts) != 2 * len(broken) else []
-    # Breaks are rungs once they are recorded: what a later one of the same size is called, no kill decides.
-    for run in [run for run, bad in broken.items() if bad][:1]:
+    for run in [run for run, bad in broken.items() if bad]:
         found += [] if run in {told for told, _ in alerts} else [f"no alert: {run}"]
         found += [f"{run} goes on"] if lab.ask(f"lab/{run}").exit_code == 0 else []
     found += [f"two alerts: {one}" for one, times in alerts.items() if times > 1]

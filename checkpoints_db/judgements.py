@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple, TypeVar
 
 from checkpoints_db.errors import LedgerBroken
 from checkpoints_db.ledger import Entry, Ledger
-from checkpoints_db.records import Decision, Diagnosis, Forecast, Sealed, Tally, Verdict
+from checkpoints_db.records import Answer, Decision, Diagnosis, Forecast, Sealed, Tally, Verdict
 from checkpoints_db.records.base import stamp
 from checkpoints_db.records.track import BINS
 from checkpoints_db.tables import Tables
@@ -169,6 +169,9 @@ class Judgements:
         """Keep a verdict; an equal one is already there and nothing happens."""
         if self._put("verdict", verdict, verdict.checkpoint, at):
             self._score(verdict)
+            row = outlier_row(verdict, self._ledger.head[0])
+            if row is not None:
+                self._tables.upsert("outliers", row)
 
     def _score(self, verdict: Verdict) -> None:
         """Keep how the forecast did; a result counts once, however often it is judged."""
@@ -184,7 +187,18 @@ class Judgements:
         """Keep a decision, or one made in shadow, on `checkpoint`; an equal one is there and nothing happens."""
         kind = "shadow_decision" if shadow else "decision"
         about = checkpoint or f"{decision.family}/{decision.run}{NOWHERE}"
-        self._put(kind, decision, about, at, checkpoint=checkpoint)
+        if self._put(kind, decision, about, at, checkpoint=checkpoint) and lets_go_on(decision) and not shadow:
+            place, seq = [decision.family, decision.run], self._ledger.head[0]
+            rows = self._tables.rows("outliers", "family = ? and accepted = 0 and run = ?", place)
+            self._tables.upsert_all("outliers", [{**row, "accepted": seq} for row in rows])
+
+    def outliers(self, family: str) -> frozenset[str]:
+        """Identities of the results that broke their forecasts while their run was not let go on since.
+
+        They train nothing: a break that nobody accepted, seen once more, would else be what is expected.
+        """
+        rows = self._tables.rows("outliers", "family = ? and accepted = 0", [family], select="result")
+        return frozenset(str(row["result"]) for row in rows)
 
     def _put(self, kind: str, record: Judged, subject: str, at: datetime, **more: str) -> bool:
         """Whether the record is new."""
@@ -285,6 +299,18 @@ def judged_row(record: Judged, digest: str, at: str, seq: int) -> dict[str, Any]
         case Decision():
             more = {"answer": str(record.answer), "reason": str(record.reason), "policy": record.policy}
             return {**row, **more, "evidence": record.evidence}
+
+
+def lets_go_on(decision: Decision) -> bool:
+    """Whether a run goes on after a decision, and what it measured is accepted as part of the trend."""
+    return decision.answer in (Answer.GO, Answer.WARN)
+
+
+def outlier_row(verdict: Verdict, seq: int) -> dict[str, Any] | None:
+    """A result that broke its forecast, as its table has it; None where it did not. `seq`: the verdict's row."""
+    if not verdict.broke:
+        return None
+    return {"result": verdict.result, "family": verdict.family, "run": verdict.run, "seq": seq, "accepted": 0}
 
 
 def score_row(verdict: Verdict, seq: int) -> dict[str, Any] | None:

@@ -340,3 +340,20 @@ def m014_delivery(db: Database) -> None:
     for table in ("outbox_alerts", "deliveries"):
         for verb in ("UPDATE", "DELETE"):
             _refuse(db, table, verb)
+
+
+@schema()
+def m015_outliers(db: Database) -> None:
+    """Results that broke their forecasts, each with the first decision after that which let its run go on."""
+    columns = {"result": str, "family": str, "run": str, "seq": int, "accepted": int}
+    db.table("outliers").create(columns, pk="result", not_null=set(columns) - {"result"}, strict=True)
+    db.execute(
+        "insert into outliers select result, family, run, max(seq), 0 from verdicts "
+        "where outcome in ('above', 'below') group by result"
+    )
+    db.execute(
+        "update outliers set accepted = coalesce((select min(d.seq) from decisions d where d.family = outliers.family "
+        "and d.run = outliers.run and d.seq > outliers.seq and d.answer in ('GO', 'WARN')), 0)"
+    )
+    db.table("outliers").create_index(["family", "accepted"])
+    _refuse(db, "outliers", "DELETE")

@@ -17,7 +17,16 @@ from typing import Any, get_args
 from checkpoints_db.actions import Review, alert_row, gate_row, review_row
 from checkpoints_db.errors import LedgerBroken, StoreError
 from checkpoints_db.evidence import File, Held, Kept, file_row, result_row, unplaced_row
-from checkpoints_db.judgements import NOWHERE, TABLE_OF, Judged, forecast_row, judged_row, score_row
+from checkpoints_db.judgements import (
+    NOWHERE,
+    TABLE_OF,
+    Judged,
+    forecast_row,
+    judged_row,
+    lets_go_on,
+    outlier_row,
+    score_row,
+)
 from checkpoints_db.leases import Revocation, lease_row, revocation_row
 from checkpoints_db.ledger import Entry
 from checkpoints_db.outbox import attempt_row, mention_rows, message_row
@@ -111,6 +120,8 @@ class _Replay:
     def __init__(self, packed: Packed, rows: _Drawer) -> None:
         self._packed, self._rows = packed, rows
         self._events = 0
+        self._outliers: dict[tuple[str, str], set[str]] = {}
+        """Of each run, what no decision has accepted so far."""
 
     def apply(self, entry: Entry) -> None:
         """Let one row of the ledger happen again."""
@@ -161,8 +172,19 @@ class _Replay:
         score = score_row(record, entry.seq) if isinstance(record, Verdict) else None
         if score is not None:
             self._rows.put("scores", score)
+        outlier = outlier_row(record, entry.seq) if isinstance(record, Verdict) else None
+        if outlier is not None:
+            self._rows.put("outliers", outlier)
+            self._outliers.setdefault((record.family, record.run), set()).add(outlier["result"])
 
-    _diagnosis = _decision = _shadow_decision = _verdict
+    _diagnosis = _shadow_decision = _verdict
+
+    def _decision(self, entry: Entry, said: Row) -> None:
+        self._verdict(entry, said)
+        decision = Decision.model_validate(said)
+        if lets_go_on(decision):
+            for result in self._outliers.pop((decision.family, decision.run), ()):
+                self._rows.put("outliers", {"result": result, "accepted": entry.seq})
 
     def _policy(self, entry: Entry, said: Row) -> None:
         row = policy_row(PolicyEntry.model_validate(said), stamp(entry.at), entry.seq)

@@ -59,9 +59,10 @@ def case_of(
     if latest is None:
         return Case(family=family, run=run, judged=False, latch=latch, glass=glass)
     ladder = _ladder(store, latest, catalogue.axis(family))
-    judged = judged_by(store, policy.judging, ladder, here)
+    learnt = _learnt(store, family, ladder)
+    judged = judged_by(store, policy.judging, learnt, here)
     verdicts = tuple(verdict for verdict, _ in judged)
-    faults, past = _measured(store, latest, here, ladder)
+    faults, past = _measured(store, latest, here, learnt)
     diagnoses = diagnosed(store, catalogue, policy.judging, latest, past, verdicts)
     # Of whatever stage: the run may ask to enter another than it is in.
     rules = [part for rule in policy.rules if rule.select.applies(family, run, ()) for part in rule.parts]
@@ -108,7 +109,7 @@ def measured(
         return Measurement((), ())
     latest = max((seen.result.checkpoint for seen in everything), key=progress)
     here = [seen for seen in everything if seen.result.checkpoint.id == latest.id]
-    ladder = _ladder(store, latest, catalogue.axis(family))
+    ladder = _learnt(store, family, _ladder(store, latest, catalogue.axis(family)))
     faults, _ = _measured(store, latest, here, ladder)
     return Measurement(tuple(item_ladders(store, here, ladder)), faults)
 
@@ -125,6 +126,7 @@ def known_case(store: Store, catalogue: Catalogue, policy: Policy, family: str, 
 
 def _key(store: Store, catalogue: Catalogue, policy: Policy, family: str) -> str:
     made_by = [CODE_VERSION, str(JUDGEMENT_VERSION), policy.digest, catalogue.digest]
+    made_by += sorted(store.judgements.outliers(family))
     if any(part.kind == "reach" for part in policy.parts):  # it asks the newest seals
         made_by.append(str(max(store.judgements.newest(family).values(), default=0)))
     return store.cases.key(family, *made_by)
@@ -146,7 +148,7 @@ def judged_ahead(
     """Make every verdict and diagnosis that `case_of` will ask for, where they are remembered; reads only."""
     latest, here = news_of(store, family, run, checkpoint)
     if latest is not None:
-        ladder = _ladder(store, latest, catalogue.axis(family))
+        ladder = _learnt(store, family, _ladder(store, latest, catalogue.axis(family)))
         verdicts = [verdict for verdict, _ in judged_by(store, judging, ladder, here)]
         diagnosed(store, catalogue, judging, latest, _measured(store, latest, here, ladder)[1], verdicts)
 
@@ -167,6 +169,12 @@ def _ladder(store: Store, checkpoint: Checkpoint, axis: Axis | None) -> dict[str
         if x is not None:
             ladder[name] = ladder[name].below(x)
     return ladder
+
+
+def _learnt(store: Store, family: str, ladder: dict[str, Series]) -> dict[str, Series]:
+    """The ladder without the rungs that broke their forecasts while nobody let their runs go on: no yardstick."""
+    outliers = store.judgements.outliers(family)
+    return {name: series.without(outliers) for name, series in ladder.items()}
 
 
 def _measured(

@@ -100,7 +100,7 @@ def _diagnosis(
     tallies = [past.tallies[v.task] for v in asked if v.task in past.tallies]
     items = tuple(name for each in tallies for name, _ in each.rungs)
     rests = tuple((v.result, v.forecast, v.why, store.evidence.changed(v.series)) for v in asked)
-    key = (question, judging, rests, items)
+    key = (question, judging, rests, items, store.judgements.outliers(asked[0].family))
     if key not in known.diagnoses:
         known.diagnoses[key] = diagnose(question, asked, past, later)
     return known.diagnoses[key]

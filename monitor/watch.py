@@ -363,8 +363,7 @@ def seal_missing(store: Store, rules: Rules, tick: Callable[[], object] = lambda
     for name in store.evidence.series_ids():
         tick()
         newest = store.judgements.sealed(name)
-        counting = [seen.result for seen in store.evidence.results(series=name) if seen.counts]
-        series = make_series(counting, rules.catalogue.axis(counting[0].checkpoint.family))
+        series = learnt(store, rules.catalogue, name)
         if newest is not None and _knows(newest.forecast, series, rules.prior):
             continue
         try:
@@ -375,6 +374,14 @@ def seal_missing(store: Store, rules: Rules, tick: Callable[[], object] = lambda
             store.judgements.seal(made, rules.clock.now())
         sealed += 1
     return sealed
+
+
+def learnt(store: Store, catalogue: Catalogue, name: str) -> Series:
+    """What a forecast of a series learns from: results that count, and did not break a forecast while nobody let their
+    run go on."""
+    counting = [seen.result for seen in store.evidence.results(series=name) if seen.counts]
+    family = counting[0].checkpoint.family
+    return make_series(counting, catalogue.axis(family)).without(store.judgements.outliers(family))
 
 
 def _knows(forecast: Forecast, series: Series, prior: Prior) -> bool:

@@ -291,7 +291,7 @@ def _above(verdicts: Sequence[Verdict]) -> bool:
     def rose(v: Verdict) -> bool:
         return v.tail_above is not None and v.tail_above < (1.0 if v.tail_below is None else v.tail_below)
 
-    told = [v for v in verdicts if v.outcome in ("above", "below")]
+    told = [v for v in verdicts if v.broke]
     return bool(told) and all(v.outcome == "above" and rose(v) for v in told)
 
 

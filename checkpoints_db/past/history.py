@@ -52,6 +52,8 @@ class History:
     items: ItemSource | None = None
     policies: Sequence[PolicyRow] = ()
     """Which policy was in force when, and what waited."""
+    accepting: bool = False
+    """No people are told of: everything is let go on, and learnt from, before anything else comes."""
 
 
 class NoSeals:

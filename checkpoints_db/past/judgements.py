@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import TypeVar
 
-from checkpoints_db.judgements import Judgements
+from checkpoints_db.judgements import Judgements, lets_go_on
 from checkpoints_db.ledger import Ledger
 from checkpoints_db.past.history import History, Horizon
 from checkpoints_db.records import Decision, Diagnosis, Sealed, Verdict
@@ -23,9 +23,11 @@ class PastJudgements(Judgements):
     def __init__(self, tables: Tables, ledger: Ledger, history: History, at: Horizon) -> None:
         super().__init__(tables, ledger)
         self._at, self._seals, self._family = at, history.seals, history.family
+        self._accepting = history.accepting
         self._verdicts: dict[str, dict[str, _Told[Verdict]]] = {}
         self._diagnoses: dict[str, dict[tuple[str, str], _Told[Diagnosis]]] = {}
         self._decisions: dict[str, _Told[Decision]] = {}
+        self._outliers: dict[str, set[str]] = {}
 
     def seal_of(self, series: str, up_to: int | None = None) -> int | None:
         """Row of the newest seal of a series at or before row `up_to`, and before the present."""
@@ -49,7 +51,9 @@ class PastJudgements(Judgements):
 
     def put_verdict(self, verdict: Verdict, at: datetime) -> None:
         """Keep a verdict for as long as this lasts; an equal one is already there and nothing happens."""
-        _keep(self._verdicts.setdefault(verdict.run, {}).setdefault(verdict.result, []), verdict, at)
+        told = self._verdicts.setdefault(verdict.run, {}).setdefault(verdict.result, [])
+        if _keep(told, verdict, at) and verdict.broke:
+            self._outliers.setdefault(verdict.run, set()).add(verdict.result)
 
     def put_diagnosis(self, diagnosis: Diagnosis, at: datetime) -> None:
         """Keep a diagnosis likewise."""
@@ -58,8 +62,14 @@ class PastJudgements(Judgements):
 
     def put_decision(self, decision: Decision, checkpoint: str, at: datetime, *, shadow: bool = False) -> None:
         """Keep a decision likewise; what would be decided in shadow nobody asks of a past."""
-        if not shadow:
-            _keep(self._decisions.setdefault(decision.run, []), decision, at)
+        if shadow or not _keep(self._decisions.setdefault(decision.run, []), decision, at):
+            return
+        if self._accepting or lets_go_on(decision):
+            self._outliers.pop(decision.run, None)
+
+    def outliers(self, family: str) -> frozenset[str]:
+        """Identities of the results that broke their forecasts while their run was not let go on since."""
+        return frozenset().union(*self._outliers.values()) if family == self._family else frozenset()
 
     def verdicts(self, family: str | None = None, run: str | None = None) -> list[tuple[datetime, Verdict]]:
         """The newest verdict on every result."""
@@ -83,6 +93,9 @@ class PastJudgements(Judgements):
         return list(every.values()) if run is None else [every[run]] if run in every else []
 
 
-def _keep(told: _Told[_Some], record: _Some, at: datetime) -> None:
-    if not any(record is other or record == other for _, other in told):
+def _keep(told: _Told[_Some], record: _Some, at: datetime) -> bool:
+    """Whether the record is new."""
+    is_new = not any(record is other or record == other for _, other in told)
+    if is_new:
         told.append((at, record))
+    return is_new

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -214,6 +215,11 @@ class Series(Record):
         several = {run for run, n in rungs.items() if n > 1 and self.axis == PLANE}
         prefix = f"{self.family}/"
         return {p.checkpoint: p.checkpoint.removeprefix(prefix) if p.run in several else p.run for p in self.points}
+
+    def without(self, results: Collection[str]) -> Series:
+        """The series without the rungs that some results are, named by their identities."""
+        kept = tuple(p for p in self.points if p.result not in results) if results else self.points
+        return self if len(kept) == len(self.points) else self.model_copy(update={"points": kept})
 
     def below(self, x: float) -> Series:
         """The part of the series at scales strictly smaller than `x`."""

@@ -248,6 +248,11 @@ class Verdict(Record):
     sentence: str
     judgement_version: int
 
+    @property
+    def broke(self) -> bool:
+        """Whether the result lies outside of what was forecast."""
+        return self.outcome in ("above", "below")
+
 
 class Linked(Record):
     """What the continuous metric says the thresholded one should have been."""

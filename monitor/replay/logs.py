@@ -99,7 +99,9 @@ class LogSource(NamedTuple):
         bare = History(family, own.results, NoSeals())
         seals = MadeSeals(Past(bare), self.catalogue.axis(family), self.prior)
         yield Told(
-            replace(bare, seals=seals, logged=own.logged, items=self.items), own.moments, Catalogues((), self.catalogue)
+            replace(bare, seals=seals, logged=own.logged, items=self.items, accepting=True),
+            own.moments,
+            Catalogues((), self.catalogue),
         )
 
     def part(self, family: str, part: int, parts: int) -> LogSource:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import t as student_t
+from scipy.special import stdtrit
 
 Array = npt.NDArray[np.float64]
 
@@ -69,7 +69,7 @@ def lower_bound(fit: Bend, confidence: float) -> Array:
     """
     if fit.dof < 1:
         return np.full(fit.earlier.shape, np.nan)
-    t = float(student_t.ppf(confidence, fit.dof))
+    t = float(stdtrit(fit.dof, confidence))
     v11, v12, v22 = (fit.covariance[:, i, j] for i, j in ((0, 0), (0, 1), (1, 1)))
     a = fit.earlier**2 - t**2 * v11
     b = fit.earlier * fit.later - t**2 * v12

@@ -242,7 +242,7 @@ def test_a_ledger_that_was_cut_off_or_written_anew_does_not_keep_its_pins(
     told = ("results", "items", "forecasts", "verdicts", "diagnoses", "decisions", "reviews", "alert_events")
     for table in (*told, "policies", "shadow_decisions", "deliveries"):
         changed(path, (f"DELETE FROM {table} WHERE seq >= ?", (touched,)))  # noqa: S608
-    for table in ("scores", "cases"):
+    for table in ("scores", "cases", "outliers"):
         changed(path, (f"DELETE FROM {table} WHERE seq >= ?", (touched,)))  # noqa: S608
     for table in ("leases", "revocations"):
         changed(path, (f"DELETE FROM {table} WHERE seq >= ?", (touched,)))  # noqa: S608

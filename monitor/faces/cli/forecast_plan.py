@@ -12,8 +12,7 @@ import typer
 from checkpoints_db import Store
 from checkpoints_db.catalogue import Catalogue
 from checkpoints_db.errors import ForecastError
-from checkpoints_db.series import make_series
-from monitor import planning
+from monitor import planning, watch
 from monitor.daemon.jobs import load_rules
 from monitor.faces.cli import shell
 from monitor.faces.render import interval, number, scale, short_scale, table
@@ -116,9 +115,7 @@ def _prospects(
     unsealed = [name for name in store.evidence.series_ids(family) if name not in newest]
     for i, name in enumerate(unsealed):
         tell("series without a forecast", i, len(unsealed))
-        counting = [each.result for each in store.evidence.results(series=name) if each.counts]
-        made = make_series(counting, rules.catalogue.axis(counting[0].checkpoint.family))
-        found += planning.without(made, goals, judging, rules.prior)
+        found += planning.without(watch.learnt(store, rules.catalogue, name), goals, judging, rules.prior)
     return found
 
 

@@ -26,6 +26,16 @@ def paused(lab: Lab) -> Lab:
     return lab
 
 
+def released(lab: Lab, run: str) -> None:
+    """Two people release a run, and the daemon seals what follows from that."""
+    with lab.store() as store:
+        for who in ("ada", "grace"):
+            gate = store.actions.gate("lab", run)
+            assert gate is not None
+            lab.desk(store).release("lab", run, by=who, reason="looked at it", evidence=gate.evidence)
+    lab.cycle("forecast")
+
+
 def test_init_makes_a_house_that_answers(tmp_path: Path) -> None:
     folder = tmp_path / "house"
     assert runner.invoke(app, ["init", str(folder), "--policy", "strict"]).exit_code == 0
@@ -46,11 +56,13 @@ def test_the_walk_through_the_commands(paused: Lab) -> None:
         ("sums", "acc", 7),
     }
     sealed = answer(paused, "forecast", "list")
-    assert {s["rungs"][-1] for s in sealed} == {"s6"}
+    # The loss of s6 broke out of its forecast, and nobody has released it: it is no rung so far.
+    assert {s["metric"]["name"]: s["rungs"][-1] for s in sealed} == {"nll": "s5", "acc": "s6"}
     # Own history and what really came are two records: s6 came, and its loss broke out of its interval.
     assert {s["metric"]["name"]: s["live"]["inside_95"] for s in sealed} == {"nll": 0, "acc": 1}
-    assert all(s["live"]["forecasts"] == 1 and s["track"]["forecasts"] == 4 for s in sealed)
-    assert "own history: 4 rungs" in run(paused, "forecast", "show", "lab/sums/nll")[1]
+    assert all(s["live"]["forecasts"] == 1 for s in sealed)
+    assert {s["metric"]["name"]: s["track"]["forecasts"] for s in sealed} == {"nll": 3, "acc": 4}
+    assert "own history: 3 rungs" in run(paused, "forecast", "show", "lab/sums/nll")[1]
     record = {r["kind"]: r for r in answer(paused, "forecast", "track", "--family", "lab")}
     assert record["continuous"]["inside_95"] == {"share": 0.0, "low": 0.0, "high": 0.975}
     assert (record["thresholded"]["runs"], sum(record["thresholded"]["pit"])) == (1, 1)
@@ -130,6 +142,7 @@ def test_show_draws_a_chart(paused: Lab, words: tuple[str, ...], tmp_path: Path)
 
 
 def test_a_forecast_says_what_it_is_worth_and_what_would_settle_it(paused: Lab) -> None:
+    released(paused, "s6")
     (nll,) = [one for one in answer(paused, "forecast", "list") if one["metric"]["name"] == "nll"]
     # s6 broke the trend: the forecast of s6 missed it, and what is sealed beyond s6 is not to be trusted.
     doubts = {doubt["name"]: doubt for doubt in nll["standing"]["doubts"]}

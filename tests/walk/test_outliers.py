@@ -1,0 +1,80 @@
+"""What broke its forecast trains nothing until its run is let go on: a break seen twice is no trend."""
+
+from __future__ import annotations
+
+from lab import WOBBLE, Lab, Row, rung
+
+from checkpoints_db.rebuild import rebuild
+from checkpoints_db.records import Answer
+
+AGAIN = ("n1", "n2", "n3", "n4", "n5")
+
+
+def like(run: str, i: int, **more: float) -> list[Row]:
+    """A run that is a little larger than the one before it, `i` of them beyond the ladder."""
+    flop = 1e18 * 4.0 ** (6 + 1e-4 * i)
+    trend = 1.2 + 1.5 * (flop / 1e18) ** -0.12 + WOBBLE[i % len(WOBBLE)]
+    return rung(6, **{"loss": trend, **more}, run=run, flop=flop)
+
+
+def answers(lab: Lab, runs: tuple[str, ...] = AGAIN) -> list[Answer]:
+    return [lab.ask(f"lab/{run}").answer for run in runs]
+
+
+def rungs(lab: Lab) -> list[set[str]]:
+    """What the newest forecast of each series learnt from."""
+    with lab.store() as store:
+        newest = store.judgements.newest("lab").values()
+        return [set(store.judgements.sealed_at(seq).forecast.rungs) for seq in newest]
+
+
+def repeated(lab: Lab, **more: float) -> None:
+    for i, run in enumerate(AGAIN):
+        lab.arrive(like(run, i, **more), f"{run}.csv")
+        lab.cycle()
+
+
+def test_a_break_that_repeats_pauses_every_time(ladder: Lab) -> None:
+    repeated(ladder, loss=1.0)
+    assert answers(ladder) == [Answer.PAUSE] * len(AGAIN)
+
+
+def test_a_fall_that_repeats_holds_every_time(ladder: Lab) -> None:
+    repeated(ladder, loss=2.9)
+    assert all(answer in (Answer.HOLD, Answer.PAUSE) for answer in answers(ladder))
+
+
+def test_what_a_person_released_is_learnt_and_what_nobody_released_is_not(ladder: Lab) -> None:
+    for i, run in enumerate(("n1", "n2")):
+        ladder.arrive(like(run, i, loss=1.0), f"{run}.csv")
+        ladder.cycle()
+    with ladder.store() as store:
+        before = store.judgements.outliers("lab")
+        desk = ladder.desk(store)
+        for who in ("ada", "grace"):
+            decision = store.actions.gate("lab", "n1")
+            assert decision is not None
+            desk.release("lab", "n1", by=who, reason="looked at it", evidence=decision.evidence)
+    ladder.cycle()
+    assert answers(ladder, ("n1", "n2")) == [Answer.GO, Answer.PAUSE]
+    with ladder.store() as store:
+        after = store.judgements.outliers("lab")
+        results = {seen.result.identity: seen.result for seen in store.evidence.results(family="lab")}
+    assert {results[name].checkpoint.run for name in before} == {"n1", "n2"}
+    assert {results[name].checkpoint.run for name in after} == {"n2"}
+    assert all("n1" in known for known in rungs(ladder))
+    assert not all("n2" in known for known in rungs(ladder))
+
+
+def test_what_goes_on_is_learnt_however_far_off_it_lies(ladder: Lab) -> None:
+    ladder.arrive(like("n1", 0), "n1.csv")
+    ladder.cycle()
+    assert answers(ladder, ("n1",)) == [Answer.GO]
+    assert all("n1" in known for known in rungs(ladder))
+
+
+def test_the_ledger_says_which_are_out(ladder: Lab) -> None:
+    repeated(ladder, loss=1.0)
+    with ladder.store() as store:
+        assert store.judgements.outliers("lab")
+        assert rebuild(store, ladder.root / "rebuilt.db") == []
