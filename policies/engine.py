@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from checkpoints_db.records import Answer, Approval, Case, Decision, Finding, Level, Reason, Waiver
 from policies import glass, house, releases
@@ -218,7 +218,7 @@ def _look(terms: RuleTerms, case: Case, policy: Policy, at: datetime) -> house.L
 
 def _owned(finding: Finding, terms: RuleTerms) -> Finding:
     """The finding under the name and level of its table, whatever a rule from outside wrote there."""
-    mine: dict[str, Any] = {
+    mine = {
         "rule": terms.id,
         "kind": terms.kind,
         "level": terms.level,
@@ -226,8 +226,6 @@ def _owned(finding: Finding, terms: RuleTerms) -> Finding:
         "released_by": "",
         "broken_by": "",
     }
-    if all(getattr(finding, name) == value for name, value in mine.items()):
-        return finding
     return Finding.model_validate({**finding.model_dump(), **mine})
 
 
