@@ -61,7 +61,7 @@ class Known(NamedTuple):
 
 @cache
 def policy() -> Policy:
-    """The policy of the self-test: presence and age, breaks of three levels, a figure of compute for one run, a shadow."""
+    """The policy of the self-test: presence and age, breaks of every level, a figure of compute for one run."""
     return from_body(
         {
             "name": "selftest",
