@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -63,10 +63,11 @@ def unread(policy: Policy, case: Case, looks: Sequence[Look]) -> list[Finding]:
         return [hold(Level.soft, Reason.no_data, sentence, remedy="a rule of the policy selected this run")]
     said = {(f.reason, f.subject) for look in looks for f in look.findings}
     judges = [terms for look in looks for terms in look.judges]
+    read = {v.task for v in case.verdicts if any(terms.takes_verdict(v, case) for terms in judges)}
     return [
         *_contradictions(policy, case, said),
-        *_missing(policy, case, judges, said),
-        *_doubts(policy, case, judges),
+        *_missing(policy, case, judges, read, said),
+        *_doubts(policy, case, read),
         *_untagged(policy, case, [terms for look in looks for terms in look.terms.parts]),
     ]
 
@@ -80,9 +81,11 @@ def _contradictions(policy: Policy, case: Case, said: set[tuple[Reason, str]]) -
     return [hold(policy.floor, Reason.incomparable, sentence, remedy=remedy, magnitude=float(len(trouble)))]
 
 
-def _missing(policy: Policy, case: Case, judges: Iterable[RuleTerms], said: set[tuple[Reason, str]]) -> list[Finding]:
-    judges, holds = list(judges), []
-    read = _read(case, judges)
+def _missing(
+    policy: Policy, case: Case, judges: Sequence[RuleTerms], read: Collection[str], said: set[tuple[Reason, str]]
+) -> list[Finding]:
+    # `read`, here and below: the tasks of which one of the binding rules judges a verdict.
+    holds = []
     for missing in case.missing:
         subject = subject_of(missing.task, missing.metric)
         judged = [terms.id for terms in judges if takes_missing(terms, missing, case)]
@@ -96,14 +99,7 @@ def _missing(policy: Policy, case: Case, judges: Iterable[RuleTerms], said: set[
     return holds
 
 
-def _read(case: Case, judges: Iterable[RuleTerms]) -> set[str]:
-    """The tasks of which one of these rules judges a verdict."""
-    judges = list(judges)
-    return {v.task for v in case.verdicts if any(terms.takes_verdict(v, case) for terms in judges)}
-
-
-def _doubts(policy: Policy, case: Case, judges: Iterable[RuleTerms]) -> list[Finding]:
-    read = _read(case, judges)
+def _doubts(policy: Policy, case: Case, read: Collection[str]) -> list[Finding]:
     holds: dict[str, Finding] = {}
     for verdict in case.verdicts:
         why = sight(verdict, policy)
