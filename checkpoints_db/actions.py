@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -67,6 +68,10 @@ class Reviewed(Record):
     text: str
     """The record as JSON."""
 
+    def said(self) -> dict[str, Any]:
+        """The record as plain JSON values."""
+        return dict(json.loads(self.text))
+
 
 class Actions:
     """What we do about it. Every writing method wants a transaction around it."""
@@ -115,6 +120,10 @@ class Actions:
         where = " and ".join([*(f"{c} = ?" for c in tests), *([NOT_OVER] if still_open else [])]) or None
         found = self._tables.rows("alerts", where, list(tests.values()), order_by="opened_at, fingerprint")
         return [Alert.model_validate_json(row["body"]) for row in found]
+
+    def rules_of_alerts(self) -> dict[str, str]:
+        """Id of every alert to its rule."""
+        return {str(row["id"]): str(row["rule"]) for row in self._tables.rows("alerts", select="id, rule")}
 
     def put_alert(self, alert: Alert, event: str, by: str, at: datetime) -> None:
         """Set the present state of an alert and add the change to its history and the ledger."""

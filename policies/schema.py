@@ -176,6 +176,13 @@ class AcknowledgeTerms(Terms):
     """Longest acknowledgement; then the alert fires again."""
 
 
+class ConfirmTerms(Terms):
+    """How long trouble must last before people are told; gates say it from its first moment."""
+
+    window: Annotated[Duration, LOWER] = timedelta(0)
+    """A warning or a hold that is gone within this time wakes nobody; a pause is told at once."""
+
+
 class LeaseTerms(Terms):
     """How far a GO reaches that a training job carries with it."""
 
@@ -431,6 +438,8 @@ class Preamble(Terms):
     """How long a waiver may last."""
     acknowledge: AcknowledgeTerms = AcknowledgeTerms()
     """How long an acknowledgement may last."""
+    confirm: ConfirmTerms = ConfirmTerms()
+    """How long trouble must last before people are told."""
     lease: LeaseTerms = LeaseTerms()
     """How far a lease reaches."""
     break_glass: BreakGlassTerms = BreakGlassTerms()
