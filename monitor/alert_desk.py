@@ -194,9 +194,9 @@ def unchanged(store: Store, alert: Alert) -> str:
     return f"the gate of {name} is unchanged and says {gate.answer}; people release it with `{release}`"
 
 
-def expired(store: Store, alert: Alert, window: timedelta, at: datetime) -> str:
+def expired(store: Store, alert: Alert, window: timedelta | None, at: datetime) -> str:
     """What is up by now: `acknowledged` of an acknowledgement that expired, `pending` of a wait; else empty."""
     if alert.state == "acknowledged":
         acks = store.actions.acknowledgements(alert.id)
         return alert.state if all(ack.expires <= at for ack in acks) else ""
-    return "pending" if alert.state == "pending" and alert.opened_at + window <= at else ""
+    return "pending" if alert.state == "pending" and alert.opened_at + (window or timedelta(0)) <= at else ""

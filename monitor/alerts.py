@@ -27,7 +27,6 @@ from policies.lifecycle import episode, may
 DAEMON = "holdpoint"
 """Who acted, where no person did."""
 
-NO_TIME = timedelta(0)
 Ending = Literal["closed", "waived", "withdrawn", "superseded"]
 Event = AlertState | Literal["opened", "changed", "reopened", "receded", "assigned", "unassigned"]
 TOLD_AS: Mapping[str, str] = {"waived": "closed", "superseded": "closed"}
@@ -51,7 +50,7 @@ def raise_for(
     at: datetime,
     domains_of: Callable[[str], Sequence[str]] = no_domains,
     *,
-    window: timedelta = NO_TIME,
+    window: timedelta | None = None,
 ) -> list[Alert]:
     """Open, change, re-open or end the alerts of one run so that they say what `decision` says.
 
@@ -123,7 +122,7 @@ def _raise_rule(
     receivers: Sequence[str],
     at: datetime,
     domains_of: Callable[[str], Sequence[str]],
-    window: timedelta,
+    window: timedelta | None,
 ) -> list[Alert]:
     tasks = dict.fromkeys(finding.subject.partition(" · ")[0] for finding in findings if finding.subject)
     worst = max(findings, key=lambda finding: (finding.effect.rank, finding.magnitude))
@@ -279,11 +278,11 @@ def _tell(
     at: datetime,
     domains: tuple[str, ...] = (),
     evidence: str = "",
-    window: timedelta = NO_TIME,
+    window: timedelta | None = None,
 ) -> list[Alert]:
     print_ = fingerprint(family, run, rule, subject)
     old = store.actions.alert(print_)
-    waits = window > NO_TIME and answer != Answer.PAUSE and rule not in EVIDENCE_RULES
+    waits = window is not None and answer != Answer.PAUSE and rule not in EVIDENCE_RULES
     fresh = Alert(
         id=print_[:12],
         fingerprint=print_,
@@ -306,7 +305,7 @@ def _tell(
         return [] if _settled(old, fresh) else [_again(store, old, fresh, receivers, at)]
     # A finding that recedes under a latched pause does not soften its alert; one that grows ends an acknowledgement.
     grown = _grown(old, fresh)
-    lasts = old.state == "pending" and answer != Answer.PAUSE and at < old.opened_at + window
+    lasts = waits and window is not None and old.state == "pending" and at < old.opened_at + window
     firing = old.state == "pending" if not grown else True
     update = {
         "opened_at": old.opened_at,
