@@ -47,6 +47,8 @@ FLOORS: dict[str, float] = {
     "monitor.ruling": 2.95,
     "monitor.selftest": 2.85,  # asks all of judgement what it should know
     "monitor.alerts": 3,
+    "monitor.alert_desk": 3.2,  # puts alerts where people put them
+    "monitor.alert_history": 3.2,
     "monitor.gate": 3,
     "monitor.lease": 3.2,  # asks the gate
     "monitor.notify": 3,
