@@ -115,6 +115,10 @@ class Web(Record):
     """Larger requests are refused, in bytes."""
     patience: Duration = parse_duration("30s")
     """How long a push waits for its turn before it is left to the next scan."""
+    metrics: Literal["loopback", "token"] = "loopback"
+    """Who reads /metrics without a token: programs on this machine, or nobody. The token of readers always does."""
+    ready: Duration = parse_duration("5m")
+    """/readyz says ready while the last complete cycle is younger than this."""
     url: str = ""
     """Where people reach it, `https://holdpoint.example.org`: messages link to their alert there."""
 

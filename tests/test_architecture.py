@@ -26,6 +26,7 @@ FLOORS: dict[str, float] = {
     "policies": 2,
     "monitor.rungs": 2,
     "monitor.emergence": 2,
+    "monitor.measures": 2,
     "monitor.standing": 2.2,
     "monitor.items": 2.2,
     "monitor.faults": 2.5,

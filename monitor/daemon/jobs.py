@@ -32,6 +32,7 @@ from monitor import adoption, alerts, lease, notify, prior, selftest, watch
 from monitor.clock import Clock
 from monitor.daemon import inbox
 from monitor.daemon.heartbeat import Heartbeat
+from monitor.daemon.pulse import Pulse
 from monitor.keys import Keys
 from monitor.settings import Receiver, Settings
 from policies.loader import find, find_file
@@ -53,7 +54,7 @@ class Jobs:
         self, settings: Settings, clock: Clock, holder: str, draw: Callable[[Store, Alert], bytes | None] | None = None
     ) -> None:
         self.settings, self.clock, self.holder, self._draw = settings, clock, holder, draw
-        self.heartbeat = Heartbeat(settings, clock)
+        self.heartbeat, self.pulse = Heartbeat(settings, clock), Pulse()
         self._failed = set[str]()
 
     def timetable(self) -> list[tuple[str, Duration, Callable[[], str]]]:
@@ -81,6 +82,7 @@ class Jobs:
             else:
                 logger.exception("job %s failed", name)
             self._fault(name, error)
+            self.pulse.failed(name)
             self._failed.add(name)
             return False
         self._failed.discard(name)
@@ -106,6 +108,7 @@ class Jobs:
     def scan(self) -> str:
         """Take in what landed in the sources, to the end of the walk, and note a complete cycle."""
         selftest.check()  # what does not decide the known judges nothing, and does not say that it is alive
+        began = self.clock.now()
         with self._open() as store:
             rules = self._rules()
             files = inbox.arrivals(
@@ -127,6 +130,8 @@ class Jobs:
                 for name, _, _ in self.timetable():
                     alerts.settle_about(store, "fault", name, tuple(self.settings.receivers), at)
         flag.down(self.settings.at(self.settings.store))
+        self.pulse.took_in(watch.added(walked, placed))
+        self.pulse.cycle_lasted = self.clock.now() - began
         self.heartbeat.beat()
         if not (walked.new or walked.conflicting or walked.quarantined or placed.new):
             return ""

@@ -78,7 +78,7 @@ class Service:
         )
         for name, period, _ in self.jobs.timetable():
             scheduler.add_job(self._run, "interval", seconds=period.total_seconds(), args=[name], id=name)
-        scheduler.add_listener(_late, EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES)
+        scheduler.add_listener(self._late, EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES)
         scheduler.start()
         logger.info("holdpoint daemon runs as %s on %s", self.holder, self.settings.at(self.settings.store))
         self._stop.wait()
@@ -121,9 +121,10 @@ class Service:
                 raise
 
     def _run(self, name: str) -> bool:
-        body = {job: body for job, _, body in self.jobs.timetable()}[name]
+        period, body = {job: (period, body) for job, period, body in self.jobs.timetable()}[name]
         try:
             with self.turn:
+                self.jobs.pulse.begins(name, period, self.clock.now())
                 return self.jobs.run(name, body)
         except FATAL as error:
             self._fatal = error
@@ -141,6 +142,6 @@ class Service:
         logger.info("received %s, finishing the job in hand", signal.Signals(number).name)
         self._stop.set()
 
-
-def _late(event: JobExecutionEvent) -> None:
-    logger.warning("job %s is late: the one before it is still running", event.job_id)
+    def _late(self, event: JobExecutionEvent) -> None:
+        self.jobs.pulse.missed()
+        logger.warning("job %s is late: the one before it is still running", event.job_id)

@@ -41,7 +41,7 @@ def run(
         raise typer.Exit(service.run())
     from monitor.faces.web.server import Server  # noqa: PLC0415 - the web framework takes half a second to import
 
-    server = Server(Door(settings, clock, holder=service.holder, turn=service.turn))
+    server = Server(Door(settings, clock, holder=service.holder, turn=service.turn, pulse=service.jobs.pulse))
     raise typer.Exit(service.run(server))
 
 
