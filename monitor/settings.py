@@ -100,6 +100,18 @@ class LeaseFiles(Record):
     """Each newest lease lies here, as FAMILY/RUN.json, for training jobs to read."""
 
 
+class Log(Record):
+    """What the daemon writes of what it does, to standard error."""
+
+    format: Literal["console", "json"] = "console"
+    """Lines for people, or a JSON object a line for machines; either is one line an event."""
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """What is less than this is left out."""
+    traces: bool = False
+    """Whether spans of each cycle go to an OpenTelemetry collector, by `holdpoint[otel]`; where it is, the variables
+    OTEL_EXPORTER_OTLP_ENDPOINT and its relatives say."""
+
+
 class Web(Record):
     """The door over HTTP, for clusters that cannot share a folder. Served while this table is there."""
 
@@ -228,6 +240,7 @@ class Settings(BaseSettings):
     daemon: Timetable = Timetable()
     gate: GateTerms = GateTerms()
     lease: LeaseFiles = LeaseFiles()
+    log: Log = Log()
     web: Web | None = None
     receivers: dict[str, Receiver] = Field(default={"log": Receiver(kind="log")})
     base: Path = Field(default=Path(), exclude=True)
@@ -282,5 +295,5 @@ def _explain(error: ValidationError) -> str:
 
 
 def _keys() -> list[str]:
-    models: tuple[Any, ...] = (Settings, Source, Timetable, GateTerms, LeaseFiles, Web, Receiver)
+    models: tuple[Any, ...] = (Settings, Source, Timetable, GateTerms, LeaseFiles, Log, Web, Receiver)
     return sorted({name for model in models for name in model.model_fields})

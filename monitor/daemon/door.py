@@ -45,6 +45,10 @@ class Door:
         self._turn = turn or threading.Lock()
         self._pause = threading.Event()
 
+    def follow(self, settings: Settings) -> None:
+        """Go by other settings from the next request on; its own table stays as it was at the start."""
+        self.settings = settings
+
     def hold(self, files: Iterable[tuple[PurePosixPath, Iterable[bytes]]]) -> tuple[Held, ...]:
         """Write a push whole into the spool: from here on it is taken in, at the latest by the next scan.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -175,11 +174,3 @@ def place(text: str, forecast: Forecast) -> Place:
         example = "7e9,2e12" if len(axes) == 2 else "7e23"
         raise typer.BadParameter(f"{text!r} is no place on {forecast.axis}; write it as {example}", param_hint="--at")
     return found
-
-
-def log_to_console(*, verbose: bool = False) -> None:
-    """Log lines of the daemon to standard error, one event a line."""
-    logging.basicConfig(
-        level=logging.DEBUG if verbose else logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    logging.getLogger("apscheduler").setLevel(logging.WARNING)
