@@ -223,7 +223,9 @@ class Settings(BaseSettings):
     )
 
     store: Path = Path("holdpoint.db")
+    """Everything observed, expected and decided: one SQLite file."""
     catalogue: Path = Path("catalogue.toml")
+    """Which model is which run of which family, and how large."""
     columns: Path | None = None
     """Which column of W&B, MLflow and other exports means what."""
     policy: str = "policy.toml"
@@ -232,17 +234,20 @@ class Settings(BaseSettings):
     """What forecasts believe of any series beforehand, as `holdpoint prior learn` writes it; without it, the shipped
     one."""
     quarantine: Path = Path("quarantine")
+    """Where copies of files lie that could not be read, each with its reason."""
     spool: Path = Path("spool")
     """Where what came from a URL or from standard input lies, whole, to be read."""
     readers: tuple[str, ...] = ()
     """Readers of other installed packages (entry points of group `holdpoint.readers`); nothing else of them is run."""
     source: tuple[Source, ...] = Field(default=(Source(path=Path("inbox")),))
+    """Where harnesses write to: any number of `[[source]]` tables."""
     daemon: Timetable = Timetable()
     gate: GateTerms = GateTerms()
     lease: LeaseFiles = LeaseFiles()
     log: Log = Log()
     web: Web | None = None
     receivers: dict[str, Receiver] = Field(default={"log": Receiver(kind="log")})
+    """Who can be told, each under a name: `[receivers.NAME]`; the policy says who is."""
     base: Path = Field(default=Path(), exclude=True)
     """Folder of the settings file; set by `load`."""
 

@@ -21,6 +21,7 @@ FLOORS: dict[str, float] = {
     "monitor.science": 1,
     "monitor.clock": 1,
     "monitor.settings": 1.5,
+    "monitor.reference": 1.7,  # what settings mean
     "monitor.keys": 1.5,
     "monitor.prior": 1.5,
     "policies": 2,

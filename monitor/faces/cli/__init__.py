@@ -20,6 +20,7 @@ from monitor.faces.cli import (
     bundle,
     catalogue,
     checkpoint,
+    config,
     daemon,
     file,
     forecast,
@@ -64,6 +65,7 @@ app.command("selftest")(selftest.selftest)
 app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)
 for noun in (
+    config,
     daemon,
     catalogue,
     checkpoint,
