@@ -80,6 +80,15 @@ class Vitals:
             datetime.fromisoformat(oldest[0]["at"]) if oldest else None,
         )
 
+    def files(self) -> dict[str, int]:
+        """How many files are in each status."""
+        return {row["status"]: int(row["number"]) for row in self._count("files", "status")}
+
+    def seen_below(self, place: str) -> int:
+        """How many files were ever seen below a folder or a URL."""
+        start = place.rstrip("/") + "/"
+        return self._tables.count("sightings", "path >= ? and path < ?", [start, start[:-1] + chr(ord("/") + 1)])
+
     def last_result(self, family: str) -> datetime | None:
         """When the newest result of a family was noticed; None where there is none."""
         for row in self._tables.rows("results", "family = ?", [family], order_by="seq desc", limit=1, select="seen_at"):

@@ -129,14 +129,10 @@ class StoreMeasures:
     def read(self, store: Store, at: datetime, *, held: bool) -> Iterator[tuple[str, Iterable[Value]]]:
         """Each name with its values. `held`: every gate holds whatever it was settled to, as `gate ask` answers."""
         gates = store.vitals.gates()
-        closed = (Answer.HOLD, Answer.PAUSE)
-        said = {g[:2]: Answer.HOLD if held and Answer(g.answer) not in closed else Answer(g.answer) for g in gates}
+        least = Answer.HOLD if held else Answer.GO
+        said = {g[:2]: max(Answer(g.answer), least, key=lambda a: a.rank) for g in gates}
         yield "holdpoint_gate_state", [((*g, str(a)), float(a == now)) for g, now in said.items() for a in Answer]
-        answers = store.vitals.answers()
-        if held:
-            free = sum(number for answer, number in answers.items() if Answer(answer) not in closed)
-            answers = {"HOLD": answers.get("HOLD", 0) + free, "PAUSE": answers.get("PAUSE", 0)}
-        yield "holdpoint_gates", [((str(a),), answers.get(str(a), 0)) for a in Answer]
+        yield "holdpoint_gates", [((answer,), number) for answer, number in answers_now(store, held=held).items()]
         yield "holdpoint_gates_held", [((), float(held))]
         leases = [(g[:2], g.lease_expires.timestamp()) for g in gates if g.lease_expires]
         yield "holdpoint_lease_expiry_timestamp_seconds", leases
@@ -172,6 +168,16 @@ class StoreMeasures:
             known = (judged, farthest(store.vitals.verdicts(family, judged)))
             self._known[family] = known
         return known[1]
+
+
+def answers_now(store: Store, *, held: bool) -> dict[str, int]:
+    """How many gates say so now, of each answer."""
+    found = store.vitals.answers()
+    now = {str(answer): found.get(answer, 0) for answer in Answer}
+    if held:
+        now["HOLD"] += now["GO"] + now["WARN"]
+        now["GO"] = now["WARN"] = 0
+    return now
 
 
 def farthest(verdicts: Sequence[Verdict]) -> dict[str, Far]:

@@ -53,11 +53,11 @@ def settings_of(config: Path, settings: Settings) -> list[Setting]:
             found.append(Setting(key=".".join(path), value=shown(value), origin=_origin(path, written), means=means))
             continue
         rows: Iterable[tuple[object, Any]] = value.items() if isinstance(value, dict) else enumerate(value)
-        for name, row in rows:
+        for which, row in rows:
             given = [key for key in type(row).model_fields if key in row.model_fields_set]
             told = {key: in_sight(key, getattr(row, key)) for key in given}
-            key = f"{path[0]}.{name}"
-            found.append(Setting(key=key, value=told, origin=_origin((path[0], str(name)), written), means=means))
+            key = f"{path[0]}.{which}"
+            found.append(Setting(key=key, value=told, origin=_origin((path[0], str(which)), written), means=means))
     return found
 
 

@@ -56,6 +56,7 @@ FLOORS: dict[str, float] = {
     "monitor.watch": 4,
     "monitor.review": 4,
     "monitor.explanation": 4,
+    "monitor.overview": 4,
     "monitor.rehearsal": 4.5,  # walks a fixture ladder as monitor.watch walks a result
     "monitor.assessing": 4,
     "monitor.replay": 4.5,  # reads logs as the watch does

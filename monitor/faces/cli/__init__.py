@@ -42,6 +42,7 @@ from monitor.faces.cli import (
     selftest,
     series,
     serve,
+    status,
     verdict,
     waiver,
 )
@@ -56,6 +57,7 @@ app = typer.Typer(
     epilog="Exit codes: 0 done or GO · 1 refused · 2 usage · 3 internal · 10 HOLD · 20 PAUSE",
 )
 app.command("init")(init.init)
+app.command("status")(status.status)
 app.command("ingest")(ingest.ingest)
 app.command("serve")(serve.serve)
 app.command("backtest")(backtest.backtest)
