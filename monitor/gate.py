@@ -439,7 +439,9 @@ def failure(store: Store, settings: Settings) -> str:
 
 def _failed(store: Store) -> str:
     cycle, fault = store.fact("cycle"), store.fact("fault")
-    return f"the last cycle failed: {fault[0]}" if fault and (cycle is None or fault[1] > cycle[1]) else ""
+    if fault and (cycle is None or fault[1] > cycle[1]):
+        return f"the last cycle failed: {fault[0]}"
+    return ""
 
 
 def _silence(store: Store, settings: Settings, at: datetime) -> tuple[Reason, str] | None:
