@@ -133,7 +133,9 @@ class Service:
                 raise SettingsError("settings that came from no file cannot be read again")
             settings = reread(self._config, self.settings, self.clock)
         except HoldpointError as error:
-            refused = f"the reload was refused: {error}; the settings of before are kept"
+            refused = (
+                f"the reload was refused: {error}; the settings of before are kept: repair it and send SIGHUP again"
+            )
             logger.error("%s", refused)  # noqa: TRY400 - the sentence says it, no trace needed
         else:
             with self.turn:

@@ -104,3 +104,20 @@ def test_an_empty_house_says_what_to_do(lab: Lab) -> None:
     assert "none yet" in text
     assert "start `holdpoint daemon run`" in text
     assert "never" in text
+
+
+def test_what_takes_long_says_how_far_it_is_and_how_long_it_will_take(
+    house: Lab, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")  # as on a terminal
+    with shell.progress(after=1) as tell:
+        tell("reading", 1, 4)
+        assert capsys.readouterr().err == ""
+        house.clock.sleep(2)
+        tell("reading", 2, 4)
+        tell("reading", 3, 4)
+    said = capsys.readouterr().err
+    assert "reading" in said
+    assert "3/4" in said
+    assert ":" in said.partition("3/4")[2]  # the time left
+    assert list(shell.each("reading", [3, 1, 2])) == [3, 1, 2]
