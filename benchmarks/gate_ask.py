@@ -1,4 +1,4 @@
-"""How long a training job waits for its gate, in a store of a million results and ten thousand alerts.
+"""How long a training job waits for its gate, and Prometheus, in a store of a million results and ten thousand alerts.
 
     python benchmarks/gate_ask.py [--results 1000000] [--alerts 10000] [--tasks 25] [--asks 200] [--json gate_ask.json]
                                   [--keep FOLDER]
@@ -43,7 +43,7 @@ ACC = Metric(name="acc", kind="thresholded", lower=0.0, upper=1.0)
 NLL = Metric(name="nll", kind="continuous", direction="lower", lower=0.0)
 RUNS, BATCH = 50, 5000
 TOKEN = "a-token-of-this-benchmark"  # noqa: S105
-LIMITS = {"in process": 5.0, "over HTTP": 20.0}
+LIMITS = {"in process": 5.0, "over HTTP": 20.0, "metrics": 100.0}
 """Milliseconds."""
 
 
@@ -170,6 +170,7 @@ def measure(root: Path, results: int, alerts: int, tasks: int, asks: int) -> dic
     try:
         with httpx.Client(base_url=server.url, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=60) as client:
             found["over HTTP"] = timed(lambda: client.get("/api/v1/gates/lab/s6").json()["answer"], asks)
+            found["metrics"] = timed(lambda: client.get("/metrics").raise_for_status().text, asks)
     finally:
         server.stop()
     with Store.open(path) as store:

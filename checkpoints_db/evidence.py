@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
@@ -13,6 +13,8 @@ from checkpoints_db.records.base import digest_of, stamp
 from checkpoints_db.series import make_series
 from checkpoints_db.tables import Tables
 
+TICK = 1000
+"""Results between two words about how far reading them is."""
 FileStatus = Literal["arrived", "read", "waiting", "quarantined"]
 
 
@@ -262,6 +264,15 @@ class Evidence:
         tests = {column: value for column, value in named.items() if value is not None}
         where = " and ".join(f"{column} = ?" for column in tests) or None
         return [_seen(row) for row in self._tables.rows("results", where, list(tests.values()), order_by="seq")]
+
+    def walked(self, family: str | None, tick: Callable[[int, int], object]) -> Iterator[Seen]:
+        """What `results` gives, one after the other; `tick` is told how many were read, and of how many."""
+        where, args = ("family = ?", [family]) if family is not None else (None, [])
+        rows = self._tables.rows("results", where, args, order_by="seq")
+        for done, row in enumerate(rows, 1):
+            yield _seen(row)
+            if done % TICK == 0 or done == len(rows):
+                tick(done, len(rows))
 
     def named(self, name: str) -> list[tuple[str, str]]:
         """The runs that `name` may mean: those called so in any family, and those it names as `family/run`."""

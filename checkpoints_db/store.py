@@ -24,6 +24,7 @@ from checkpoints_db.policy_history import PolicyHistory
 from checkpoints_db.policy_texts import PolicyTexts
 from checkpoints_db.records.base import stamp
 from checkpoints_db.tables import WAIT, Tables
+from checkpoints_db.vitals import Vitals
 
 
 class Store:
@@ -45,6 +46,7 @@ class Store:
         self._renew: Callable[[], datetime] | None = None
         self.policies = PolicyHistory(tables, self.ledger)
         self.policy_texts = PolicyTexts(self.ledger)
+        self.vitals = Vitals(tables, self.ledger)
 
     @classmethod
     def open(cls, path: Path, *, create: bool = False, wait: float = WAIT, read_only: bool = False) -> Store:

@@ -387,6 +387,15 @@ def ask_in(store: Store, settings: Settings, name: str, at: datetime, stage: str
         return hold("", name, Reason.fault, str(error), at)
 
 
+def held_back(store: Store, settings: Settings, at: datetime) -> str:
+    """Why every gate holds now, whatever it was settled to; empty where none does. For whoever tells of all of them."""
+    try:
+        silent = _silence(store, settings, at)
+        return _hindered(settings) or (silent[1] if silent else "")
+    except HoldpointError as error:
+        return str(error)
+
+
 def _hindered(settings: Settings) -> str:
     """Why a cycle failed that could not say so in the store; empty where none did. Raises StoreError on a full disk."""
     path = settings.at(settings.store)
@@ -420,11 +429,26 @@ def _answer(
     return state_of(decide_all(ruled, waivers, approvals, at, force.pending))
 
 
-def _silence(store: Store, settings: Settings, at: datetime) -> tuple[Reason, str] | None:
-    """Why the store cannot be trusted to be complete, or None."""
+def failure(store: Store, settings: Settings) -> str:
+    """Why the last cycle failed; empty where it did not. Silence is no failure."""
+    try:
+        return _hindered(settings) or _failed(store)
+    except HoldpointError as error:
+        return str(error)
+
+
+def _failed(store: Store) -> str:
     cycle, fault = store.fact("cycle"), store.fact("fault")
     if fault and (cycle is None or fault[1] > cycle[1]):
-        return Reason.fault, f"the last cycle failed: {fault[0]}"
+        return f"the last cycle failed: {fault[0]}"
+    return ""
+
+
+def _silence(store: Store, settings: Settings, at: datetime) -> tuple[Reason, str] | None:
+    """Why the store cannot be trusted to be complete, or None."""
+    if failed := _failed(store):
+        return Reason.fault, failed
+    cycle = store.fact("cycle")
     longest = settings.gate.max_silence
     if cycle is None or at - cycle[1] > longest:
         last = "never" if cycle is None else cycle[1].isoformat(timespec="seconds")

@@ -100,6 +100,18 @@ class LeaseFiles(Record):
     """Each newest lease lies here, as FAMILY/RUN.json, for training jobs to read."""
 
 
+class Log(Record):
+    """What the daemon writes of what it does, to standard error."""
+
+    format: Literal["console", "json"] = "console"
+    """Lines for people, or a JSON object a line for machines; either is one line an event."""
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """What is less than this is left out."""
+    traces: bool = False
+    """Whether spans of each cycle go to an OpenTelemetry collector, by `holdpoint[otel]`; where it is, the variables
+    OTEL_EXPORTER_OTLP_ENDPOINT and its relatives say."""
+
+
 class Web(Record):
     """The door over HTTP, for clusters that cannot share a folder. Served while this table is there."""
 
@@ -115,6 +127,10 @@ class Web(Record):
     """Larger requests are refused, in bytes."""
     patience: Duration = parse_duration("30s")
     """How long a push waits for its turn before it is left to the next scan."""
+    metrics: Literal["loopback", "token"] = "loopback"
+    """Who reads /metrics without a token: programs on this machine, or nobody. The token of readers always does."""
+    ready: Duration = parse_duration("5m")
+    """/readyz says ready while the last complete cycle is younger than this."""
     url: str = ""
     """Where people reach it, `https://holdpoint.example.org`: messages link to their alert there."""
 
@@ -207,7 +223,9 @@ class Settings(BaseSettings):
     )
 
     store: Path = Path("holdpoint.db")
+    """Everything observed, expected and decided: one SQLite file."""
     catalogue: Path = Path("catalogue.toml")
+    """Which model is which run of which family, and how large."""
     columns: Path | None = None
     """Which column of W&B, MLflow and other exports means what."""
     policy: str = "policy.toml"
@@ -216,16 +234,20 @@ class Settings(BaseSettings):
     """What forecasts believe of any series beforehand, as `holdpoint prior learn` writes it; without it, the shipped
     one."""
     quarantine: Path = Path("quarantine")
+    """Where copies of files lie that could not be read, each with its reason."""
     spool: Path = Path("spool")
     """Where what came from a URL or from standard input lies, whole, to be read."""
     readers: tuple[str, ...] = ()
     """Readers of other installed packages (entry points of group `holdpoint.readers`); nothing else of them is run."""
     source: tuple[Source, ...] = Field(default=(Source(path=Path("inbox")),))
+    """Where harnesses write to: any number of `[[source]]` tables."""
     daemon: Timetable = Timetable()
     gate: GateTerms = GateTerms()
     lease: LeaseFiles = LeaseFiles()
+    log: Log = Log()
     web: Web | None = None
     receivers: dict[str, Receiver] = Field(default={"log": Receiver(kind="log")})
+    """Who can be told, each under a name: `[receivers.NAME]`; the policy says who is."""
     base: Path = Field(default=Path(), exclude=True)
     """Folder of the settings file; set by `load`."""
 
@@ -278,5 +300,5 @@ def _explain(error: ValidationError) -> str:
 
 
 def _keys() -> list[str]:
-    models: tuple[Any, ...] = (Settings, Source, Timetable, GateTerms, LeaseFiles, Web, Receiver)
+    models: tuple[Any, ...] = (Settings, Source, Timetable, GateTerms, LeaseFiles, Log, Web, Receiver)
     return sorted({name for model in models for name in model.model_fields})

@@ -21,11 +21,13 @@ FLOORS: dict[str, float] = {
     "monitor.science": 1,
     "monitor.clock": 1,
     "monitor.settings": 1.5,
+    "monitor.reference": 1.7,  # what settings mean
     "monitor.keys": 1.5,
     "monitor.prior": 1.5,
     "policies": 2,
     "monitor.rungs": 2,
     "monitor.emergence": 2,
+    "monitor.measures": 2,
     "monitor.standing": 2.2,
     "monitor.items": 2.2,
     "monitor.faults": 2.5,
@@ -56,6 +58,7 @@ FLOORS: dict[str, float] = {
     "monitor.watch": 4,
     "monitor.review": 4,
     "monitor.explanation": 4,
+    "monitor.overview": 4,
     "monitor.rehearsal": 4.5,  # walks a fixture ladder as monitor.watch walks a result
     "monitor.assessing": 4,
     "monitor.replay": 4.5,  # reads logs as the watch does
@@ -210,6 +213,7 @@ def rooms(module: Module, names: set[str]) -> Iterator[str]:
 
 def import_doors(module: Module, _names: set[str]) -> Iterator[str]:
     network = ("monitor.notify", "monitor.faces.web", "monitor.daemon.inbox", "monitor.adapters.fetch")
+    network += ("monitor.daemon.systemd",)  # a socket of this machine, and nothing is read from it
     for found in imports(module):
         if inside(found.target, *SQL) and not inside(module.name, *SQL_DOORS):
             yield module.at(found.node, f"{found.target}: SQL has its doors, {', '.join(SQL_DOORS)}")

@@ -11,6 +11,7 @@ from datetime import datetime
 
 from checkpoints_db.errors import DeliveryError
 from monitor.clock import Clock
+from monitor.daemon import systemd
 from monitor.notify import wire
 from monitor.settings import Settings
 
@@ -28,13 +29,21 @@ class Heartbeat:
         self._last: datetime | None = None
         self._well = True
 
+    def follow(self, settings: Settings) -> None:
+        """Go by other settings from now on."""
+        self._terms = settings.daemon
+
     def started(self) -> None:
         """The daemon leads and begins."""
         self._tell("/start", "")
 
     def beat(self) -> None:
-        """A cycle is complete, self-test included; told once in `ping_every`, and at once after a failure."""
+        """A cycle is complete, self-test included; told once in `ping_every`, and at once after a failure.
+
+        The watchdog of systemd is told of each.
+        """
         at = self._clock.now()
+        systemd.tell(systemd.ALIVE, f"last complete cycle {at:%Y-%m-%d %H:%M:%S} UTC")
         if self._well and self._last is not None and self._last <= at < self._last + self._terms.ping_every:
             return
         if self._tell("", ""):

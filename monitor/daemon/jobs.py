@@ -32,6 +32,8 @@ from monitor import adoption, alert_desk, alerts, lease, notify, prior, selftest
 from monitor.clock import Clock
 from monitor.daemon import inbox
 from monitor.daemon.heartbeat import Heartbeat
+from monitor.daemon.pulse import Pulse
+from monitor.daemon.span import Trace, untraced
 from monitor.keys import Keys
 from monitor.settings import Receiver, Settings
 from policies.loader import find, find_file
@@ -53,8 +55,14 @@ class Jobs:
         self, settings: Settings, clock: Clock, holder: str, draw: Callable[[Store, Alert], bytes | None] | None = None
     ) -> None:
         self.settings, self.clock, self.holder, self._draw = settings, clock, holder, draw
-        self.heartbeat = Heartbeat(settings, clock)
+        self.trace: Trace = untraced
+        self.heartbeat, self.pulse = Heartbeat(settings, clock), Pulse()
         self._failed = set[str]()
+
+    def follow(self, settings: Settings) -> None:
+        """Go by other settings from the next job on; another store would be another house."""
+        self.settings = settings
+        self.heartbeat.follow(settings)
 
     def timetable(self) -> list[tuple[str, Duration, Callable[[], str]]]:
         """Name, period and body of each job, in the order of one cycle."""
@@ -69,10 +77,16 @@ class Jobs:
             ("deliver", terms.deliver, self.deliver),
         ]
 
+    def periods(self) -> dict[str, Duration]:
+        """Job -> how often it runs."""
+        return {name: period for name, period, _ in self.timetable()}
+
     def run(self, name: str, body: Callable[[], str]) -> bool:
         """Run one job; the job boundary. A failure is logged, alerted, and holds every gate until a cycle succeeds."""
         try:
-            done = body()
+            with self.trace(f"holdpoint.{name}") as span:
+                done = body()
+                span.set_attribute("holdpoint.done", done)
         except FATAL:
             raise
         except Exception as error:  # the job boundary: whatever went wrong, doubt must become HOLD and not silence
@@ -81,12 +95,22 @@ class Jobs:
             else:
                 logger.exception("job %s failed", name)
             self._fault(name, error)
+            self.pulse.failed(name)
             self._failed.add(name)
             return False
         self._failed.discard(name)
         if done:
-            logger.info("%s: %s", name, done)
+            logger.info("%s: %s", name, done, extra={"ids": {"job": name, **self._head()}})
         return True
+
+    def _head(self) -> dict[str, object]:
+        """The head of the ledger, for a line that leads to it; nothing where the store cannot be read just now."""
+        try:
+            with Store.open(self.settings.at(self.settings.store), read_only=True) as store:
+                seq, digest = store.ledger.head
+        except HoldpointError:
+            return {}
+        return {"seq": seq, "digest": digest}
 
     def _fault(self, name: str, error: Exception) -> None:
         """Remember the failure where `gate ask` looks, and tell everyone; if even that fails, silence holds gates."""
@@ -101,35 +125,61 @@ class Jobs:
             flag.up(self.settings.at(self.settings.store), f"{sentence}; and it could not be written down: {worse}")
         self.heartbeat.failed(sentence)
 
+    def tell_of_reload(self, refused: str) -> None:
+        """An alert while the last request to reload was refused; closed by one that was not."""
+        try:
+            with self._open() as store, store.transaction():
+                at, told = self.clock.now(), tuple(self.settings.receivers)
+                if refused:
+                    alerts.raise_about(store, "fault", "reload", refused, told, at)
+                else:
+                    alerts.settle_about(store, "fault", "reload", told, at)
+        except FATAL:
+            raise
+        except HoldpointError as error:
+            logger.error("what became of the reload could not be written into the store: %s", error)  # noqa: TRY400
+
     # -- the jobs -----------------------------------------------------------------------------------------------------
 
     def scan(self) -> str:
         """Take in what landed in the sources, to the end of the walk, and note a complete cycle."""
         selftest.check()  # what does not decide the known judges nothing, and does not say that it is alive
+        began = self.clock.now()
         with self._open() as store:
             rules = self._rules()
-            files = inbox.arrivals(
-                store,
-                inbox.sources_of(self.settings),
-                self.settings.base,
-                self.clock,
-                self.settings.daemon.settling,
-                spool=self.settings.at(self.settings.spool),
-                readers=rules.readers,
-            )
-            walked = watch.consider(store, rules, files) if files else watch.Walked()
-            placed = watch.reconsider(store, rules)
+            with self.trace("holdpoint.arrivals") as span:
+                files = inbox.arrivals(
+                    store,
+                    inbox.sources_of(self.settings),
+                    self.settings.base,
+                    self.clock,
+                    self.settings.daemon.settling,
+                    spool=self.settings.at(self.settings.spool),
+                    readers=rules.readers,
+                )
+                span.set_attribute("holdpoint.files", len(files))
+            with self.trace("holdpoint.judge") as span:
+                walked = watch.consider(store, rules, files) if files else watch.Walked()
+                placed = watch.reconsider(store, rules)
+                span.set_attribute("holdpoint.new", walked.new + placed.new)
+                span.set_attribute("holdpoint.decisions", len(walked.decisions) + len(placed.decisions))
             self._make_up()
-            with store.transaction():
+            with self.trace("holdpoint.decide"), store.transaction():
                 at = self.clock.now()
                 watch.take_up(store, rules)
                 store.note("cycle", rules.policy.digest, at)
                 for name, _, _ in self.timetable():
                     alerts.settle_about(store, "fault", name, tuple(self.settings.receivers), at)
         flag.down(self.settings.at(self.settings.store))
+        self.pulse.took_in(watch.added(walked, placed))
+        self.pulse.cycle_lasted = self.clock.now() - began
         self.heartbeat.beat()
         if not (walked.new or walked.conflicting or walked.quarantined or placed.new):
             return ""
+        for d in (*walked.decisions, *placed.decisions):
+            ids = {"family": d.family, "run": d.run, "answer": str(d.answer), "reason": str(d.reason)}
+            ids |= {"decision": d.digest, "policy": d.policy, "evidence": d.evidence}
+            logger.info("gate %s/%s %s: %s", d.family, d.run, d.answer, d.sentence, extra={"ids": ids})
         gates = ", ".join(f"{d.family}/{d.run} {d.answer}" for d in (*walked.decisions, *placed.decisions))
         return (
             f"{walked.files} files, {walked.new + placed.new} new results, {walked.sealed} seals; {gates or 'no gate'}"

@@ -1,4 +1,4 @@
-"""The daemon: start, stop, signals, leadership. APScheduler keeps the time; correctness never depends on it."""
+"""The daemon: start, stop, signals, reload, leadership. APScheduler keeps the time; correctness never depends on it."""
 
 from __future__ import annotations
 
@@ -15,12 +15,14 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from checkpoints_db import Store, flag
-from checkpoints_db.errors import HoldpointError, SelfTestFailed, StoreUnreadable
+from checkpoints_db.errors import HoldpointError, SelfTestFailed, SettingsError, StoreUnreadable
 from checkpoints_db.records import Alert
 from monitor import selftest
 from monitor.clock import Clock
+from monitor.daemon import systemd
 from monitor.daemon.jobs import FATAL, Jobs
 from monitor.daemon.leadership import lead, myself
+from monitor.daemon.reload import reread
 from monitor.settings import Settings
 
 logger = logging.getLogger("holdpoint.daemon")
@@ -37,19 +39,31 @@ class Beside(Protocol):
         """End what is in hand."""
         ...
 
+    def follow(self, settings: Settings) -> None:
+        """Go by other settings from now on."""
+        ...
+
 
 class Service:
     """One daemon over one store. `run` gives the exit code: 0 stopped cleanly, 3 by an error about ourselves."""
 
     def __init__(
-        self, settings: Settings, clock: Clock, draw: Callable[[Store, Alert], bytes | None] | None = None
+        self,
+        settings: Settings,
+        clock: Clock,
+        draw: Callable[[Store, Alert], bytes | None] | None = None,
+        config: Path | None = None,
     ) -> None:
         self.settings, self.clock = settings, clock
         self.holder = myself()
         self.jobs = Jobs(settings, clock, self.holder, draw)
         self.turn = threading.Lock()
         """Held by whoever walks: a job, or a push beside it."""
-        self._stop = threading.Event()
+        self._config = config
+        """The file that the settings came from; None where they came from none, and cannot be read again."""
+        self._beside: Beside | None = None
+        self._stop, self._again, self._bell = False, False, threading.Event()
+        """Whether to stop, whether to reload; the bell is rung for whoever waits to be told."""
         self._fatal: HoldpointError | None = None
 
     def once(self) -> bool:
@@ -66,8 +80,12 @@ class Service:
         self.prepare()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._asked_to_stop)
+        signal.signal(signal.SIGHUP, self._asked_to_reload)
+        self._beside = beside
         if beside is not None:
             beside.start()
+        systemd.tell(systemd.READY)
+        self.jobs.tell_of_reload("")  # a start has read everything
         for name, _, _ in self.jobs.timetable():
             self._run(name)
         # One worker: two jobs never write at once. No misfire time: a late job runs late, it is never dropped.
@@ -78,10 +96,20 @@ class Service:
         )
         for name, period, _ in self.jobs.timetable():
             scheduler.add_job(self._run, "interval", seconds=period.total_seconds(), args=[name], id=name)
-        scheduler.add_listener(_late, EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES)
+        scheduler.add_listener(self._late, EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES)
         scheduler.start()
         logger.info("holdpoint daemon runs as %s on %s", self.holder, self.settings.at(self.settings.store))
-        self._stop.wait()
+        while not self._stop:
+            self._bell.wait()
+            self._bell.clear()
+            if self._again and not self._stop:
+                self._again = False
+                before = self.jobs.periods()
+                self.reload()
+                for name, period in self.jobs.periods().items():
+                    if period != before[name]:
+                        scheduler.reschedule_job(name, trigger="interval", seconds=period.total_seconds())
+        systemd.tell(systemd.STOPPING)
         scheduler.shutdown(wait=True)
         if beside is not None:
             beside.stop()
@@ -91,6 +119,40 @@ class Service:
             return 3
         logger.info("stopped")
         return 0
+
+    def reload(self) -> bool:
+        """Read settings, policy and catalogue again, all or nothing, then scan; whether they were taken.
+
+        Where anything is wrong the settings stay as they were, and an alert says so. A policy or a catalogue that is
+        wrong also fails the scan that follows, and every gate holds until it is repaired: the policy in force stays
+        what it is, and nothing is judged by the wrong file, nor by one that nobody wants any more.
+        """
+        refused, pulse = "", self.jobs.pulse
+        try:
+            if self._config is None:
+                raise SettingsError("settings that came from no file cannot be read again")
+            settings = reread(self._config, self.settings, self.clock)
+        except HoldpointError as error:
+            refused = (
+                f"the reload was refused: {error}; the settings of before are kept: repair it and send SIGHUP again"
+            )
+            logger.error("%s", refused)  # noqa: TRY400 - the sentence says it, no trace needed
+        else:
+            with self.turn:
+                self.settings = settings
+                self.jobs.follow(settings)
+                if self._beside is not None:
+                    self._beside.follow(settings)
+            pulse.reloaded = self.clock.now()
+            logger.info("reloaded settings, policy and catalogue")
+        pulse.reload_refused = refused
+        try:
+            with self.turn:
+                self.jobs.tell_of_reload(refused)
+        except FATAL as error:
+            self._end(error)
+        self._run("scan")
+        return not refused
 
     def prepare(self) -> None:
         """Check the ledger and ourselves, and take leadership, from a dead daemon of this machine at once.
@@ -121,14 +183,18 @@ class Service:
                 raise
 
     def _run(self, name: str) -> bool:
-        body = {job: body for job, _, body in self.jobs.timetable()}[name]
+        period, body = {job: (period, body) for job, period, body in self.jobs.timetable()}[name]
         try:
             with self.turn:
+                self.jobs.pulse.begins(name, period, self.clock.now())
                 return self.jobs.run(name, body)
         except FATAL as error:
-            self._fatal = error
-            self._stop.set()
+            self._end(error)
             return False
+
+    def _end(self, error: HoldpointError) -> None:
+        self._fatal, self._stop = error, True
+        self._bell.set()
 
     def _resign(self) -> None:
         try:
@@ -139,8 +205,13 @@ class Service:
 
     def _asked_to_stop(self, number: int, _frame: FrameType | None) -> None:
         logger.info("received %s, finishing the job in hand", signal.Signals(number).name)
-        self._stop.set()
+        self._stop = True
+        self._bell.set()
 
+    def _asked_to_reload(self, _number: int, _frame: FrameType | None) -> None:
+        self._again = True
+        self._bell.set()
 
-def _late(event: JobExecutionEvent) -> None:
-    logger.warning("job %s is late: the one before it is still running", event.job_id)
+    def _late(self, event: JobExecutionEvent) -> None:
+        self.jobs.pulse.missed()
+        logger.warning("job %s is late: the one before it is still running", event.job_id)

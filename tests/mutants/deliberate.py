@@ -442,6 +442,30 @@ STORES = (
     ),
 )
 
+TOLD = (
+    Mutant(
+        "monitor/measures.py",
+        "        least = Answer.HOLD if held else Answer.GO\n",
+        "        least = Answer.GO\n",
+        "a dashboard shows an open gate while every gate holds",
+        ("tests/monitor/faces/test_scrape.py",),
+    ),
+    Mutant(
+        "monitor/overview.py",
+        "    answer = max(state.answer, Answer.HOLD, key=lambda a: a.rank) if held else state.answer\n",
+        "    answer = state.answer\n",
+        "the status shows an open gate while every gate holds",
+        ("tests/monitor/faces/test_status.py",),
+    ),
+    Mutant(
+        "monitor/daemon/reload.py",
+        "    rules = load_rules(settings, clock)\n    notify.check(rules.policy, settings)\n",
+        "",
+        "a reload takes a policy or a catalogue that does not read",
+        ("tests/monitor/daemon/test_reload.py",),
+    ),
+)
+
 LEARNT = (
     Mutant(
         "monitor/watch.py",
@@ -466,4 +490,4 @@ LEARNT = (
     ),
 )
 
-MUTANTS = (*DECIDE, *PEOPLE, *LEASES, *STORES, *LEARNT)
+MUTANTS = (*DECIDE, *PEOPLE, *LEASES, *STORES, *LEARNT, *TOLD)

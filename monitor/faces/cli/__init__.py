@@ -20,6 +20,7 @@ from monitor.faces.cli import (
     bundle,
     catalogue,
     checkpoint,
+    config,
     daemon,
     file,
     forecast,
@@ -41,6 +42,7 @@ from monitor.faces.cli import (
     selftest,
     series,
     serve,
+    status,
     verdict,
     waiver,
 )
@@ -55,6 +57,7 @@ app = typer.Typer(
     epilog="Exit codes: 0 done or GO · 1 refused · 2 usage · 3 internal · 10 HOLD · 20 PAUSE",
 )
 app.command("init")(init.init)
+app.command("status")(status.status)
 app.command("ingest")(ingest.ingest)
 app.command("serve")(serve.serve)
 app.command("backtest")(backtest.backtest)
@@ -64,6 +67,7 @@ app.command("selftest")(selftest.selftest)
 app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)
 for noun in (
+    config,
     daemon,
     catalogue,
     checkpoint,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -24,9 +26,9 @@ def check(
     json: shell.Json = False,
 ) -> None:
     """Every model seen: its place, the entry that gives it, and what its FLOP count; 1 where something is wrong."""
-    with shell.opened(config) as (settings, store):
+    with shell.opened(config) as (settings, store), shell.progress(after=1) as tell:
         known = Catalogue.from_toml(settings.at(settings.catalogue))
-        seen = _checkpoints(store, family)
+        seen = _checkpoints(store, family, tick=partial(tell, "reading results"))
         homeless = {held.reading.model: known.explain(held.reading) for held in store.evidence.unplaced()}
     placed = [(one, _today(known, first)) for one, first in zip(_counted(seen), seen, strict=True)]
     value = {
@@ -42,10 +44,10 @@ def check(
         raise typer.Exit(1)
 
 
-def _checkpoints(store: Store, family: str | None) -> list[Seen]:
+def _checkpoints(store: Store, family: str | None, tick: Callable[[int, int], object]) -> list[Seen]:
     """The first result of each checkpoint and model."""
     first: dict[tuple[str, str], Seen] = {}
-    for seen in store.evidence.results(family=family):
+    for seen in store.evidence.walked(family, tick):
         first.setdefault((seen.result.checkpoint.id, seen.result.checkpoint.model), seen)
     return list(first.values())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -20,9 +21,9 @@ def list_(
     json: shell.Json = False,
 ) -> None:
     """Every checkpoint, its scale, and whether it came as history or as news; then what has no place yet."""
-    with shell.opened(config) as (_, store):
+    with shell.opened(config) as (_, store), shell.progress(after=1) as tell:
         found: dict[str, list[Seen]] = {}
-        for seen in store.evidence.results(family=family):
+        for seen in store.evidence.walked(family, partial(tell, "reading results")):
             found.setdefault(seen.result.checkpoint.id, []).append(seen)
         unplaced = store.evidence.unplaced()
         value = {

@@ -37,7 +37,8 @@ def list_(
 ) -> None:
     """The newest seal of every series: rungs it learnt from, forms, skill and coverage on its own history."""
     with shell.opened(config) as (_, store):
-        sealed = store.judgements.all_sealed(family)
+        newest = list(store.judgements.newest(family).values())
+        sealed = [store.judgements.sealed_at(seq) for seq in shell.each("reading seals", newest)]
         live = {each.series: each for each in store.judgements.tallies("series", family=family)}
     rows = [_row(one, live.get(one.forecast.series)) for one in sealed]
     columns = (

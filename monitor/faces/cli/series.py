@@ -27,8 +27,9 @@ def list_(
 ) -> None:
     """Every series, its rungs, and whether a forecast of it is sealed."""
     with shell.opened(config) as (_, store):
-        seals = {name: store.judgements.sealed(name) for name in store.evidence.series_ids(family)}
-        found = [shell.beside(store, name, seal) for name, seal in seals.items()]
+        names = store.evidence.series_ids(family)
+        seals = {name: store.judgements.sealed(name) for name in shell.each("reading seals", names)}
+        found = [shell.beside(store, name, seals[name]) for name in shell.each("reading series", names)]
     rows = [
         (
             s.id,

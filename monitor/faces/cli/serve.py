@@ -12,6 +12,7 @@ import typer
 from checkpoints_db import Store
 from monitor.daemon.door import Door
 from monitor.faces.cli import shell
+from monitor.faces.log import log_to_standard_error
 from monitor.faces.render import as_json
 from monitor.settings import Settings
 
@@ -28,8 +29,8 @@ def serve(
     """
     from monitor.faces.web.server import Server  # noqa: PLC0415 - the web framework takes half a second to import
 
-    shell.log_to_console(verbose=verbose)
     settings = Settings.load(config)
+    log_to_standard_error(settings.log, verbose=verbose)
     Store.open(settings.at(settings.store)).close()
     stopped = threading.Event()
     server = Server(Door(settings, shell.CLOCK))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
@@ -37,6 +36,7 @@ Chart = Annotated[
     Path | None, typer.Option("--chart", help="Also draw a chart to this file: .png, .svg or .html.", metavar="FILE")
 ]
 DEFAULT = Path(FILE)
+T = TypeVar("T")
 
 CLOCK = SystemClock()
 
@@ -151,9 +151,17 @@ def progress(after: float = 0.0) -> Iterator[Callable[[str, int, int], None]]:
             bars.stop()
 
 
+def each(what: str, things: Sequence[T]) -> Iterator[T]:
+    """One thing after the other, with a bar where that takes longer than a moment."""
+    with progress(after=1) as tell:
+        for done, thing in enumerate(things, 1):
+            yield thing
+            tell(what, done, len(things))
+
+
 def find_series(store: Store, name: str) -> Series:
     """The series with this id (or its first characters), or `family/task/metric` where that is unique."""
-    every = [store.evidence.series(found) for found in store.evidence.series_ids()]
+    every = [store.evidence.series(found) for found in each("reading series", store.evidence.series_ids())]
     matching = [s for s in every if s.id.startswith(name) or name in (f"{s.family}/{s.task}/{s.metric.name}", s.task)]
     exact = [s for s in matching if s.id == name]
     chosen = exact or matching
@@ -175,11 +183,3 @@ def place(text: str, forecast: Forecast) -> Place:
         example = "7e9,2e12" if len(axes) == 2 else "7e23"
         raise typer.BadParameter(f"{text!r} is no place on {forecast.axis}; write it as {example}", param_hint="--at")
     return found
-
-
-def log_to_console(*, verbose: bool = False) -> None:
-    """Log lines of the daemon to standard error, one event a line."""
-    logging.basicConfig(
-        level=logging.DEBUG if verbose else logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    logging.getLogger("apscheduler").setLevel(logging.WARNING)

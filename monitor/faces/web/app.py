@@ -6,9 +6,10 @@ import anyio
 from fastapi import FastAPI
 
 from monitor.daemon.door import Door
-from monitor.faces.web import gates, leases, results
+from monitor.faces.web import gates, leases, results, scrape
 from monitor.faces.web.problem import tell_problems
 from monitor.faces.web.token import readers_token_of, token_of
+from monitor.measures import StoreMeasures
 
 AT_ONCE = 8
 """Pushes that are written or walked at one time; more wait without holding a thread."""
@@ -28,8 +29,10 @@ def create_app(door: Door) -> FastAPI:
     app.state.readers_token = readers_token_of(door.settings)
     app.state.pushing = anyio.CapacityLimiter(AT_ONCE)
     app.state.asking = anyio.CapacityLimiter(AT_ONCE)  # of its own: no push keeps a job from its answer
+    app.state.measures = StoreMeasures()
     tell_problems(app)
     app.include_router(results.router)
     app.include_router(gates.router)
     app.include_router(leases.router)
+    app.include_router(scrape.router)
     return app

@@ -11,6 +11,7 @@ import uvicorn
 from checkpoints_db.errors import SettingsError
 from monitor.daemon.door import Door
 from monitor.faces.web.app import create_app
+from monitor.settings import Settings
 
 logger = logging.getLogger("holdpoint.web")
 
@@ -24,7 +25,7 @@ class Server:
     """Listens as soon as it is made. Raises SettingsError where the address cannot be had, or there is no token."""
 
     def __init__(self, door: Door) -> None:
-        app = create_app(door)
+        app, self._door = create_app(door), door
         self._socket = _listening(*door.terms.address)
         host, port = self._socket.getsockname()[:2]
         self.url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
@@ -54,6 +55,10 @@ class Server:
         if self._thread.is_alive():
             self._thread.join(GRACE + 5)
         self._socket.close()
+
+    def follow(self, settings: Settings) -> None:
+        """Go by other settings from the next request on."""
+        self._door.follow(settings)
 
     def _serve(self) -> None:
         self._server.run([self._socket])
