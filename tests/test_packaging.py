@@ -169,6 +169,7 @@ def test_make_help_names_the_commands() -> None:
         "demo",
         "help",
         "lint",
+        "lint-deploy",
         "mutants",
         "test",
         "test-adapters",
