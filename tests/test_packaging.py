@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 CACHES = {"__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis"}
-NOT_OURS = CACHES | {".git", ".venv", ".venv-adapters", "build", "demo-out", "dist"}
+NOT_OURS = CACHES | {".git", ".venv", ".venv-adapters", ".venv-deploy", "build", "demo-out", "dist"}
 
 
 def shipped() -> list[Path]:
@@ -169,6 +169,7 @@ def test_make_help_names_the_commands() -> None:
         "demo",
         "help",
         "lint",
+        "lint-deploy",
         "mutants",
         "test",
         "test-adapters",
