@@ -66,6 +66,14 @@ class Store:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def damage(self, *, deep: bool = False) -> list[str]:
+        """What SQLite finds damaged in the file; `deep`: indexes against their tables too, which takes longer."""
+        return self._tables.damage(deep=deep)
+
+    def steps(self) -> list[str]:
+        """The steps of the schema that were taken, in order."""
+        return self._tables.steps()
+
     def transaction(self) -> AbstractContextManager[None]:
         """Everything inside happens, or nothing of it.
 

@@ -138,6 +138,17 @@ class Tables:
             copy.execute("PRAGMA journal_mode=DELETE")
             copy.execute("PRAGMA synchronous=FULL")
 
+    def damage(self, *, deep: bool) -> list[str]:
+        """What SQLite finds damaged in the file, at most a hundred lines; `deep`: indexes against their tables too."""
+        with translated(self.path):
+            found = self._db.execute(f"PRAGMA {'integrity_check' if deep else 'quick_check'}").fetchall()
+        return [str(line) for (line,) in found if line != "ok"]
+
+    def steps(self) -> list[str]:
+        """Names of the steps of the schema that were taken, in order."""
+        with translated(self.path):
+            return [step.name for step in schema.applied(self._db)]
+
     def must_be_writing(self) -> None:
         """Raise StoreError outside of `transaction()`: half a walk must never be written."""
         if not self._db.conn.in_transaction:

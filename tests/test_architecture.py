@@ -60,6 +60,7 @@ FLOORS: dict[str, float] = {
     "monitor.tuning": 4.7,  # walks history as replay does
     "monitor.bundle": 4.7,  # makes decisions again as replay does
     "monitor.daemon": 5,
+    "monitor.doctor": 5.5,  # looks through sources as the daemon does
     "monitor.faces": 6,
     "monitor.adapters": 1.2,  # what a training job imports: of ours only the clock
     "monitor.__main__": 7,

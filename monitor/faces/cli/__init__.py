@@ -21,6 +21,7 @@ from monitor.faces.cli import (
     catalogue,
     checkpoint,
     daemon,
+    doctor,
     file,
     forecast,
     gate,
@@ -61,6 +62,7 @@ app.command("backtest")(backtest.backtest)
 app.command("power")(power.power)
 app.command("items")(items.items)
 app.command("selftest")(selftest.selftest)
+app.command("doctor")(doctor.doctor)
 app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)
 for noun in (
