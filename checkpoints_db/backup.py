@@ -107,7 +107,7 @@ def _verified(part: Path, tick: Tick) -> Pin:
 
 def _doubted(part: Path, head: Pin, at: datetime) -> None:
     """A restored store knows nothing of what came after it: no gate of it says GO before a daemon looked."""
-    with Store.open(part) as copy, copy.transaction():
+    with Store(Tables.open(part, keep=False)) as copy, copy.transaction():
         for holder in [leader[0] for leader in [copy.leader()] if leader]:
             copy.resign(holder)
         copy.note(

@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from checkpoints_db import upgrade
 from checkpoints_db.errors import NoStore, SchemaTooNew, StoreError, StoreUnreadable
 from checkpoints_db.migrations import schema
 
@@ -35,10 +36,18 @@ class Tables:
 
     @classmethod
     def open(
-        cls, path: Path, *, create: bool = False, wait: float = WAIT, read_only: bool = False, migrate: bool = True
+        cls,
+        path: Path,
+        *,
+        create: bool = False,
+        wait: float = WAIT,
+        read_only: bool = False,
+        migrate: bool = True,
+        keep: bool = True,
     ) -> Tables:
-        """Open the file at `path`, bringing its schema up to date; `read_only`: without changing a byte of it; without
-        `migrate` a schema of whatever age is left as it is, to be read or copied.
+        """Open the file at `path`, bringing its schema up to date, after a copy of it was made unless not to `keep` it;
+        `read_only`: without changing a byte of it; without `migrate` a schema of whatever age is left as it is, to be
+        read or copied.
 
         Raises NoStore when there is none and `create` is false, SchemaTooNew when a newer holdpoint wrote it, and
         StoreUnreadable when the file is locked for longer than `wait` seconds, damaged, not ours to read, or, where it
@@ -62,14 +71,14 @@ class Tables:
                     db.execute("PRAGMA synchronous=FULL")
                     db.execute("PRAGMA foreign_keys=ON")
                 if migrate:
-                    cls._migrate(db, path, read_only=read_only)
+                    cls._migrate(db, path, read_only=read_only, keep=keep)
             except BaseException:
                 connection.close()
                 raise
             return cls(db, path)
 
     @staticmethod
-    def _migrate(db: Database, path: Path, *, read_only: bool) -> None:
+    def _migrate(db: Database, path: Path, *, read_only: bool, keep: bool) -> None:
         applied = {step.name for step in schema.applied(db)}
         known = {step.name for step in schema._migrations}
         if applied - known:
@@ -81,6 +90,9 @@ class Tables:
             # One writer migrates; the other waits for the lock and then finds nothing left to do.
             db.execute("BEGIN IMMEDIATE")
             try:
+                there = [step.name for step in schema.applied(db)]
+                if keep and there and known - set(there):
+                    upgrade.keep(path, there)
                 schema.apply(db)
             except BaseException:
                 db.rollback()

@@ -70,7 +70,7 @@ FLOORS: dict[str, float] = {
 DECLARED = {("monitor.verdicts", "monitor.forecasting"), ("monitor.diagnosis", "monitor.forecasting")}
 
 SQL = ("sqlite3", "sqlite_utils")
-SQL_DOORS = ("checkpoints_db.tables", "checkpoints_db.migrations")
+SQL_DOORS = ("checkpoints_db.tables", "checkpoints_db.migrations", "checkpoints_db.upgrade")
 NETWORK = ("socket", "urllib.request", "http.client", "httpx", "requests", "smtplib", "aiohttp", "apprise", "fsspec")
 NEVER = ("pickle", "marshal", "shelve", "dill", "joblib", "cloudpickle")
 CLOCKS = (
