@@ -208,7 +208,13 @@ def rooms(module: Module, names: set[str]) -> Iterator[str]:
 
 
 def import_doors(module: Module, _names: set[str]) -> Iterator[str]:
-    network = ("monitor.notify", "monitor.faces.web", "monitor.daemon.inbox", "monitor.adapters.fetch")
+    network = (
+        "monitor.notify",
+        "monitor.faces.web",
+        "monitor.daemon.inbox",
+        "monitor.daemon.depot",
+        "monitor.adapters.fetch",
+    )
     for found in imports(module):
         if inside(found.target, *SQL) and not inside(module.name, *SQL_DOORS):
             yield module.at(found.node, f"{found.target}: SQL has its doors, {', '.join(SQL_DOORS)}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from checkpoints_db.errors import (
     SchemaTooNew,
     SettingsError,
     SigningError,
+    StoreError,
     UnknownName,
 )
 from checkpoints_db.readers import READERS, Reader, readers_from
@@ -30,7 +31,7 @@ from checkpoints_db.records import Alert
 from checkpoints_db.records.duration import Duration
 from monitor import adoption, alerts, lease, notify, prior, selftest, watch
 from monitor.clock import Clock
-from monitor.daemon import inbox
+from monitor.daemon import backups, inbox
 from monitor.daemon.heartbeat import Heartbeat
 from monitor.keys import Keys
 from monitor.settings import Receiver, Settings
@@ -43,8 +44,11 @@ FATAL = (LedgerBroken, SchemaTooNew, LeadershipLost)
 """Errors about ourselves: the daemon stops, and a stopped daemon means HOLD."""
 
 
+HOURLY = timedelta(hours=1)
+
+
 class Jobs:
-    """The six jobs over one store, and the heartbeat.
+    """The six jobs over one store, what the settings want kept for the years, and the heartbeat.
 
     Each job opens the store, loads policy and catalogue afresh, and acts in transactions.
     """
@@ -67,7 +71,14 @@ class Jobs:
             ("expire", terms.expire, self.expire),
             ("renew", terms.renew, self.renew),
             ("deliver", terms.deliver, self.deliver),
+            *self._keeping(),
         ]
+
+    def _keeping(self) -> list[tuple[str, Duration, Callable[[], str]]]:
+        """What the settings want done for the years; a cycle is complete without it."""
+        terms = self.settings.backup
+        # Looked at oftener than it is due, so that a daemon that starts anew each day makes its backups too.
+        return [] if terms is None else [("backup", min(terms.every, HOURLY), self.backup)]
 
     def run(self, name: str, body: Callable[[], str]) -> bool:
         """Run one job; the job boundary. A failure is logged, alerted, and holds every gate until a cycle succeeds."""
@@ -223,6 +234,26 @@ class Jobs:
             if sent or failed:
                 self._tell_of_receivers(store, lost, began)
         return f"{sent} messages sent, {failed} failed" if sent or failed else ""
+
+    def backup(self) -> str:
+        """Make a backup where one is due. Where that fails no gate holds for it: an alert says so."""
+        terms = self.settings.backup
+        with self._open() as store:
+            if terms is None or not backups.is_due(store, terms, self.clock.now()):
+                return ""
+            told, about = tuple(self.settings.receivers), f"backups in {terms.url}"
+            try:
+                made = backups.make(store, self.settings, terms, self.clock.now())
+            except FATAL:
+                raise
+            except StoreError as error:
+                with store.transaction():
+                    alerts.raise_about(store, "fault", about, f"no backup was made: {error}", told, self.clock.now())
+                return f"no backup was made: {error}"
+            with store.transaction():
+                alerts.settle_about(store, "fault", about, told, self.clock.now())
+        gone = f"; {len(made.removed)} older ones removed" if made.removed else ""
+        return f"{made.name} ({made.size:,} bytes) lies in {made.url}{gone}"
 
     def _tell_of_receivers(self, store: Store, lost: dict[str, str], began: datetime) -> None:
         """An alert about each receiver that can never be reached, to the others; closed once it was."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 from checkpoints_db import flag
 from checkpoints_db.records.duration import spell_duration
@@ -11,6 +12,8 @@ from monitor.daemon.leadership import is_dead
 from monitor.doctor.patient import Checked, Patient, roughly
 
 START = "start it: `holdpoint daemon run`, or `systemctl status holdpoint`"
+DRILLED = timedelta(days=90)
+"""How long ago the last drill may be."""
 LAG = 10
 """Scan periods that a cycle may be old before it is late."""
 
@@ -61,6 +64,34 @@ def cycle(patient: Patient) -> Iterator[Checked]:
         yield Checked(name="cycle", state="warn", found=found, do=do)
     else:
         yield Checked(name="cycle", state="ok", found=f"last complete {ago} ago")
+
+
+def backup(patient: Patient) -> Iterator[Checked]:
+    """Backups are made as often as the settings want, and somebody has tried one lately."""
+    if patient.opened is None:
+        return
+    last, drill, at = patient.opened.fact("backup"), patient.opened.fact("drill"), patient.clock.now()
+    terms = patient.settings.backup
+    if terms is None and last is None:
+        do = "write [backup] into the settings, or call `holdpoint backup` from a timer"
+        yield Checked(name="backup", state="warn", found="none was ever made", do=do)
+        return
+    if last is None or (terms is not None and at - last[1] > 2 * terms.every):
+        ago = "none was ever made" if last is None else f"the newest, {last[0]}, is {roughly(at - last[1])} old"
+        yield Checked(
+            name="backup", state="fail", found=ago, do="see `holdpoint alert list` for why, or start the daemon"
+        )
+        return
+    found = f"{last[0]}, {roughly(at - last[1])} old"
+    if drill is not None and drill[0] != "sound":
+        do = "make a new one (`holdpoint backup`) and try it: `holdpoint restore --drill`"
+        yield Checked(name="backup", state="fail", found=f"{found}; the last drill failed", do=do)
+    elif drill is None or at - drill[1] > DRILLED:
+        ago = "nobody ever tried one" if drill is None else f"the last drill is {roughly(at - drill[1])} ago"
+        yield Checked(name="backup", state="warn", found=f"{found}; {ago}", do="`holdpoint restore --drill`")
+    else:
+        told = f"{found}; a drill was sound {roughly(at - drill[1])} ago"
+        yield Checked(name="backup", state="ok", found=told)
 
 
 def calibration(patient: Patient) -> Iterator[Checked]:

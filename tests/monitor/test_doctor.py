@@ -18,6 +18,7 @@ from checkpoints_db import Store
 from checkpoints_db.errors import StoreError
 from checkpoints_db.ledger import Pin
 from monitor import doctor
+from monitor.daemon import backups
 from monitor.doctor import installation
 from monitor.faces.cli import shell
 from monitor.keys import Keys
@@ -27,7 +28,11 @@ from monitor.keys import Keys
 def well(ladder: Lab) -> Lab:
     """A lab whose daemon has just completed a cycle, and leads."""
     ladder.arrive(rung(6), "s6.csv")
+    with ladder.config.open("a") as settings:
+        settings.write('[backup]\nurl = "away"\n')
     ladder.cycle()
+    with ladder.store() as store:
+        backups.drill(store, "away", ladder.root, ladder.clock)
     ladder.clock.sleep(-25)
     return ladder
 
@@ -140,6 +145,20 @@ def test_sources_catalogue_keys_and_receivers_are_looked_at_one_by_one(well: Lab
     assert "keys rotate" in examined(well)["keys"].do
     (well.root / "catalogue.toml").write_text("[[family]]\nnam = 1\n")
     assert examined(well)["catalogue"].state == "fail"
+
+
+def test_backups_that_stay_away_or_fail_their_drill_fail_and_one_nobody_tried_warns(well: Lab) -> None:
+    assert "a drill was sound" in examined(well)["backup"].found
+    with well.store() as store, store.transaction():
+        store.note("drill", "failed", well.clock.now())
+    assert examined(well)["backup"].state == "fail"
+    well.clock.sleep(100 * 86400)
+    assert "is 100.0 days old" in examined(well)["backup"].found
+    with well.store() as store, store.transaction():
+        store.note("drill", "sound", well.clock.now() - timedelta(days=95))
+        store.note("backup", "x", well.clock.now())
+    found = examined(well)["backup"]
+    assert (found.state, found.do) == ("warn", "`holdpoint restore --drill`")
 
 
 def test_nothing_is_sent_unless_asked_to(well: Lab) -> None:
