@@ -25,6 +25,9 @@ from checkpoints_db.policy_texts import PolicyTexts
 from checkpoints_db.records.base import stamp
 from checkpoints_db.tables import WAIT, Tables
 
+PAGES = 16 * 1024
+"""Pages that are given back at a time: 64 MB."""
+
 
 class Store:
     """The face of `checkpoints_db`. Use as a context manager, or close it."""
@@ -69,6 +72,18 @@ class Store:
     def damage(self, *, deep: bool = False) -> list[str]:
         """What SQLite finds damaged in the file; `deep`: indexes against their tables too, which takes longer."""
         return self._tables.damage(deep=deep)
+
+    def tidy(self, pages: int = PAGES) -> None:
+        """Cut the write-ahead log, and give free pages back to the disk: so many at most, and it takes no longer."""
+        self._tables.tidy(pages)
+
+    def rewrite(self) -> None:
+        """Write the whole file anew, without its free pages; nobody writes meanwhile, and the disk holds it twice."""
+        self._tables.rewrite()
+
+    def free(self) -> int:
+        """Bytes of the file in free pages."""
+        return self._tables.free()
 
     def steps(self) -> list[str]:
         """The steps of the schema that were taken, in order."""

@@ -66,6 +66,8 @@ class Tables:
                 if read_only:
                     db.execute("PRAGMA query_only=ON")
                 else:
+                    if create:  # heard only while the file is empty: pages that become free can be given back
+                        db.execute("PRAGMA auto_vacuum=INCREMENTAL")
                     if migrate:
                         db.execute("PRAGMA journal_mode=WAL")
                     db.execute("PRAGMA synchronous=FULL")
@@ -155,6 +157,32 @@ class Tables:
         with translated(self.path):
             found = self._db.execute(f"PRAGMA {'integrity_check' if deep else 'quick_check'}").fetchall()
         return [str(line) for (line,) in found if line != "ok"]
+
+    def tidy(self, pages: int) -> None:
+        """Move the write-ahead log into the file and cut it; give back free pages, so many at most.
+
+        Where somebody reads or writes just now, that waits for the next time.
+        """
+        with translated(self.path):
+            for _ in range(0, pages, STEP):
+                if not self._db.execute("PRAGMA freelist_count").fetchone()[0]:
+                    break
+                # A script is stepped to its end; one statement would give back a single page.
+                self._db.conn.executescript(f"PRAGMA incremental_vacuum({STEP})")
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+    def rewrite(self) -> None:
+        """Write the file anew without its free pages; from then on `tidy` gives them back. Nobody writes meanwhile."""
+        with translated(self.path):
+            self._db.execute("PRAGMA auto_vacuum=INCREMENTAL")
+            self._db.execute("VACUUM")
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+    def free(self) -> int:
+        """Bytes of the file in free pages."""
+        with translated(self.path):
+            free, size = (self._db.execute(f"PRAGMA {what}").fetchone()[0] for what in ("freelist_count", "page_size"))
+            return int(free) * int(size)
 
     def steps(self) -> list[str]:
         """Names of the steps of the schema that were taken, in order."""

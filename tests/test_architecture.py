@@ -56,6 +56,7 @@ FLOORS: dict[str, float] = {
     "monitor.explanation": 4,
     "monitor.rehearsal": 4.5,  # walks a fixture ladder as monitor.watch walks a result
     "monitor.assessing": 4,
+    "monitor.retention": 4,
     "monitor.replay": 4.5,  # reads logs as the watch does
     "monitor.tuning": 4.7,  # walks history as replay does
     "monitor.bundle": 4.7,  # makes decisions again as replay does

@@ -29,7 +29,7 @@ from checkpoints_db.readers.columns import columns_of
 from checkpoints_db.readers.mapped import Mapped
 from checkpoints_db.records import Alert
 from checkpoints_db.records.duration import Duration
-from monitor import adoption, alerts, lease, notify, prior, selftest, watch
+from monitor import adoption, alerts, lease, notify, prior, retention, selftest, watch
 from monitor.clock import Clock
 from monitor.daemon import backups, inbox
 from monitor.daemon.heartbeat import Heartbeat
@@ -76,9 +76,9 @@ class Jobs:
 
     def _keeping(self) -> list[tuple[str, Duration, Callable[[], str]]]:
         """What the settings want done for the years; a cycle is complete without it."""
-        terms = self.settings.backup
+        terms, tidy = self.settings.backup, ("tidy", self.settings.retention.tidy, self.tidy)
         # Looked at oftener than it is due, so that a daemon that starts anew each day makes its backups too.
-        return [] if terms is None else [("backup", min(terms.every, HOURLY), self.backup)]
+        return [tidy] if terms is None else [("backup", min(terms.every, HOURLY), self.backup), tidy]
 
     def run(self, name: str, body: Callable[[], str]) -> bool:
         """Run one job; the job boundary. A failure is logged, alerted, and holds every gate until a cycle succeeds."""
@@ -254,6 +254,24 @@ class Jobs:
                 alerts.settle_about(store, "fault", about, told, self.clock.now())
         gone = f"; {len(made.removed)} older ones removed" if made.removed else ""
         return f"{made.name} ({made.size:,} bytes) lies in {made.url}{gone}"
+
+    def tidy(self) -> str:
+        """Forget what the settings want forgotten, cut the write-ahead log, give free pages back."""
+        age, done = self.settings.retention.items, ""
+        if age is not None:
+            with self._open() as store:
+                rules = self._rules()
+                found = retention.forget(store, rules.catalogue, rules.policy, age, self.clock.now())
+            logs, size = sum(len(one.names) for one in found), sum(one.size for one in found)
+            done = f"the questions of {logs} logs are forgotten ({size:,} bytes)" if logs else ""
+        try:
+            with Store.open(self.settings.at(self.settings.store)) as store:
+                store.tidy()
+        except FATAL:
+            raise
+        except StoreError as error:  # nothing is lost by it, and nothing is to be held for it
+            logger.warning("the file of the store was not tidied: %s", error)
+        return done
 
     def _tell_of_receivers(self, store: Store, lost: dict[str, str], began: datetime) -> None:
         """An alert about each receiver that can never be reached, to the others; closed once it was."""

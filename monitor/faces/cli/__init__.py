@@ -42,6 +42,7 @@ from monitor.faces.cli import (
     selftest,
     series,
     serve,
+    tidy,
     verdict,
     waiver,
 )
@@ -65,6 +66,7 @@ app.command("selftest")(selftest.selftest)
 app.command("doctor")(doctor.doctor)
 app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)
+app.command("tidy")(tidy.tidy)
 for noun in (
     daemon,
     catalogue,

@@ -47,6 +47,9 @@ max_silence = "24h"             # a GO needs a complete cycle younger than this
 # every = "24h"
 # keep = 14                     # how many are kept; max_age = "90d" removes older ones too, never the newest
 
+# [retention]                   # results and the ledger stay for ever; without this table everything does
+# items = "365d"                # questions of per-sample logs go after that, where no gate looks at them any more
+
 # [web]                         # results pushed over HTTP; served by the daemon while this table is here
 # listen = "127.0.0.1:8470"
 # token_file = "token"          # openssl rand -hex 32 > token; chmod 600 token
