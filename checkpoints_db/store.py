@@ -9,8 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
+from checkpoints_db import sheets
 from checkpoints_db.actions import Actions
 from checkpoints_db.case_table import CaseTable
 from checkpoints_db.errors import LeadershipLost, StoreError
@@ -68,6 +71,30 @@ class Store:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def pages(
+        self, sheet: str, *, family: str | None = None, since: datetime | None = None
+    ) -> Iterator[list[dict[str, Any]]]:
+        """Plain rows of a sheet (results, forecasts, verdicts, decisions, alerts), page by page; see `sheets`."""
+        return sheets.pages(self._tables, self.ledger, sheet, family, since)
+
+    def rows(self, sheet: str, *, family: str | None = None, since: datetime | None = None) -> Iterator[dict[str, Any]]:
+        """The same, row by row."""
+        return chain.from_iterable(self.pages(sheet, family=family, since=since))
+
+    def frame(
+        self,
+        sheet: str,
+        *,
+        family: str | None = None,
+        since: datetime | None = None,
+        library: sheets.Library | None = None,
+    ) -> Any:
+        """The same as a data frame of pandas, or of polars where that is asked for, or all that is installed.
+
+        Raises StoreError where neither is.
+        """
+        return sheets.frame(self.pages(sheet, family=family, since=since), sheet, library)
 
     def damage(self, *, deep: bool = False) -> list[str]:
         """What SQLite finds damaged in the file; `deep`: indexes against their tables too, which takes longer."""

@@ -255,6 +255,11 @@ class Tables:
         with translated(self.path):
             return str(self._db.table(table).pks[0])
 
+    def columns(self, table: str) -> list[tuple[str, str]]:
+        """Name and type of each column of a table, in order."""
+        with translated(self.path):
+            return [(column.name, column.type.lower()) for column in self._db.table(table).columns]
+
     def with_column(self, column: str) -> list[str]:
         """Our tables other than the ledger that have a column of this name."""
         with translated(self.path):

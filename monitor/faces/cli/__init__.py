@@ -22,6 +22,7 @@ from monitor.faces.cli import (
     checkpoint,
     daemon,
     doctor,
+    export,
     file,
     forecast,
     gate,
@@ -64,6 +65,7 @@ app.command("power")(power.power)
 app.command("items")(items.items)
 app.command("selftest")(selftest.selftest)
 app.command("doctor")(doctor.doctor)
+app.command("export")(export.export)
 app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)
 app.command("tidy")(tidy.tidy)
