@@ -53,9 +53,9 @@ def tidy(
     ]
     rows += [(one.family, "kept", count, "–", why) for one in found for why, count in one.kept.items()]
     columns = ("family", "questions of logs", "logs", "bytes", "why")
-    shell.show(
-        value, table("What would be forgotten" if dry else "Forgotten", columns, rows, right=columns[2:4]), json=json
-    )
+    if json or rows:
+        title = "What would be forgotten" if dry else "Forgotten"
+        shell.show(value, table(title, columns, rows, right=columns[2:4]), json=json)
     if not json:
         logs = sum(len(one.names) for one in found)
         why = "" if age is not None else " (retention.items is not set)"
