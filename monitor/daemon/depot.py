@@ -17,7 +17,7 @@ from typing import BinaryIO
 import zstandard
 from fsspec.core import url_to_fs
 
-from checkpoints_db.errors import StoreError
+from checkpoints_db.errors import HoldpointError, StoreError
 from checkpoints_db.records import Instant, Record
 
 CHUNK = 1 << 20
@@ -127,7 +127,9 @@ class Depot:
     def _asked(self) -> Iterator[None]:
         try:
             yield
-        except (OSError, ImportError, ValueError, zstandard.ZstdError) as error:
+        except HoldpointError:
+            raise
+        except Exception as error:  # the boundary around drivers of object stores: their errors are of no one family
             raise StoreError(
                 f"{self.url}: {type(error).__name__}: {error}; check the URL, the network, and the credentials in the "
                 "environment (s3:// needs holdpoint[s3], gs:// holdpoint[gcs])"

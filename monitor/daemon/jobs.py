@@ -230,7 +230,7 @@ class Jobs:
         with self._open() as store:
             policy, began = self._routes(store), self.clock.now()
             picture = partial(self._picture, store)
-            sent, failed, lost = notify.deliver(store, self.settings, self.clock, policy, picture, _guarded)
+            sent, failed, lost = notify.deliver(store, self.settings, self.clock, policy, picture, guarded)
             if sent or failed:
                 self._tell_of_receivers(store, lost, began)
         return f"{sent} messages sent, {failed} failed" if sent or failed else ""
@@ -320,7 +320,7 @@ class Jobs:
         return load_rules(self.settings, self.clock)
 
 
-def _guarded(notifier: notify.Notifier, letter: notify.Letter, receiver: Receiver, settings: Settings) -> None:
+def guarded(notifier: notify.Notifier, letter: notify.Letter, receiver: Receiver, settings: Settings) -> None:
     """Send; the boundary around notifiers: an error of theirs is a message to be sent again, and never holds a gate."""
     try:
         notifier.send(letter, receiver, settings)

@@ -10,7 +10,7 @@ from checkpoints_db.errors import DeliveryError, EvidenceError, PolicyError, Set
 from checkpoints_db.records import Alert, Answer, Message, digest_of
 from monitor import notify
 from monitor.daemon import inbox
-from monitor.daemon.jobs import prior_of, readers_of
+from monitor.daemon.jobs import guarded, prior_of, readers_of
 from monitor.doctor.patient import Checked, Patient, roughly
 from monitor.keys import Keys
 from policies.loader import find
@@ -97,7 +97,7 @@ def receivers(patient: Patient) -> Iterator[Checked]:
             notifier = notify.NOTIFIERS.get(receiver.kind)
             notifier.check(receiver, patient.settings)
             if patient.send:
-                notifier.send(_letter(patient, name), receiver, patient.settings)
+                guarded(notifier, _letter(patient, name), receiver, patient.settings)
         except (SettingsError, PolicyError, DeliveryError) as error:
             yield Checked(name=checked, state="fail", found=f"{receiver.kind}: {error}")
             continue

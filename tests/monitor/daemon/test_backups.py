@@ -108,6 +108,24 @@ def test_a_backup_goes_to_any_url_and_comes_back(kept: Lab, remote: fsspec.Abstr
     assert (code, "nonsense" in text) == (1, True)
 
 
+def test_a_driver_that_fails_in_its_own_way_is_an_alert_and_no_hold(
+    kept: Lab, remote: fsspec.AbstractFileSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class NoCredentials(Exception):
+        """As drivers of object stores have them."""
+
+    def refused(*_: object, **__: object) -> None:
+        raise NoCredentials("unable to locate credentials")
+
+    kept.config.write_text(kept.config.read_text().replace('"away"', '"memory://bucket"'))
+    monkeypatch.setattr(type(remote), "makedirs", refused)
+    kept.arrive(rung(6), "s6.csv")
+    assert kept.cycle()
+    assert kept.ask("s6").answer == Answer.GO
+    with kept.store() as store:
+        assert any("NoCredentials" in each.sentence for each in store.actions.alerts(still_open=True))
+
+
 def test_a_drill_restores_rebuilds_and_writes_down_how_long_it_took(kept: Lab) -> None:
     kept.cycle()
     before = (kept.root / "holdpoint.db").stat().st_ino
