@@ -1,6 +1,9 @@
 """How long a training job waits for its gate, in a store of a million results and ten thousand alerts.
 
     python benchmarks/gate_ask.py [--results 1000000] [--alerts 10000] [--tasks 25] [--asks 200] [--json gate_ask.json]
+                                  [--keep FOLDER]
+
+The store takes minutes to write; with --keep it stays in that folder, and is asked again the next time.
 
 The store is that of a lab: families of fifty runs, each evaluated on the same tasks at many checkpoints, all of it
 history, and one run whose newest checkpoint was judged by the daemon's own walk. It is asked in this process (policy,
@@ -30,9 +33,11 @@ from checkpoints_db import Store
 from checkpoints_db.evidence import Kept, result_row
 from checkpoints_db.records import Alert, Answer, Checkpoint, Metric, Result, digest_of
 from monitor import gate, watch
+from monitor.clock import VirtualClock
 from monitor.daemon import inbox
 from monitor.daemon.door import Door
 from monitor.faces.web.server import Server
+from monitor.settings import Settings
 
 ACC = Metric(name="acc", kind="thresholded", lower=0.0, upper=1.0)
 NLL = Metric(name="nll", kind="continuous", direction="lower", lower=0.0)
@@ -130,36 +135,48 @@ def timed(ask: Callable[[], str], asks: int) -> dict[str, float]:
     }
 
 
-def measure(root: Path, results: int, alerts: int, tasks: int, asks: int) -> dict[str, Any]:
-    """Fill, judge, ask."""
-    lab = Lab(root / "lab")
+def build(root: Path, results: int, alerts: int, tasks: int) -> None:
+    """Fill, and judge one rung."""
+    lab = Lab(root)
     (lab.root / "token").write_text(TOKEN)
     lab.config.write_text(lab.config.read_text() + '[web]\nlisten = "127.0.0.1:0"\ntoken_file = "token"\n')
-    began = time.monotonic()
     lab.baseline(suite(tasks, *range(6)))
     with lab.store() as store:
         fill(store, lab, results, alerts, tasks)
     judged(lab, tasks)
-    built, settings = time.monotonic() - began, lab.settings
+
+
+def measure(root: Path, results: int, alerts: int, tasks: int, asks: int) -> dict[str, Any]:
+    """Ask the store below `root`, which is built first where there is none."""
+    began = time.monotonic()
+    if not (root / "lab" / "holdpoint.db").exists():
+        build(root / "lab", results, alerts, tasks)
+    built, settings = time.monotonic() - began, Settings.load(root / "lab" / "holdpoint.toml")
+    path = settings.at(settings.store)
+    with Store.open(path) as store:
+        cycle = store.fact("cycle")
+    if cycle is None:
+        raise SystemExit(f"{root}: the store in it was not finished; take another folder")
+    clock = VirtualClock(cycle[1])
     answers = set[str]()
 
     def in_process() -> str:
-        answers.add(str(gate.ask(settings, "lab/s6", lab.clock).answer))
+        answers.add(str(gate.ask(settings, "lab/s6", clock).answer))
         return ""
 
     found = {"in process": timed(in_process, asks)}
-    server = Server(Door(settings, lab.clock))
+    server = Server(Door(settings, clock))
     server.start()
     try:
         with httpx.Client(base_url=server.url, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=60) as client:
             found["over HTTP"] = timed(lambda: client.get("/api/v1/gates/lab/s6").json()["answer"], asks)
     finally:
         server.stop()
-    with lab.store() as store:
+    with Store.open(path) as store:
         rows = store._tables.count("results"), store._tables.count("alerts"), store.ledger.head[0]
-    size = (lab.root / "holdpoint.db").stat().st_size
+    size = path.stat().st_size
     told = dict(zip(("results", "alerts", "ledger rows"), rows, strict=True))
-    return {**told, "metrics judged": 2 * tasks, "bytes": size, "built in": built, "answers": sorted(answers), **found}
+    return {**told, "bytes": size, "built in": built, "answers": sorted(answers), **found}
 
 
 def main(words: Sequence[str] | None = None) -> None:
@@ -170,9 +187,10 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--tasks", type=int, default=25)
     parser.add_argument("--asks", type=int, default=200)
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep the store here, or take the one that is here")
     options = parser.parse_args(words)
     with tempfile.TemporaryDirectory() as folder:
-        found = measure(Path(folder), options.results, options.alerts, options.tasks, options.asks)
+        found = measure(options.keep or Path(folder), options.results, options.alerts, options.tasks, options.asks)
     for name, value in found.items():
         if isinstance(value, dict):
             shown = ", ".join(f"{key} {number:.2f} ms" for key, number in value.items())

@@ -18,6 +18,7 @@ from checkpoints_db.records import (
     Approval,
     Case,
     Checkpoint,
+    Compute,
     Latch,
     Metric,
     Missing,
@@ -60,7 +61,7 @@ class Known(NamedTuple):
 
 @cache
 def policy() -> Policy:
-    """The policy of the self-test: presence and age, a soft break, a hard one on tasks called `hard*`, and a shadow."""
+    """The policy of the self-test: presence and age, breaks of every level, a figure of compute for one run."""
     return from_body(
         {
             "name": "selftest",
@@ -72,6 +73,7 @@ def policy() -> Policy:
                 {"id": "break", "kind": "break", "level": "soft", "select": {"task": ["t*"]}},
                 {"id": "hard", "kind": "break", "level": "hard", "select": {"task": ["hard*"]}},
                 {"id": "advice", "kind": "break", "level": "advisory", "select": {"task": ["advice*"]}},
+                {"id": "figure", "kind": "scale_step", "level": "soft", "at": 1e24, "select": {"run": ["m8"]}},
                 {"id": "shadow", "kind": "break", "level": "shadow", "select": {"task": ["*"]}},
             ],
         }
@@ -92,6 +94,10 @@ def _verdict(outcome: str, task: str = "t", **more: Any) -> Verdict:
 def _case(*verdicts: Verdict, **more: Any) -> Case:
     told = {"family": "selftest", "run": "m6", "judged": True, "first_at": AT, "last_at": AT, "verdicts": verdicts}
     return Case.model_validate({**told, **more})
+
+
+def _far(flop: float) -> Case:
+    return _case(_verdict("expected")).model_copy(update={"run": "m8", "compute": Compute(flop=flop)})
 
 
 def _vote(case: Case, by: str, **more: Any) -> Approval:
@@ -146,6 +152,8 @@ def cases() -> tuple[Known, ...]:
         Known("a contradiction", good.model_copy(update={"conflicts": ("two",)}), Answer.HOLD, Reason.incomparable),
         Known("no sight", doubtful["blind"], Answer.HOLD, Reason.blind),
         Known("forms that disagree", doubtful["forms_disagree"], Answer.HOLD, Reason.forms_disagree),
+        Known("compute below the figure", _far(9.99e23), Answer.GO, Reason.ok),
+        Known("an assessment that is due", _far(1e24), Answer.HOLD, Reason.assessment_due),
         Known("an earlier pause", good.model_copy(update={"latch": latch}), Answer.PAUSE, Reason.latched),
         Known("a waived break", bad, Answer.GO, Reason.ok, (waiver,)),
         Known("a waiver that ran out", bad, *_PAUSE, (expired,)),

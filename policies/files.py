@@ -41,18 +41,27 @@ class PolicyFile:
 
 def read_file(path: Path) -> PolicyFile:
     """The TOML file at `path`. Raises BadPolicy for one that cannot be read, is too large, or is no TOML."""
+    return parsed(str(path), text_of(path))
+
+
+def text_of(path: Path) -> str:
+    """What is written in a policy file. Raises BadPolicy for one that cannot be read or is too large."""
     name = str(path)
     try:
         with path.open("rb") as stream:
             data = stream.read(MAX_BYTES + 1)
         if len(data) > MAX_BYTES:
             raise BadPolicy(name, f"is larger than a policy may be; it has at most {MAX_BYTES} bytes")
-        text = data.decode("utf-8-sig").replace("\r\n", "\n")
+        return data.decode("utf-8-sig").replace("\r\n", "\n")
     except OSError as error:
         why = f"cannot be read: {error.strerror}; shipped policies are {', '.join(shelf_names())}"
         raise BadPolicy(name, why) from error
     except UnicodeDecodeError as error:
         raise BadPolicy(name, "is not UTF-8 text", data[: error.start].count(b"\n") + 1) from error
+
+
+def parsed(name: str, text: str) -> PolicyFile:
+    """The TOML of a policy file. Raises BadPolicy, by its `name`, where it is none."""
     try:
         return PolicyFile(name, text, tomllib.loads(text), Lines(text))
     except tomllib.TOMLDecodeError as error:

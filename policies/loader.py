@@ -6,6 +6,7 @@ import json
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from checkpoints_db.errors import BadPolicy, PolicyError, UnknownName
 from checkpoints_db.records import PolicySource, PolicyText
-from policies.files import SHELF, in_memory, nearest, read_file, shelf_names
+from policies.files import SHELF, in_memory, nearest, parsed, shelf_names, text_of
 from policies.include import Gathered, RuleTable, gather
 from policies.lines import Excerpt, Lines, Place
 from policies.mistakes import Mistake, mistakes_of
@@ -65,7 +66,16 @@ def load(path: Path) -> Policy:
 
 def load_file(path: Path) -> LoadedPolicy:
     """The same with the files it was written in. Raises BadPolicy as `load` does."""
-    return _build(gather(read_file(path), path.parent))
+    text = text_of(path)
+    if "include" in text:  # what it includes may have changed
+        return _build(gather(parsed(str(path), text), path.parent))
+    return _alone(path, text)
+
+
+@lru_cache(maxsize=32)
+def _alone(path: Path, text: str) -> LoadedPolicy:
+    """A gate that is asked every few seconds reads its policy each time, and builds it when it has changed."""
+    return _build(gather(parsed(str(path), text), path.parent))
 
 
 def from_body(body: Mapping[str, Any], name: str = "policy") -> Policy:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from datetime import timedelta
 from fnmatch import fnmatchcase
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Annotated, Any, ClassVar, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -100,6 +100,12 @@ def matches(name: str, globs: Iterable[str]) -> bool:
     >>> matches("cyber_mcq", ("cyber*",)), matches("Cyber_mcq", ("cyber*",))
     (True, False)
     """
+    return _matches(name, tuple(globs))
+
+
+@lru_cache(maxsize=1 << 16)
+def _matches(name: str, globs: tuple[str, ...]) -> bool:
+    # Every decision asks it of the same few patterns and of the tasks of the suite.
     return any(fnmatchcase(name, glob) for glob in globs)
 
 

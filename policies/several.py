@@ -88,8 +88,9 @@ def decide_all(
     """The worst of what several policies decide on one run at a time: what daemon, command line and replay all ask.
 
     `rulings` are not empty, with the policy in force last among those that were; of equally bad answers the one whose
-    finding is harder decides, and then the later policy. The decision says which policy decided (`policy`), which were
-    asked where there were several (`asked`), and which one is configured and waits for approval (`pending`).
+    finding is harder decides, then one with a reason of its own beside the latch, so that voters see what they reopen,
+    and then the later policy. The decision says which policy decided (`policy`), which were asked where there were
+    several (`asked`), and which one is configured and waits for approval (`pending`).
     """
     return worst_of(rulings, each_decides(rulings, waivers, approvals, at), pending)
 
@@ -108,6 +109,7 @@ def each_decides(
     return [decide(ruling.policy, ruling.case, waivers, approvals, at) for ruling in rulings]
 
 
-def _badness(decision: Decision) -> tuple[int, int]:
+def _badness(decision: Decision) -> tuple[int, int, bool]:
     stops = [f for f in decision.findings if f.effect is decision.answer]
-    return decision.answer.rank, max((_STRICT.index(f.level) for f in stops), default=-1)
+    hardest = max((_STRICT.index(f.level) for f in stops), default=-1)
+    return decision.answer.rank, hardest, any(f.reason is not Reason.latched for f in stops)

@@ -70,6 +70,10 @@ class Reason(StrEnum):
     latched = "latched"  # an earlier pause that nobody has released
 
 
+_MOST = {Level.shadow: Answer.GO, Level.advisory: Answer.WARN, Level.soft: Answer.PAUSE, Level.hard: Answer.PAUSE}
+"""The worst that a finding of a level can answer."""
+
+
 class Finding(Record):
     """What one rule says of one subject of a case: a sentence, numbers, and what would change it."""
 
@@ -96,10 +100,10 @@ class Finding(Record):
         """What the finding contributes to the decision, after level, waiver, release and break-glass."""
         if self.waived_by or self.released_by:
             return Answer.GO
-        cap = {Level.shadow: Answer.GO, Level.advisory: Answer.WARN}.get(self.level, Answer.PAUSE)
-        if self.broken_by:
-            cap = min(cap, Answer.WARN, key=lambda a: a.rank)
-        return min(self.answer, cap, key=lambda a: a.rank)
+        cap = _MOST[self.level]
+        if self.broken_by and cap.rank > Answer.WARN.rank:
+            cap = Answer.WARN
+        return self.answer if self.answer.rank <= cap.rank else cap
 
 
 class Latch(Record):

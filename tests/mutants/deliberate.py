@@ -18,6 +18,7 @@ STORED = ("tests/monitor/test_store_machine.py",)
 LEASE = ("tests/monitor/test_lease.py",)
 GATE = ("tests/monitor/test_gate.py",)
 RETAINED = ("tests/monitor/test_retention.py",)
+OUTLIERS = ("tests/walk/test_outliers.py",)
 LEDGER = ("tests/checkpoints_db/test_ledger.py", "tests/checkpoints_db/test_rebuild.py")
 
 
@@ -111,7 +112,13 @@ DECIDE = (
         "taking a doubtful result away opens the gate",
         (*MACHINE, "tests/policies/test_deletion.py"),
     ),
-    Mutant(HOUSE_PY, "verdict.task not in read:", "verdict.task in ():", "a doubt that nobody reads is none", MACHINE),
+    Mutant(
+        HOUSE_PY,
+        "verdict.task not in read:",
+        "verdict.task in ():",
+        "a doubt that nobody reads is none",
+        (*ENGINE, "tests/policies/test_invariants.py", *MACHINE),
+    ),
     Mutant(
         HOUSE_PY,
         "    if not trouble or (Reason.incomparable",
@@ -468,4 +475,28 @@ KEPT = (
     ),
 )
 
-MUTANTS = (*DECIDE, *PEOPLE, *LEASES, *STORES, *KEPT)
+LEARNT = (
+    Mutant(
+        "monitor/watch.py",
+        "    return make_series(counting, catalogue.axis(family)).without(store.judgements.outliers(family))\n",
+        "    return make_series(counting, catalogue.axis(family))\n",
+        "a break that repeats is learnt",
+        OUTLIERS,
+    ),
+    Mutant(
+        GATE_PY,
+        "    return {name: series.without(outliers) for name, series in ladder.items()}\n",
+        "    return ladder if outliers else {}\n",
+        "a break that nobody accepted is what the next one is measured by",
+        OUTLIERS,
+    ),
+    Mutant(
+        "checkpoints_db/judgements.py",
+        "    return decision.answer in (Answer.GO, Answer.WARN)\n",
+        "    return decision.answer is not Answer.PAUSE\n",
+        "a fall that holds is learnt while it holds",
+        OUTLIERS,
+    ),
+)
+
+MUTANTS = (*DECIDE, *PEOPLE, *LEASES, *STORES, *KEPT, *LEARNT)

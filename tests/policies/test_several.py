@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from checkpoints_db.records import Answer, Latch
+from checkpoints_db.records import Answer, Latch, Reason
 from policies import decide
 from policies.several import InForce, Ruling, asked_of, decide_all, latched, softened
 
@@ -47,6 +47,18 @@ def test_of_equal_answers_the_harder_decides_and_then_the_one_in_force(made: Sim
     for order, wins in (((soft, other), 1), ((other, soft), 1), ((hard, soft), 0), ((soft, hard), 1)):
         decision = decide_all([Ruling(policy, case) for policy in order], (), (), made.T0)
         assert decision.policy == order[wins].digest
+
+
+def test_of_equal_pauses_the_one_with_a_reason_of_its_own_is_told(made: SimpleNamespace) -> None:
+    reads = made.policy(BREAK)
+    other = made.policy({**BREAK, "level": "advisory"}, version="2")
+    latch = Latch(decision="d", at=made.T0, sentence="broke")
+    case = made.case((made.verdict(outcome="above"),)).model_copy(update={"latch": latch})
+    alone = decide(other, case, (), (), made.T0)
+    assert [f.reason for f in alone.findings if f.effect is Answer.PAUSE] == [Reason.latched]
+    decision = decide_all([Ruling(reads, case), Ruling(other, case)], (), (), made.T0)
+    assert decision.policy == reads.digest
+    assert Reason.latched not in {f.reason for f in decision.findings}
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,8 @@ def test_a_break_that_repeats_pauses_every_time(ladder: Lab) -> None:
 
 def test_a_fall_that_repeats_holds_every_time(ladder: Lab) -> None:
     repeated(ladder, loss=2.9)
-    assert all(answer in (Answer.HOLD, Answer.PAUSE) for answer in answers(ladder))
+    assert answers(ladder) == [Answer.HOLD] * len(AGAIN)
+    assert any(not known & set(AGAIN) for known in rungs(ladder)), "the fallen loss is no rung while it holds"
 
 
 def test_what_a_person_released_is_learnt_and_what_nobody_released_is_not(ladder: Lab) -> None:
@@ -78,3 +79,20 @@ def test_the_ledger_says_which_are_out(ladder: Lab) -> None:
     with ladder.store() as store:
         assert store.judgements.outliers("lab")
         assert rebuild(store, ladder.root / "rebuilt.db") == []
+
+
+def test_what_nobody_accepted_says_nothing_about_the_next_run(ladder: Lab) -> None:
+    """With an unreleased break before it, or without one: the same findings, sentences, numbers."""
+    alone = ladder.copy(ladder.root.parent / "alone")
+    for lab, runs in ((ladder, ("n1", "n2")), (alone, ("n2",))):
+        for i, run in enumerate(("n1", "n2")):
+            if run in runs:
+                lab.arrive(like(run, i, loss=1.0, acc=0.93), f"{run}.csv")
+            lab.cycle()
+    said = []
+    for lab in (ladder, alone):
+        with lab.store() as store:
+            decision = store.judgements.decisions("lab", "n2")[0]
+            said.append([(f.rule, f.sentence, f.numbers) for f in decision.findings])
+    assert said[0] == said[1]
+    assert answers(ladder, ("n2",)) == [Answer.PAUSE]

@@ -12,7 +12,7 @@ from checkpoints_db import Store
 from checkpoints_db.errors import HoldpointError, PolicyError
 from checkpoints_db.records import Alert, Answer, Finding, Level, Reason
 from checkpoints_db.records.duration import spell_duration
-from monitor import notify
+from monitor import adoption, notify
 from monitor.alerts import fingerprint
 from monitor.faces.cli import shell
 from monitor.faces.render import moment, table
@@ -45,7 +45,7 @@ def rehearse(
     kind: Annotated[str, typer.Option(help="Its kind of rule; that of the policy's rule of this id without it.")] = "",
     domain: Annotated[list[str] | None, typer.Option(help="A domain of its tasks; may be repeated.")] = None,
     at: Annotated[str | None, typer.Option(help="When, with its zone; now without it.")] = None,
-    policy: Annotated[str | None, typer.Option(help="Another policy than the one of the settings.")] = None,
+    policy: Annotated[str | None, typer.Option(help="Another policy than the one in force.")] = None,
     config: shell.Config = shell.DEFAULT,
     json: shell.Json = False,
 ) -> None:
@@ -54,8 +54,9 @@ def rehearse(
     Exit code 0; 1 where nobody would be told, where the alert is unknown, or where a receiver is not in the settings.
     """
     settings, when = Settings.load(config), _moment(at)
-    named = find(policy, Path.cwd()) if policy else find(settings.policy, settings.base)
+    configured = find(policy, Path.cwd()) if policy else find(settings.policy, settings.base)
     with Store.open(settings.at(settings.store)) as store:
+        named = configured if policy else adoption.force(store, configured, shell.now()).policy
         if name is not None:
             found = store.actions.alert(name)
             if found is None:
@@ -65,7 +66,10 @@ def rehearse(
             alert = _made_up(named, family, run, rule, severity, kind, tuple(domain or ()), when)
         root = Roots(named, store.actions.alerts(still_open=True)).of(alert)
     routed = route(named, alert, when)
-    lines = _lines(policy or settings.policy, Path.cwd() if policy else settings.base)
+    if named.digest == configured.digest:
+        lines = _lines(policy or settings.policy, Path.cwd() if policy else settings.base)
+    else:  # the file says what waits
+        lines = f"policy {named.name} in force since before {settings.policy} was changed", None
     told = [_told(branch, why, when, lines) for branch, why in zip(routed.branches, routed.why, strict=True)]
     held = f"alert {root.id} is open and says more: {root.sentence}" if root else ""
     value = {"alert": alert.body(), "at": when.isoformat(), "told": told, "held_back": held}

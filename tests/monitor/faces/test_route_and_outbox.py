@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from asking import answer, run
-from lab import Lab
+from lab import Lab, rung
 from telling import House
 
 from monitor.clock import SystemClock
@@ -119,3 +119,16 @@ def test_the_outbox_is_listed_shown_and_sent_again(routed: Lab) -> None:
     assert "has arrived" in said
     assert run(routed, "outbox", "retry", name[:10], "--by", " ")[0] == 2
     assert run(routed, "outbox", "show", "zz")[0] == 1
+
+
+def test_routes_that_wait_for_approval_tell_nobody_yet(routed: Lab) -> None:
+    routed.baseline(rung(0))
+    routed.arrive(rung(1), "s1.csv")
+    assert routed.cycle()
+    House(routed).routes("")
+    words = ("route", "test", "--family", "lab", "--run", "s6", "--rule", "break", "--severity", "pause")
+    (told,) = answer(routed, *words)["told"]
+    assert (told["route"], told["receivers"]) == ("oncall", ["log"])
+    assert "in force since before policy.toml was changed" in told["line"]
+    (told,) = answer(routed, *words, "--policy", str(routed.policy))["told"]
+    assert told["key"] == "notify"
