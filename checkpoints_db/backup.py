@@ -24,11 +24,11 @@ Tick = Callable[[str, int, int], object]
 """Told what is being done, how much of it is done, and of how much."""
 
 
-def _silent(what: str, done: int, of: int) -> None:
+def silent(what: str, done: int, of: int) -> None:
     """Tell nobody."""
 
 
-def backup(store: Store, target: Path, *, force: bool = False, tick: Tick = _silent) -> Pin:
+def backup(store: Store, target: Path, *, force: bool = False, tick: Tick = silent) -> Pin:
     """Copy a store that is in use to the file `target`, verify the copy, and return its head.
 
     Writers go on meanwhile; the copy is of one moment. Raises StoreError where `target` exists and not `force`,
@@ -50,7 +50,7 @@ def backup(store: Store, target: Path, *, force: bool = False, tick: Tick = _sil
     return head
 
 
-def restore(source: Path, target: Path, at: datetime, *, force: bool = False, tick: Tick = _silent) -> Pin:
+def restore(source: Path, target: Path, at: datetime, *, force: bool = False, tick: Tick = silent) -> Pin:
     """Put the store in the file `source` where a store is wanted, verified, and return its head; its chain goes on.
 
     Gates hold until a daemon has completed a cycle over it: what came since the backup is seen again first. With
@@ -107,7 +107,7 @@ def _verified(part: Path, tick: Tick) -> Pin:
 
 def _doubted(part: Path, head: Pin, at: datetime) -> None:
     """A restored store knows nothing of what came after it: no gate of it says GO before a daemon looked."""
-    with Store.open(part) as copy, copy.transaction():
+    with Store(Tables.open(part, keep=False)) as copy, copy.transaction():
         for holder in [leader[0] for leader in [copy.leader()] if leader]:
             copy.resign(holder)
         copy.note(

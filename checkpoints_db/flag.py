@@ -34,8 +34,11 @@ def read(store: Path) -> str:
         return f"{_of(store)} cannot be read: {error.strerror or error}"
 
 
-def must_have_room(store: Path) -> None:
-    """Raise StoreUnreadable where nothing could be written beside the store: a gate would not learn what comes."""
+def must_have_room(store: Path, more: int = 0) -> None:
+    """Raise StoreUnreadable where nothing (or not so many bytes more) could be written beside the store.
+
+    A gate would not learn what comes.
+    """
     try:
         disk = os.statvfs(store.parent)
     except OSError as error:
@@ -43,8 +46,9 @@ def must_have_room(store: Path) -> None:
     if disk.f_flag & os.ST_RDONLY:
         raise StoreUnreadable(str(store), "the file system is read-only")
     free = disk.f_bavail * disk.f_frsize
-    if free < LEAST:
-        raise StoreUnreadable(str(store), f"the disk is full ({free} bytes are free)")
+    if free < LEAST + more:
+        wanted = f", {more} are wanted" if more else ""
+        raise StoreUnreadable(str(store), f"the disk is full ({free} bytes are free{wanted})")
 
 
 def _of(store: Path) -> Path:

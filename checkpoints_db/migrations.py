@@ -381,3 +381,20 @@ def m016_lifecycle(db: Database) -> None:
     for table in ("alert_events", "reviews"):
         _refuse(db, table, "UPDATE")
     db.table("reviews").create_index(["alert", "seq"])
+
+
+SAME = ("id", "source", "task", "conditions", "kept", "asked", "sha256", "seq")
+"""Of items, what stays when they are forgotten."""
+
+
+@schema()
+def m019_retention(db: Database) -> None:
+    """Items can be forgotten: their body goes, and the row of the ledger that says so comes; nothing else changes."""
+    db.table("items").add_column("forgotten", int, not_null_default=0)
+    same = " AND ".join(f"NEW.{column} IS OLD.{column}" for column in SAME)
+    kept = "NEW.body IS OLD.body AND NEW.forgotten = OLD.forgotten"
+    gone = "NEW.body IS NULL AND NEW.forgotten > 0 AND OLD.forgotten IN (0, NEW.forgotten)"
+    db.execute(
+        f"CREATE TRIGGER items_refuses_update BEFORE UPDATE ON items WHEN NOT ({same} AND (({kept}) OR ({gone}))) "
+        "BEGIN SELECT RAISE(ABORT, 'rows of items are never changed, only forgotten'); END"
+    )

@@ -123,6 +123,8 @@ class _Replay:
     def __init__(self, packed: Packed, rows: _Drawer) -> None:
         self._packed, self._rows = packed, rows
         self._events = 0
+        self._bodiless: dict[str, Row] = {}
+        """Items whose questions are not there, by their id."""
         self._outliers: dict[tuple[str, str], set[str]] = {}
         """Of each run, what no decision has accepted so far."""
 
@@ -159,8 +161,14 @@ class _Replay:
     def _items(self, entry: Entry, said: Row) -> None:
         name = digest_of([said["source"], said["task"], said["conditions"]])
         body = self._packed(name)
-        if body is not None and hashlib.sha256(body).hexdigest() == said["sha256"]:
-            self._rows.put("items", {"id": name, **said, "seq": entry.seq, "body": body})
+        if body is None:  # to be found forgotten further on, or to be missed
+            self._bodiless[name] = {"id": name, **said, "seq": entry.seq, "body": None}
+        elif hashlib.sha256(body).hexdigest() == said["sha256"]:
+            self._rows.put("items", {"id": name, **said, "seq": entry.seq, "body": body, "forgotten": 0})
+
+    def _forgotten(self, entry: Entry, said: Row) -> None:
+        row = self._bodiless.pop(said["id"], None)
+        self._rows.put("items", {**(row or {"id": said["id"]}), "body": None, "forgotten": entry.seq})
 
     def _seal(self, entry: Entry, said: Row) -> None:
         forecast, digest = Forecast.model_validate(said), hashlib.sha256(entry.text.encode()).hexdigest()

@@ -9,8 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
+from checkpoints_db import sheets
 from checkpoints_db.actions import Actions
 from checkpoints_db.case_table import CaseTable
 from checkpoints_db.errors import LeadershipLost, StoreError
@@ -25,6 +28,9 @@ from checkpoints_db.policy_texts import PolicyTexts
 from checkpoints_db.records.base import stamp
 from checkpoints_db.tables import WAIT, Tables
 from checkpoints_db.vitals import Vitals
+
+PAGES = 16 * 1024
+"""Pages that are given back at a time: 64 MB."""
 
 
 class Store:
@@ -67,6 +73,50 @@ class Store:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def pages(
+        self, sheet: str, *, family: str | None = None, since: datetime | None = None
+    ) -> Iterator[list[dict[str, Any]]]:
+        """Plain rows of a sheet (results, forecasts, verdicts, decisions, alerts), page by page; see `sheets`."""
+        return sheets.pages(self._tables, self.ledger, sheet, family, since)
+
+    def rows(self, sheet: str, *, family: str | None = None, since: datetime | None = None) -> Iterator[dict[str, Any]]:
+        """The same, row by row."""
+        return chain.from_iterable(self.pages(sheet, family=family, since=since))
+
+    def frame(
+        self,
+        sheet: str,
+        *,
+        family: str | None = None,
+        since: datetime | None = None,
+        library: sheets.Library | None = None,
+    ) -> Any:
+        """The same as a data frame of pandas, or of polars where that is asked for, or all that is installed.
+
+        Raises StoreError where neither is.
+        """
+        return sheets.frame(self.pages(sheet, family=family, since=since), sheet, library)
+
+    def damage(self, *, deep: bool = False) -> list[str]:
+        """What SQLite finds damaged in the file; `deep`: indexes against their tables too, which takes longer."""
+        return self._tables.damage(deep=deep)
+
+    def tidy(self, pages: int = PAGES) -> None:
+        """Cut the write-ahead log, and give free pages back to the disk: so many at most, and it takes no longer."""
+        self._tables.tidy(pages)
+
+    def rewrite(self) -> None:
+        """Write the whole file anew, without its free pages; nobody writes meanwhile, and the disk holds it twice."""
+        self._tables.rewrite()
+
+    def free(self) -> int:
+        """Bytes of the file in free pages."""
+        return self._tables.free()
+
+    def steps(self) -> list[str]:
+        """The steps of the schema that were taken, in order."""
+        return self._tables.steps()
 
     def transaction(self) -> AbstractContextManager[None]:
         """Everything inside happens, or nothing of it.

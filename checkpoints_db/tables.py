@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from checkpoints_db import upgrade
 from checkpoints_db.errors import NoStore, SchemaTooNew, StoreError, StoreUnreadable
 from checkpoints_db.migrations import schema
 
@@ -35,10 +36,18 @@ class Tables:
 
     @classmethod
     def open(
-        cls, path: Path, *, create: bool = False, wait: float = WAIT, read_only: bool = False, migrate: bool = True
+        cls,
+        path: Path,
+        *,
+        create: bool = False,
+        wait: float = WAIT,
+        read_only: bool = False,
+        migrate: bool = True,
+        keep: bool = True,
     ) -> Tables:
-        """Open the file at `path`, bringing its schema up to date; `read_only`: without changing a byte of it; without
-        `migrate` a schema of whatever age is left as it is, to be read or copied.
+        """Open the file at `path`, bringing its schema up to date, after a copy of it was made unless not to `keep` it;
+        `read_only`: without changing a byte of it; without `migrate` a schema of whatever age is left as it is, to be
+        read or copied.
 
         Raises NoStore when there is none and `create` is false, SchemaTooNew when a newer holdpoint wrote it, and
         StoreUnreadable when the file is locked for longer than `wait` seconds, damaged, not ours to read, or, where it
@@ -57,19 +66,21 @@ class Tables:
                 if read_only:
                     db.execute("PRAGMA query_only=ON")
                 else:
+                    if create:  # heard only while the file is empty: pages that become free can be given back
+                        db.execute("PRAGMA auto_vacuum=INCREMENTAL")
                     if migrate:
                         db.execute("PRAGMA journal_mode=WAL")
                     db.execute("PRAGMA synchronous=FULL")
                     db.execute("PRAGMA foreign_keys=ON")
                 if migrate:
-                    cls._migrate(db, path, read_only=read_only)
+                    cls._migrate(db, path, read_only=read_only, keep=keep)
             except BaseException:
                 connection.close()
                 raise
             return cls(db, path)
 
     @staticmethod
-    def _migrate(db: Database, path: Path, *, read_only: bool) -> None:
+    def _migrate(db: Database, path: Path, *, read_only: bool, keep: bool) -> None:
         applied = {step.name for step in schema.applied(db)}
         known = {step.name for step in schema._migrations}
         if applied - known:
@@ -81,6 +92,9 @@ class Tables:
             # One writer migrates; the other waits for the lock and then finds nothing left to do.
             db.execute("BEGIN IMMEDIATE")
             try:
+                there = [step.name for step in schema.applied(db)]
+                if keep and there and known - set(there):
+                    upgrade.keep(path, there)
                 schema.apply(db)
             except BaseException:
                 db.rollback()
@@ -137,6 +151,43 @@ class Tables:
                 self._db.rollback()
             copy.execute("PRAGMA journal_mode=DELETE")
             copy.execute("PRAGMA synchronous=FULL")
+
+    def damage(self, *, deep: bool) -> list[str]:
+        """What SQLite finds damaged in the file, at most a hundred lines; `deep`: indexes against their tables too."""
+        with translated(self.path):
+            found = self._db.execute(f"PRAGMA {'integrity_check' if deep else 'quick_check'}").fetchall()
+        return [str(line) for (line,) in found if line != "ok"]
+
+    def tidy(self, pages: int) -> None:
+        """Move the write-ahead log into the file and cut it; give back free pages, so many at most.
+
+        Where somebody reads or writes just now, that waits for the next time.
+        """
+        with translated(self.path):
+            for _ in range(0, pages, STEP):
+                if not self._db.execute("PRAGMA freelist_count").fetchone()[0]:
+                    break
+                # A script is stepped to its end; one statement would give back a single page.
+                self._db.conn.executescript(f"PRAGMA incremental_vacuum({STEP})")
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+    def rewrite(self) -> None:
+        """Write the file anew without its free pages; from then on `tidy` gives them back. Nobody writes meanwhile."""
+        with translated(self.path):
+            self._db.execute("PRAGMA auto_vacuum=INCREMENTAL")
+            self._db.execute("VACUUM")
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+    def free(self) -> int:
+        """Bytes of the file in free pages."""
+        with translated(self.path):
+            free, size = (self._db.execute(f"PRAGMA {what}").fetchone()[0] for what in ("freelist_count", "page_size"))
+            return int(free) * int(size)
+
+    def steps(self) -> list[str]:
+        """Names of the steps of the schema that were taken, in order."""
+        with translated(self.path):
+            return [step.name for step in schema.applied(self._db)]
 
     def must_be_writing(self) -> None:
         """Raise StoreError outside of `transaction()`: half a walk must never be written."""
@@ -203,6 +254,11 @@ class Tables:
         """The column that is the key of a table."""
         with translated(self.path):
             return str(self._db.table(table).pks[0])
+
+    def columns(self, table: str) -> list[tuple[str, str]]:
+        """Name and type of each column of a table, in order."""
+        with translated(self.path):
+            return [(column.name, column.type.lower()) for column in self._db.table(table).columns]
 
     def with_column(self, column: str) -> list[str]:
         """Our tables other than the ledger that have a column of this name."""

@@ -112,6 +112,39 @@ class Log(Record):
     OTEL_EXPORTER_OTLP_ENDPOINT and its relatives say."""
 
 
+class Backups(Record):
+    """Copies of the store on a schedule. Made while this table is there."""
+
+    url: str
+    """A folder, relative to the settings file, or anything fsspec writes to, `s3://bucket/prefix`; credentials come
+    from the environment."""
+    every: Duration = parse_duration("24h")
+    """How old the newest backup may be before the next one is made."""
+    keep: Annotated[int, Field(ge=1)] = 14
+    """How many are kept, the newest ones."""
+    max_age: Duration | None = None
+    """Older ones are removed too; the newest one never."""
+
+    @field_validator("url")
+    @classmethod
+    def _no_credentials(cls, url: str) -> str:
+        _, mark, rest = url.partition("://")
+        if not url.strip("/ ") or (mark and not rest.strip("/")):
+            raise ValueError("name a folder, or a URL such as s3://bucket/prefix")
+        if mark and "@" in rest.partition("/")[0]:
+            raise ValueError("url holds credentials; keep them in the environment, everybody sees the URL")
+        return url
+
+
+class Retention(Record):
+    """What may be forgotten, and when; nothing unless told. The ledger, results and judgements always stay."""
+
+    items: Duration | None = None
+    """Questions of per-sample logs older than this are forgotten, where no gate looks at them any more."""
+    tidy: Duration = parse_duration("24h")
+    """How often that is looked at, the write-ahead log is cut, and free pages are given back to the disk."""
+
+
 class Web(Record):
     """The door over HTTP, for clusters that cannot share a folder. Served while this table is there."""
 
@@ -246,6 +279,8 @@ class Settings(BaseSettings):
     lease: LeaseFiles = LeaseFiles()
     log: Log = Log()
     web: Web | None = None
+    backup: Backups | None = None
+    retention: Retention = Retention()
     receivers: dict[str, Receiver] = Field(default={"log": Receiver(kind="log")})
     """Who can be told, each under a name: `[receivers.NAME]`; the policy says who is."""
     base: Path = Field(default=Path(), exclude=True)
@@ -300,5 +335,16 @@ def _explain(error: ValidationError) -> str:
 
 
 def _keys() -> list[str]:
-    models: tuple[Any, ...] = (Settings, Source, Timetable, GateTerms, LeaseFiles, Log, Web, Receiver)
+    models: tuple[Any, ...] = (
+        Settings,
+        Source,
+        Timetable,
+        GateTerms,
+        LeaseFiles,
+        Log,
+        Web,
+        Backups,
+        Retention,
+        Receiver,
+    )
     return sorted({name for model in models for name in model.model_fields})

@@ -61,10 +61,12 @@ FLOORS: dict[str, float] = {
     "monitor.overview": 4,
     "monitor.rehearsal": 4.5,  # walks a fixture ladder as monitor.watch walks a result
     "monitor.assessing": 4,
+    "monitor.retention": 4,
     "monitor.replay": 4.5,  # reads logs as the watch does
     "monitor.tuning": 4.7,  # walks history as replay does
     "monitor.bundle": 4.7,  # makes decisions again as replay does
     "monitor.daemon": 5,
+    "monitor.doctor": 5.5,  # looks through sources as the daemon does
     "monitor.faces": 6,
     "monitor.adapters": 1.2,  # what a training job imports: of ours only the clock
     "monitor.__main__": 7,
@@ -74,7 +76,7 @@ FLOORS: dict[str, float] = {
 DECLARED = {("monitor.verdicts", "monitor.forecasting"), ("monitor.diagnosis", "monitor.forecasting")}
 
 SQL = ("sqlite3", "sqlite_utils")
-SQL_DOORS = ("checkpoints_db.tables", "checkpoints_db.migrations")
+SQL_DOORS = ("checkpoints_db.tables", "checkpoints_db.migrations", "checkpoints_db.upgrade")
 NETWORK = ("socket", "urllib.request", "http.client", "httpx", "requests", "smtplib", "aiohttp", "apprise", "fsspec")
 NEVER = ("pickle", "marshal", "shelve", "dill", "joblib", "cloudpickle")
 CLOCKS = (
@@ -212,7 +214,13 @@ def rooms(module: Module, names: set[str]) -> Iterator[str]:
 
 
 def import_doors(module: Module, _names: set[str]) -> Iterator[str]:
-    network = ("monitor.notify", "monitor.faces.web", "monitor.daemon.inbox", "monitor.adapters.fetch")
+    network = (
+        "monitor.notify",
+        "monitor.faces.web",
+        "monitor.daemon.inbox",
+        "monitor.daemon.depot",
+        "monitor.adapters.fetch",
+    )
     network += ("monitor.daemon.systemd",)  # a socket of this machine, and nothing is read from it
     for found in imports(module):
         if inside(found.target, *SQL) and not inside(module.name, *SQL_DOORS):

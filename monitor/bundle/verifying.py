@@ -142,7 +142,7 @@ class _Verifier:
         try:
             yield reviews_told(store, manifest.family, manifest.run)
             remaking = Remaking(store, manifest.family, manifest.run)
-            yield _history(store, remaking, moments[:-1], self._tell)
+            yield _history(store, remaking, moments[:-1], self._tell, forgotten=bool(self._forgotten()))
             remade = remaking.again(moments[-1])
             yield policies_told(store, remade.ruled, was)
         except StoreError as error:
@@ -151,7 +151,10 @@ class _Verifier:
         except HoldpointError as error:
             yield _unproven("case", f"it cannot be put together here: {error}")
             return
-        yield self._case(was, remade)
+        case = self._case(was, remade)
+        yield case
+        if case.status == "unproven" and remade.case.evidence != was.evidence:
+            return
         yield from judged(store, remade.ruled, manifest.seq)
         yield _decision(was, remade, remaking, manifest.seq)
         yield self._chart(was, moments[-1])
@@ -159,11 +162,22 @@ class _Verifier:
     def _case(self, was: Decision, remade: Remade) -> Part:
         """Whether the evidence is that of the decision, with every item that it may rest on."""
         now, (wrong, missing) = remade.case.evidence, self._items()
+        gone = self._forgotten() if now != was.evidence and missing and not wrong else []
+        if gone:
+            told = f"rows {gone[0]} to {gone[-1]}" if len(gone) > 1 else f"row {gone[0]}"
+            return _unproven("case", f"items of {len(gone)} logs were forgotten since, as the settings wanted ({told})")
         if now != was.evidence:
             wrong.append(f"the decision rests on evidence {was.evidence}; by the rows it is {now}")
         if missing and not wrong:
             return _unproven("case", f"items of {len(missing)} logs are not in the bundle, the first of {missing[0]}")
         return part("case", wrong, f"the evidence, {now[:12]}")
+
+    def _forgotten(self) -> list[int]:
+        """Rows of the ledger by which items of the family were forgotten that are not in the bundle."""
+        sources = {seen.result.source for seen in self._store.evidence.results(family=self._manifest.family)}
+        rows = ((entry.seq, entry.value()) for entry in self._store.ledger.entries("forgotten"))
+        held = self._bundle.item_names
+        return [seq for seq, said in rows if said["source"] in sources and said["id"] not in held]
 
     def _items(self) -> tuple[list[str], list[str]]:
         """What is wrong with the items in the bundle, and which of the family are not there."""
@@ -223,9 +237,9 @@ def _order(version: str) -> list[int]:
     return [int(number) for number in re.findall(r"\d{1,9}", version)]
 
 
-def _history(store: Store, remaking: Remaking, moments: Sequence[Moment], tell: Tell) -> Part:
+def _history(store: Store, remaking: Remaking, moments: Sequence[Moment], tell: Tell, *, forgotten: bool) -> Part:
     """Whether the decisions before this one come out again: its latch, and what a run's budget counts, are theirs."""
-    wrong, other = [], 0
+    wrong, other, gone = [], 0, 0
     for moment in counted(moments, "making decisions again", len(moments), tell, each=1):
         was = store.judgements.decision_at(moment.seq)
         if was.judgement_version != JUDGEMENT_VERSION:
@@ -234,8 +248,15 @@ def _history(store: Store, remaking: Remaking, moments: Sequence[Moment], tell: 
             now = remaking.again(moment).decision
             if canonical(now.body()) == canonical(was.body()):
                 continue
-            wrong.append(f"row {moment.seq}: {first_difference(was.body(), now.body())}")
+            if forgotten and now.evidence != was.evidence:
+                gone += 1
+            else:
+                wrong.append(f"row {moment.seq}: {first_difference(was.body(), now.body())}")
         remaking.go_on(was, moment)
+    if gone and not wrong:
+        return _unproven(
+            "history", f"{gone} of {len(moments)} earlier decisions rest on items that were forgotten since"
+        )
     if other and not wrong:
         return _unproven("history", f"{other} of {len(moments)} earlier decisions are of another judgement version")
     return part("history", wrong, f"{len(moments)} earlier decisions on the run" if moments else "no earlier decision")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from checkpoints_db.errors import (
     SchemaTooNew,
     SettingsError,
     SigningError,
+    StoreError,
     UnknownName,
 )
 from checkpoints_db.readers import READERS, Reader, readers_from
@@ -28,9 +29,9 @@ from checkpoints_db.readers.columns import columns_of
 from checkpoints_db.readers.mapped import Mapped
 from checkpoints_db.records import Alert
 from checkpoints_db.records.duration import Duration
-from monitor import adoption, alert_desk, alerts, lease, notify, prior, selftest, watch
+from monitor import adoption, alert_desk, alerts, lease, notify, prior, retention, selftest, watch
 from monitor.clock import Clock
-from monitor.daemon import inbox
+from monitor.daemon import backups, inbox
 from monitor.daemon.heartbeat import Heartbeat
 from monitor.daemon.pulse import Pulse
 from monitor.daemon.span import Trace, untraced
@@ -45,8 +46,11 @@ FATAL = (LedgerBroken, SchemaTooNew, LeadershipLost)
 """Errors about ourselves: the daemon stops, and a stopped daemon means HOLD."""
 
 
+HOURLY = timedelta(hours=1)
+
+
 class Jobs:
-    """The six jobs over one store, and the heartbeat.
+    """The six jobs over one store, what the settings want kept for the years, and the heartbeat.
 
     Each job opens the store, loads policy and catalogue afresh, and acts in transactions.
     """
@@ -75,11 +79,18 @@ class Jobs:
             ("expire", terms.expire, self.expire),
             ("renew", terms.renew, self.renew),
             ("deliver", terms.deliver, self.deliver),
+            *self._keeping(),
         ]
 
     def periods(self) -> dict[str, Duration]:
         """Job -> how often it runs."""
         return {name: period for name, period, _ in self.timetable()}
+
+    def _keeping(self) -> list[tuple[str, Duration, Callable[[], str]]]:
+        """What the settings want done for the years; a cycle is complete without it."""
+        terms, tidy = self.settings.backup, ("tidy", self.settings.retention.tidy, self.tidy)
+        # Looked at oftener than it is due, so that a daemon that starts anew each day makes its backups too.
+        return [tidy] if terms is None else [("backup", min(terms.every, HOURLY), self.backup), tidy]
 
     def run(self, name: str, body: Callable[[], str]) -> bool:
         """Run one job; the job boundary. A failure is logged, alerted, and holds every gate until a cycle succeeds."""
@@ -270,10 +281,48 @@ class Jobs:
         with self._open() as store:
             policy, began = self._routes(store), self.clock.now()
             picture = partial(self._picture, store)
-            sent, failed, lost = notify.deliver(store, self.settings, self.clock, policy, picture, _guarded)
+            sent, failed, lost = notify.deliver(store, self.settings, self.clock, policy, picture, guarded)
             if sent or failed:
                 self._tell_of_receivers(store, lost, began)
         return f"{sent} messages sent, {failed} failed" if sent or failed else ""
+
+    def backup(self) -> str:
+        """Make a backup where one is due. Where that fails no gate holds for it: an alert says so."""
+        terms = self.settings.backup
+        with self._open() as store:
+            if terms is None or not backups.is_due(store, terms, self.clock.now()):
+                return ""
+            told, about = tuple(self.settings.receivers), f"backups in {terms.url}"
+            try:
+                made = backups.make(store, self.settings, terms, self.clock.now())
+            except FATAL:
+                raise
+            except StoreError as error:
+                with store.transaction():
+                    alerts.raise_about(store, "fault", about, f"no backup was made: {error}", told, self.clock.now())
+                return f"no backup was made: {error}"
+            with store.transaction():
+                alerts.settle_about(store, "fault", about, told, self.clock.now())
+        gone = f"; {len(made.removed)} older ones removed" if made.removed else ""
+        return f"{made.name} ({made.size:,} bytes) lies in {made.url}{gone}"
+
+    def tidy(self) -> str:
+        """Forget what the settings want forgotten, cut the write-ahead log, give free pages back."""
+        age, done = self.settings.retention.items, ""
+        if age is not None:
+            with self._open() as store:
+                rules = self._rules()
+                found = retention.forget(store, rules.catalogue, rules.policy, age, self.clock.now())
+            logs, size = sum(len(one.names) for one in found), sum(one.size for one in found)
+            done = f"the questions of {logs} logs are forgotten ({size:,} bytes)" if logs else ""
+        try:
+            with Store.open(self.settings.at(self.settings.store)) as store:
+                store.tidy()
+        except FATAL:
+            raise
+        except StoreError as error:  # nothing is lost by it, and nothing is to be held for it
+            logger.warning("the file of the store was not tidied: %s", error)
+        return done
 
     def _tell_of_receivers(self, store: Store, lost: dict[str, str], began: datetime) -> None:
         """An alert about each receiver that can never be reached, to the others; closed once it was."""
@@ -322,7 +371,7 @@ class Jobs:
         return load_rules(self.settings, self.clock)
 
 
-def _guarded(notifier: notify.Notifier, letter: notify.Letter, receiver: Receiver, settings: Settings) -> None:
+def guarded(notifier: notify.Notifier, letter: notify.Letter, receiver: Receiver, settings: Settings) -> None:
     """Send; the boundary around notifiers: an error of theirs is a message to be sent again, and never holds a gate."""
     try:
         notifier.send(letter, receiver, settings)

@@ -56,6 +56,14 @@ level = "info"
 [gate]
 max_silence = "24h"             # a GO needs a complete cycle younger than this
 
+# [backup]                      # copies of the store, checked and compressed; made while this table is here
+# url = "/mnt/backups"          # a folder on another disk, or s3://bucket/prefix, gs://bucket/prefix
+# every = "24h"
+# keep = 14                     # how many are kept; max_age = "90d" removes older ones too, never the newest
+
+# [retention]                   # results and the ledger stay for ever; without this table everything does
+# items = "365d"                # questions of per-sample logs go after that, where no gate looks at them any more
+
 # [web]                         # results pushed over HTTP; served by the daemon while this table is here
 # listen = "127.0.0.1:8470"
 # token_file = "token"          # openssl rand -hex 32 > token; chmod 600 token

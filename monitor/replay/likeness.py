@@ -53,7 +53,7 @@ def likeness(source: StoreSource, family: str, fallback: Policy | None = None, k
                     family=moment.family,
                     run=moment.run,
                     recorded=moment.digest,
-                    why=_why(was, now),
+                    why=_why(was, now, forgotten=_forgotten(store)),
                 )
             )
             _adopt(past, store, was, moment)
@@ -96,13 +96,19 @@ def _adopt(past: Past, store: Store, was: Decision, moment: Moment) -> None:
     past.actions.put_gate(gate.state_of(was), None if latch is None else Latch.model_validate(latch))
 
 
-def _why(was: Decision, now: Decision) -> str:
+def _forgotten(store: Store) -> bool:
+    """Whether items were forgotten that a decision may have rested on."""
+    return next(store.ledger.entries("forgotten"), None) is not None
+
+
+def _why(was: Decision, now: Decision, *, forgotten: bool) -> str:
     if was.judgement_version != now.judgement_version or was.judgement_version not in (0, JUDGEMENT_VERSION):
         return f"made by judgement version {was.judgement_version}; this holdpoint has {JUDGEMENT_VERSION}"
     if was.evidence != now.evidence:
+        cause = "items were forgotten since, or the" if forgotten else "the"
         return (
-            f"it rests on other evidence ({was.evidence[:12]}, now {now.evidence[:12]}): the catalogue, a reader or "
-            f"the code has changed since; it was {was.answer} ({was.sentence}), now {now.answer} ({now.sentence})"
+            f"it rests on other evidence ({was.evidence[:12]}, now {now.evidence[:12]}): {cause} catalogue, a reader "
+            f"or the code has changed since; it was {was.answer} ({was.sentence}), now {now.answer} ({now.sentence})"
         )
     return f"{first_difference(was.body(), now.body())}; it was {was.answer}, now {now.answer}"
 

@@ -6,6 +6,7 @@ import json
 import shutil
 import sqlite3
 import zlib
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import item_logs
 import numpy as np
 import pytest
 from item_logs import answers, write_log
+from lives import changed
 
 from checkpoints_db import Store, items
 from checkpoints_db.errors import LedgerBroken
@@ -178,9 +180,9 @@ def test_the_store_keeps_items_once_and_knows_when_they_were_touched(store: Stor
     (found,) = store.items.of(["f" * 64], "facts").values()
     np.testing.assert_array_equal(found.document, made().document)
     other = made(49).packed()
-    with sqlite3.connect(store.path) as connection:
-        connection.execute("update items set body = ?", [other])
-    connection.close()
+    with closing(sqlite3.connect(store.path)) as file, pytest.raises(sqlite3.IntegrityError, match="only forgotten"):
+        file.execute("update items set body = ?", [other])
+    changed(store.path, ("update items set body = ?", [other]))
     with pytest.raises(LedgerBroken, match="not those that were stored"):
         store.items.of(["f" * 64], "facts")
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from lives import busy, dumped
+from lives import busy, changed, dumped
 from sqlite_utils import Database
 
-from checkpoints_db import Store
+from checkpoints_db import Store, upgrade
+from checkpoints_db.backup import restore
 from checkpoints_db.chain import GENESIS, link
-from checkpoints_db.errors import StoreUnreadable
+from checkpoints_db.errors import LedgerBroken, StoreUnreadable
 from checkpoints_db.migrations import schema
 from checkpoints_db.rebuild import LEFT_OUT, rebuild
 from checkpoints_db.records import canonical
@@ -28,7 +31,14 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return busy(tmp_path_factory.mktemp("lived") / "lab").root / "holdpoint.db"
 
 
+@pytest.fixture(scope="module")
+def released(lived: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The store as 0.1.0 would have written it: copy it, making it takes a while."""
+    return of_step(lived, tmp_path_factory.mktemp("released") / "released.db", RELEASED)
+
+
 LATER = {"message", "case", "clock", "policy", "policy_text", "catalogue", "lease", "revocation", "key", "routed"}
+LATER |= {"backup", "drill", "forgotten"}
 """Kinds of rows that version 0.1.0 did not write."""
 
 
@@ -144,3 +154,53 @@ def test_an_empty_store_of_the_first_step_opens(tmp_path: Path) -> None:
         schema.apply(Database(connection, execute_plugins=False), stop_before=STEPS[1])
     with Store.open(path) as store:
         assert store.ledger.head == (0, GENESIS)
+
+
+def test_the_store_as_it_was_is_kept_beside_it_and_can_be_put_back(
+    released: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = Path(shutil.copy(released, tmp_path / "old.db"))
+    before = dumped(path)
+    Store.open(path).close()
+    kept = tmp_path / f"old.db.{STEPS[RELEASED - 1]}"
+    assert str(kept) in caplog.text
+    assert dumped(kept) == before
+    assert [each.name for each in tmp_path.glob("*.part")] == []
+    Store.open(path).close()  # nothing is to be done, and nothing is copied
+    assert len([*tmp_path.glob("old.db.m*")]) == 1
+    path.unlink()
+    kept.rename(path)
+    with Store.open(path) as store:
+        assert store.ledger.verify()[0] > len(before["ledger"])
+
+
+def test_a_fresh_store_leaves_no_copy(tmp_path: Path) -> None:
+    Store.open(tmp_path / "new.db", create=True).close()
+    assert {each.name for each in tmp_path.iterdir()} <= {"new.db", "new.db-wal", "new.db-shm"}
+
+
+def test_without_room_for_a_copy_nothing_is_changed(
+    released: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = Path(shutil.copy(released, tmp_path / "old.db"))
+    before = dumped(path)
+    with monkeypatch.context() as patch:
+        patch.setattr(upgrade, "SPARE", 1 << 60)
+        with pytest.raises(StoreUnreadable, match=r"full for a copy.*free space there"):
+            Store.open(path)
+    assert dumped(path) == before
+    assert [each.name for each in tmp_path.glob("old.db.m*")] == []
+
+
+def test_a_restored_backup_of_an_older_version_needs_no_second_copy(released: Path, tmp_path: Path) -> None:
+    path = Path(shutil.copy(released, tmp_path / "old.db"))
+    restore(path, tmp_path / "new" / "lab.db", datetime(2027, 1, 1, tzinfo=UTC))
+    assert [each.name for each in (tmp_path / "new").iterdir()] == ["lab.db"]
+
+
+def test_a_broken_ledger_is_not_brought_up_to_date(released: Path, tmp_path: Path) -> None:
+    path = Path(shutil.copy(released, tmp_path / "old.db"))
+    changed(path, ("UPDATE ledger SET body = '{}' WHERE seq = 3", ()))
+    with pytest.raises(LedgerBroken, match="row 3"):
+        Store.open(path)
+    assert [each.name for each in tmp_path.glob("*old.db.m*")] == []

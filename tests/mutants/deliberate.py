@@ -17,6 +17,7 @@ GUARD = tuple(f"tests/monitor/adapters/test_{name}.py" for name in ("guard_machi
 STORED = ("tests/monitor/test_store_machine.py",)
 LEASE = ("tests/monitor/test_lease.py",)
 GATE = ("tests/monitor/test_gate.py",)
+RETAINED = ("tests/monitor/test_retention.py",)
 OUTLIERS = ("tests/walk/test_outliers.py",)
 LEDGER = ("tests/checkpoints_db/test_ledger.py", "tests/checkpoints_db/test_rebuild.py")
 
@@ -36,6 +37,7 @@ class Mutant(NamedTuple):
 ENGINE_PY, HOUSE_PY, SEVERAL_PY = "policies/engine.py", "policies/house.py", "policies/several.py"
 WAIVERS_PY, RELEASES_PY, GLASS_PY = "policies/waivers.py", "policies/releases.py", "policies/glass.py"
 LEASE_PY, GATE_PY, LEDGER_PY = "monitor/lease.py", "monitor/gate.py", "checkpoints_db/ledger.py"
+RETENTION_PY, ITEMS_PY = "monitor/retention.py", "checkpoints_db/item_table.py"
 GUARD_PY, DOCUMENT_PY = "monitor/adapters/guard.py", "monitor/adapters/document.py"
 
 DECIDE = (
@@ -466,6 +468,37 @@ TOLD = (
     ),
 )
 
+KEPT = (
+    Mutant(
+        RETENTION_PY,
+        "                if not chosen or evidence(store, catalogue, policy, family, at) == was:\n",
+        "                if not chosen or evidence(store, catalogue, policy, family, at):\n",
+        "questions that a gate rests on are forgotten",
+        RETAINED,
+    ),
+    Mutant(
+        RETENTION_PY,
+        "        elif alert:\n",
+        "        elif alert is None:\n",
+        "questions are forgotten while people look into an alert",
+        RETAINED,
+    ),
+    Mutant(
+        RETENTION_PY,
+        "        elif log in compared:\n",
+        "        elif not log:\n",
+        "the next size has nothing to be compared with",
+        RETAINED,
+    ),
+    Mutant(
+        ITEMS_PY,
+        '        if entry.kind != "forgotten" or entry.value().get("id") != name:\n',
+        "        if entry.seq != seq:\n",
+        "whoever says that questions were forgotten is believed",
+        RETAINED,
+    ),
+)
+
 LEARNT = (
     Mutant(
         "monitor/watch.py",
@@ -490,4 +523,4 @@ LEARNT = (
     ),
 )
 
-MUTANTS = (*DECIDE, *PEOPLE, *LEASES, *STORES, *LEARNT, *TOLD)
+MUTANTS = (*DECIDE, *PEOPLE, *LEASES, *STORES, *KEPT, *LEARNT, *TOLD)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import resource
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -85,6 +87,23 @@ def test_a_read_only_file_system_holds_and_says_so(small: Lab) -> None:
     subprocess.run(["mount", "-o", "remount,rw", str(disk)], check=True)
     assert small.cycle()
     assert (small.ask("s6").answer, small.ask("s7").answer) == (Answer.GO, Answer.PAUSE)
+
+
+def test_an_upgrade_without_room_for_its_copy_holds_and_goes_on_when_there_is_room(small: Lab) -> None:
+    path = small.root / "holdpoint.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as file:  # as the version before retention left it
+        file.execute("DROP TRIGGER items_refuses_update")
+        file.execute("ALTER TABLE items DROP COLUMN forgotten")
+        file.execute("DELETE FROM _sqlite_migrations WHERE name = 'm019_retention'")
+    ballast = fill(small)
+    ballast.write_bytes(ballast.read_bytes()[: -(1 << 20) - (1 << 17)])  # room to work, and not to copy
+    assert not small.cycle()
+    assert "full for a copy" in held(small)
+    assert not [*small.root.glob("holdpoint.db.m0*")]
+    subprocess.run(["mount", "-o", "remount,size=16m", str(small.root.parent)], check=True)
+    assert small.cycle()
+    assert small.ask("s6").answer == Answer.GO
+    assert len([*small.root.glob("holdpoint.db.m0*")]) == 1
 
 
 def test_a_daemon_that_may_not_write_raises_a_flag_and_takes_it_down(ladder: Lab) -> None:

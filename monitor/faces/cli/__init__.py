@@ -22,6 +22,8 @@ from monitor.faces.cli import (
     checkpoint,
     config,
     daemon,
+    doctor,
+    export,
     file,
     forecast,
     gate,
@@ -43,6 +45,7 @@ from monitor.faces.cli import (
     series,
     serve,
     status,
+    tidy,
     verdict,
     waiver,
 )
@@ -64,8 +67,11 @@ app.command("backtest")(backtest.backtest)
 app.command("power")(power.power)
 app.command("items")(items.items)
 app.command("selftest")(selftest.selftest)
+app.command("doctor")(doctor.doctor)
+app.command("export")(export.export)
 app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)
+app.command("tidy")(tidy.tidy)
 for noun in (
     config,
     daemon,

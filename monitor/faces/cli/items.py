@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
+from checkpoints_db import Entry, Store
 from checkpoints_db.catalogue import Catalogue
 from checkpoints_db.items import Items
 from monitor import gate
@@ -30,8 +31,14 @@ def items(
         catalogue = Catalogue.from_toml(settings.at(settings.catalogue))
         name = f"{'/'.join(place)}@{checkpoint.partition('@')[2]}" if "@" in checkpoint else None
         measured = gate.measured(store, catalogue, *place, checkpoint=name)
+        gone = _gone(store, place, name, task)
         ladder = next((each for each in measured.ladders if each.task == task), None)
         faults = [fault for fault in measured.faults if fault.task == task]
+    if ladder is None and gone:
+        raise typer.BadParameter(
+            f"the questions of {task!r} on {checkpoint!r} were forgotten on {gone[-1].at:%Y-%m-%d} "
+            f"({gone[-1].value()['why']}; ledger row {gone[-1].seq}); its results are there: `holdpoint series list`"
+        )
     if ladder is None:
         raise typer.BadParameter(
             f"no per-sample log of {task!r} on {checkpoint!r} is kept item by item; evaluate with `--log_samples`"
@@ -53,6 +60,13 @@ def items(
     if not json:
         for fault in faults:
             shell.say(f"{fault.name}: {fault.sentence}")
+
+
+def _gone(store: Store, place: tuple[str, str], name: str | None, task: str) -> list[Entry]:
+    """Rows of the ledger that say that the items of a task were forgotten."""
+    family, run = place
+    results = store.evidence.results(family=family, run=run, checkpoint=name)
+    return store.items.forgotten(sorted({seen.result.source for seen in results}), task)
 
 
 def _moved(ladder: ItemLadder) -> list[dict[str, Any]]:
