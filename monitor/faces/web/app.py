@@ -6,7 +6,7 @@ import anyio
 from fastapi import FastAPI
 
 from monitor.daemon.door import Door
-from monitor.faces.web import gates, leases, results
+from monitor.faces.web import gates, leases, pages, results
 from monitor.faces.web.problem import tell_problems
 from monitor.faces.web.token import readers_token_of, token_of
 
@@ -32,4 +32,5 @@ def create_app(door: Door) -> FastAPI:
     app.include_router(results.router)
     app.include_router(gates.router)
     app.include_router(leases.router)
+    pages.include(app)
     return app
