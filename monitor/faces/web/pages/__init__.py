@@ -1,0 +1,1 @@
+"""Pages: rendered here, readable without a script."""
