@@ -31,6 +31,7 @@ from monitor.faces.cli import (
     lease,
     ledger,
     outbox,
+    people,
     policy,
     power,
     prior,
@@ -41,6 +42,7 @@ from monitor.faces.cli import (
     selftest,
     series,
     serve,
+    token,
     verdict,
     waiver,
 )
@@ -86,6 +88,8 @@ for noun in (
     keys,
     lease,
     bundle,
+    people,
+    token,
 ):
     app.add_typer(noun.app, name=noun.__name__.rpartition(".")[2])
 

@@ -5,13 +5,19 @@ from __future__ import annotations
 import anyio
 from fastapi import FastAPI
 
+from monitor import people
 from monitor.daemon.door import Door
-from monitor.faces.web import gates, leases, pages, results
+from monitor.faces.web import gates, leases, login, pages, results
+from monitor.faces.web.attempts import Attempts
+from monitor.faces.web.bounds import Bounds
 from monitor.faces.web.problem import tell_problems
 from monitor.faces.web.token import readers_token_of, token_of
 
 AT_ONCE = 8
 """Pushes that are written or walked at one time; more wait without holding a thread."""
+
+HASHING = 2
+"""Passwords that are checked at one time; each takes 64 MB for a moment."""
 
 
 def create_app(door: Door) -> FastAPI:
@@ -28,9 +34,14 @@ def create_app(door: Door) -> FastAPI:
     app.state.readers_token = readers_token_of(door.settings)
     app.state.pushing = anyio.CapacityLimiter(AT_ONCE)
     app.state.asking = anyio.CapacityLimiter(AT_ONCE)  # of its own: no push keeps a job from its answer
+    app.state.hashing = anyio.CapacityLimiter(HASHING)
+    app.state.attempts = Attempts()
+    app.state.form_key = people.fresh()
+    app.add_middleware(Bounds, secure=door.terms.encrypted)
     tell_problems(app)
     app.include_router(results.router)
     app.include_router(gates.router)
     app.include_router(leases.router)
+    app.include_router(login.router)
     pages.include(app)
     return app

@@ -7,7 +7,6 @@ from pathlib import Path
 from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
-from monitor.faces.web.headers import SecurityHeaders
 from monitor.faces.web.pages import alert, drawings, inbox
 
 ROUTERS = (inbox.router, alert.router, drawings.router)
@@ -15,8 +14,7 @@ STATIC = Path(__file__).parent / "static"
 
 
 def include(app: FastAPI) -> None:
-    """Serve the pages beside the API, and have every answer say what a browser may do with it."""
+    """Serve the pages beside the API."""
     for router in ROUTERS:
         app.include_router(router, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
-    app.add_middleware(SecurityHeaders)

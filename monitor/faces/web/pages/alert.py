@@ -12,7 +12,7 @@ from monitor import adoption
 from monitor.faces.views.alert import AlertPage, alert_page, ceiling_of, trigger_of, verdicts_of
 from monitor.faces.web.pages.drawings import Suffix, drawn
 from monitor.faces.web.pages.route import PageRoute
-from monitor.faces.web.pages.sheet import absent, door_of, reading, show
+from monitor.faces.web.pages.frame import Reader, absent, door_of, reading, show
 from monitor.settings import Settings
 from policies.loader import LoadedPolicy, find_file
 
@@ -20,9 +20,9 @@ router = APIRouter(route_class=PageRoute)
 
 
 @router.get("/alerts/{name}")
-def page(request: Request, name: str) -> Response:
+def page(request: Request, person: Reader, name: str) -> Response:
     """What happened, what was expected, how sure that is, and what now."""
-    return show(request, "alert.html", page=read(request, name))
+    return show(request, person, "alert.html", page=read(request, name))
 
 
 def read(request: Request, name: str) -> AlertPage:
@@ -49,7 +49,7 @@ def configured(settings: Settings) -> LoadedPolicy | None:
 
 
 @router.get("/alerts/{name}/chart/{n}.{suffix}")
-def chart(request: Request, name: str, n: int, suffix: Suffix) -> Response:
+def chart(request: Request, person: Reader, name: str, n: int, suffix: Suffix) -> Response:
     """One metric of an alert: ladder, forecast, result, break line, smallest visible break, next trigger."""
     with reading(request) as store:
         alert = store.actions.alert(name)

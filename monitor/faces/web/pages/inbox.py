@@ -9,7 +9,7 @@ from fastapi.responses import RedirectResponse
 
 from monitor.faces.views.inbox import Asked, States, inbox
 from monitor.faces.web.pages.route import PageRoute
-from monitor.faces.web.pages.sheet import reading, show
+from monitor.faces.web.pages.frame import Reader, reading, show
 
 router = APIRouter(route_class=PageRoute)
 
@@ -23,6 +23,7 @@ def home() -> Response:
 @router.get("/alerts")
 def page(
     request: Request,
+    person: Reader,
     state: States = "open",
     answer: str = "",
     family: str = "",
@@ -36,4 +37,4 @@ def page(
     )
     with reading(request) as store:
         found = inbox(store, asked, page)
-    return show(request, "inbox.html", inbox=found)
+    return show(request, person, "inbox.html", inbox=found)

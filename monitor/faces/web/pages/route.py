@@ -10,8 +10,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 
 from checkpoints_db.errors import HoldpointError, StoreError
-from monitor.faces.web.pages.sheet import show
-from monitor.faces.web.problem import Declined
+from monitor.faces.web.pages.frame import page
+from monitor.faces.web.problem import Declined, Elsewhere
 
 
 class PageRoute(APIRoute):
@@ -25,19 +25,21 @@ class PageRoute(APIRoute):
             try:
                 return await inner(request)
             except Declined as declined:
-                problem = declined.problem
-                page = show(request, "wrong.html", problem.status, problem=problem)
-                page.headers.update(declined.headers)
-                return page
+                return _told(declined)
+            except Elsewhere:
+                raise
             except RequestValidationError as error:
                 wrong = "; ".join(f"{'.'.join(map(str, e['loc'][1:]))}: {e['msg']}" for e in error.errors())
-                problem = Declined(422, wrong, "go back and correct it").problem
-                return show(request, "wrong.html", 422, problem=problem)
+                return _told(Declined(422, wrong, "go back and correct it"))
             except StoreError as error:
-                problem = Declined(503, str(error), "load the page again in a moment").problem
-                return show(request, "wrong.html", 503, problem=problem)
+                return _told(Declined(503, str(error), "load the page again in a moment", Retry_After="10"))
             except HoldpointError as error:
-                problem = Declined(409, str(error), "go back; nothing was changed").problem
-                return show(request, "wrong.html", 409, problem=problem)
+                return _told(Declined(409, str(error), "go back; nothing was changed"))
 
         return told
+
+
+def _told(declined: Declined) -> Response:
+    told = page("wrong.html", declined.problem.status, problem=declined.problem)
+    told.headers.update(declined.headers)
+    return told

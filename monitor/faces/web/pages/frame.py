@@ -1,14 +1,14 @@
-"""The paper that pages are printed on: templates, what they may call, and who is looking."""
+"""The frame of every page: templates that escape whatever they are given, what they may call, and who is looking."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import quote, urlencode
 
-from fastapi import Request
+from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
@@ -17,7 +17,8 @@ from checkpoints_db import Store
 from checkpoints_db.records.duration import spell_duration
 from monitor.daemon.door import Door
 from monitor.faces.render import clean, interval, moment, number, probability, scale
-from monitor.faces.web.problem import Declined
+from monitor.faces.web.access import Person, may
+from monitor.faces.web.problem import FRESH, Declined
 
 PATIENCE = 5.0
 """Seconds that a page waits for a writer to finish."""
@@ -36,13 +37,21 @@ NAVIGATION = (
 )
 
 
-def show(request: Request, template: str, status: int = 200, **told: Any) -> HTMLResponse:
-    """A page."""
+Reader = Annotated[Person, Depends(may("read"))]
+"""Whoever may look."""
+
+
+def page(template: str, status: int = 200, **told: Any) -> HTMLResponse:
+    """A page made of a template. Nothing that is told is taken for markup."""
+    told = {"person": None, "now": None, "here": "", **told}
+    return HTMLResponse(_environment.get_template(template).render(navigation=NAVIGATION, **told), status, FRESH)
+
+
+def show(request: Request, person: Person, template: str, status: int = 200, **told: Any) -> HTMLResponse:
+    """A page for somebody who came in."""
     path = request.url.path
     here = next((where for where, _ in NAVIGATION if path == where or path.startswith(where + "/")), "")
-    now = door_of(request).clock.now()
-    text = _environment.get_template(template).render(navigation=NAVIGATION, here=here, now=now, **told)
-    return HTMLResponse(text, status)
+    return page(template, status, person=person, here=here, now=door_of(request).clock.now(), **told)
 
 
 def door_of(request: Request) -> Door:
