@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from checkpoints_db.ledger import Ledger
-from checkpoints_db.records import Axis, Instant, Reading, Record, Result, Series
+from checkpoints_db.records import Axis, Checkpoint, Instant, Kind, Reading, Record, Result, Series
 from checkpoints_db.records.base import digest_of, stamp
 from checkpoints_db.series import make_series
 from checkpoints_db.tables import Tables
@@ -112,6 +112,18 @@ class Recorded(Record):
     """Remarked results beside a whole one: kept and shown, they contradict nothing and never count."""
     conflicting: tuple[tuple[Result, Result], ...] = ()
     """Pairs (the one that counts, the newcomer)."""
+
+
+class SeriesHead(Record):
+    """Which series it is, and how many results it has."""
+
+    series: str
+    family: str
+    task: str
+    metric: str
+    kind: Kind
+    stage: str
+    results: int
 
 
 def became_of(first: Result | None, result: Result) -> Literal["new", "aside", "conflicting"]:
@@ -298,6 +310,28 @@ class Evidence:
         """Every (family, run) that has a result, in order of first arrival."""
         found = self._tables.rows("results", order_by="seq", select="family, run")
         return list(dict.fromkeys((row["family"], row["run"]) for row in found))
+
+    def run_counts(self) -> dict[tuple[str, str], int]:
+        """(family, run) -> how many results it has, by name; from the index alone."""
+        group = "1 = 1 group by family, run"
+        rows = self._tables.rows("results", group, order_by="family, run", select="family, run, count(*) as n")
+        return {(row["family"], row["run"]): int(row["n"]) for row in rows}
+
+    def rungs(self, family: str) -> list[tuple[Checkpoint, int, int]]:
+        """Every checkpoint of a family with how many results it has, and how many of them came as news."""
+        columns = "min(seq) as first, count(*) as n, sum(baseline = 0) as news"
+        rows = self._tables.rows("results", "family = ? group by checkpoint", [family], select=columns)
+        bodies = {r["seq"]: r["body"] for r in self._tables.rows_among("results", "seq", [r["first"] for r in rows])}
+        return [
+            (Result.model_validate_json(bodies[row["first"]]).checkpoint, int(row["n"]), int(row["news"])) for row in rows
+        ]
+
+    def series_heads(self, family: str) -> list[SeriesHead]:
+        """Every series of a family, by task and metric, without its results."""
+        columns = "series, task, metric, kind, stage, count(*) as results"
+        group = "family = ? group by series"
+        rows = self._tables.rows("results", group, [family], order_by="task, kind, metric, series", select=columns)
+        return [SeriesHead.model_validate({**row, "family": family}) for row in rows]
 
     def news(self) -> dict[str, int]:
         """Family -> how many of its results arrived as news, in order of first arrival."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from checkpoints_db.records import Diagnosis, DiagnosisName, Verdict, Why
+from checkpoints_db.records import Diagnosis, DiagnosisName, Metric, TrackRecord, Verdict, Why
 from monitor.faces.render import number, probability
+from monitor.faces.scene import is_share
 
 MEANS: dict[DiagnosisName, str] = {
     "on_trend": "likelihood and score are as forecast",
@@ -61,12 +62,35 @@ def certainty(verdict: Verdict) -> str:
     parts = []
     tail = verdict.tail_below if verdict.outcome == "below" else verdict.tail_above
     if verdict.outcome in ("above", "below") and tail is not None:
-        parts.append(f"a result this far {verdict.outcome} had probability {probability(tail)} under its forecast")
+        parts.append(f"this far {verdict.outcome} had probability {probability(tail)}")
     elif WHY[verdict.why]:
         parts.append(WHY[verdict.why])
     if verdict.detectable is not None:
-        room = "" if verdict.blindness is None else f", {verdict.blindness:.0%} of its room"
-        parts.append(f"the smallest break it could have shown is {number(verdict.detectable, 3)}{room}")
+        room = "" if verdict.blindness is None else f" ({verdict.blindness:.0%} of its room)"
+        parts.append(f"smallest visible break {amount(verdict.metric, verdict.detectable)}{room}")
     elif verdict.forecast is not None:
         parts.append("no break could have been seen")
     return "; ".join(parts)
+
+
+def kept(track: TrackRecord) -> str:
+    """How often forecasts of a series held on its own past; empty where there was none.
+
+    >>> kept(TrackRecord(forecasts=5, inside_80=0.8))
+    '4 of 5 past forecasts held (80 %)'
+    """
+    if not track.forecasts or track.inside_80 is None:
+        return ""
+    return f"{round(track.forecasts * track.inside_80)} of {track.forecasts} past forecasts held (80 %)"
+
+
+def amount(metric: Metric, value: float | None) -> str:
+    """A value of a metric: shares of right answers in per cent."""
+    if value is None or not is_share(metric):
+        return number(value, 3).replace("-", "−")
+    return f"{100 * value:.3g} %"
+
+
+def span(metric: Metric, lower: float | None, upper: float | None) -> str:
+    """An interval of a metric."""
+    return "–" if lower is None or upper is None else f"[{amount(metric, lower)}, {amount(metric, upper)}]"

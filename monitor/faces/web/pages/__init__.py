@@ -7,14 +7,27 @@ from pathlib import Path
 from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
-from monitor.faces.web.pages import alert, drawings, inbox
+from monitor.faces.web.pages import (
+    alert,
+    drawings,
+    drills,
+    families,
+    forecasts,
+    gates,
+    health,
+    inbox,
+    ledger,
+    policies,
+    quarantine,
+    series,
+)
 
-ROUTERS = (inbox.router, alert.router, drawings.router)
+PAGES = (inbox, alert, gates, families, series, forecasts, policies, ledger, quarantine, drills, health, drawings)
 STATIC = Path(__file__).parent / "static"
 
 
 def include(app: FastAPI) -> None:
     """Serve the pages beside the API."""
-    for router in ROUTERS:
-        app.include_router(router, include_in_schema=False)
+    for page in PAGES:
+        app.include_router(page.router, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")

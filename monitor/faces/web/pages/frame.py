@@ -17,6 +17,7 @@ from checkpoints_db import Store
 from checkpoints_db.records.duration import spell_duration
 from monitor.daemon.door import Door
 from monitor.faces.render import clean, interval, moment, number, probability, scale
+from monitor.faces.views import words
 from monitor.faces.web.access import Person, may
 from monitor.faces.web.problem import FRESH, Declined
 
@@ -131,4 +132,4 @@ _environment = Environment(
     lstrip_blocks=True,
 )
 _environment.filters.update(_filters())
-_environment.globals.update(query=query, interval=interval)
+_environment.globals.update(query=query, interval=interval, amount=words.amount, span=words.span, kept=words.kept)
