@@ -100,6 +100,10 @@ class Actions:
         found = self._tables.rows("alerts", where, list(tests.values()), order_by="opened_at, fingerprint")
         return [Alert.model_validate_json(row["body"]) for row in found]
 
+    def count_open(self) -> int:
+        """How many alerts are not closed."""
+        return self._tables.count("alerts", "state <> 'closed'")
+
     def put_alert(self, alert: Alert, event: str, by: str, at: datetime) -> None:
         """Set the present state of an alert and add the change to its history and the ledger."""
         self._tables.upsert("alerts", alert_row(alert))

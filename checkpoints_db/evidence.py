@@ -247,13 +247,13 @@ class Evidence:
     def counting(self, key: str) -> Seen | None:
         """The result that counts for a key, or None."""
         for row in self._tables.rows("results", "key = ? and counts = 1", [key]):
-            return _seen(row)
+            return seen_of(row)
         return None
 
     def kept(self, identity: str) -> Seen | None:
         """The result that says exactly this, counting or not, or None."""
         for row in self._tables.rows("results", "identity = ?", [identity]):
-            return _seen(row)
+            return seen_of(row)
         return None
 
     def sources(self, identities: Sequence[str]) -> dict[str, str]:
@@ -273,7 +273,7 @@ class Evidence:
         named = {"family": family, "run": run, "series": series, "checkpoint": checkpoint, "stage": stage}
         tests = {column: value for column, value in named.items() if value is not None}
         where = " and ".join(f"{column} = ?" for column in tests) or None
-        return [_seen(row) for row in self._tables.rows("results", where, list(tests.values()), order_by="seq")]
+        return [seen_of(row) for row in self._tables.rows("results", where, list(tests.values()), order_by="seq")]
 
     def named(self, name: str) -> list[tuple[str, str]]:
         """The runs that `name` may mean: those called so in any family, and those it names as `family/run`."""
@@ -374,7 +374,7 @@ class Evidence:
         for row in self._tables.rows("results", "family = ?", [family], order_by="seq"):
             if not wanted(row["task"]):
                 continue
-            seq, seen = int(row["seq"]), _seen(row)
+            seq, seen = int(row["seq"]), seen_of(row)
             # A remarked result may have been set aside since; the ledger says what it was at first.
             if seen.result.remarks and not seen.counts and self._ledger.entry(seq).value()["counts"]:
                 seen = seen.model_copy(update={"counts": True})
@@ -482,7 +482,8 @@ def _file(row: dict[str, Any]) -> File:
     return File.model_validate({**row, "baseline": bool(row["baseline"]), "notes": json.loads(str(row["notes"]))})
 
 
-def _seen(row: dict[str, Any]) -> Seen:
+def seen_of(row: dict[str, Any]) -> Seen:
+    """A result from its row."""
     return Seen(
         result=Result.model_validate_json(str(row["body"])),
         baseline=bool(row["baseline"]),

@@ -376,4 +376,5 @@ def m017_access(db: Database) -> None:
         _refuse(db, table, "DELETE")
     for table in ("results", "verdicts", "forecasts", "leases"):
         db.table(table).create_index(["seq"])
+    db.table("results").create_index(["task", "seq"])
     db.table("alerts").create_index(["opened_at", "fingerprint"])

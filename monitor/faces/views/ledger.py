@@ -52,18 +52,18 @@ class Verified(Record):
 def ledger_page(store: Store, kind: str, before: int | None) -> LedgerPage:
     """Rows before a row, newest first; of one kind where one is named."""
     rows = store.ledger.latest(PAGE + 1, before=before, kind=kind or None)
-    seq, digest = store.ledger.head
+    head, tip = store.ledger.head
     older = rows[PAGE - 1].seq if len(rows) > PAGE else None
-    return LedgerPage(head=seq, tip=digest, kind=kind, rows=tuple(rows[:PAGE]), older=older)
+    return LedgerPage(head=head, tip=tip, kind=kind, rows=tuple(rows[:PAGE]), older=older)
 
 
 def verified(store: Store) -> Verified:
     """Walk the whole chain."""
     try:
-        seq, digest = store.ledger.verify()
+        seq, tip = store.ledger.verify()
     except LedgerBroken as error:
         return Verified(rows=0, tip="", broken=str(error))
-    return Verified(rows=seq, tip=digest, broken="")
+    return Verified(rows=seq, tip=tip, broken="")
 
 
 def spelled(entry: Entry) -> str:

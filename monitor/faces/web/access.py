@@ -73,7 +73,8 @@ def _is_proxy(request: Request, peer: str) -> bool:
     return any(address in ipaddress.ip_network(each) for each in door.terms.proxies)
 
 
-def _who(request: Request, token: str | None) -> Person | None:
+def who_asks(request: Request, token: str | None) -> Person | None:
+    """Whose token, session or proxy this is, or None. Raises StoreError."""
     door: Door = request.app.state.door
     web, at = door.terms, door.clock.now()
     with opened(request) as store:
@@ -97,7 +98,7 @@ async def current_person(
     """Who asks. Raises Refusal (401) for the API; sends whoever wants a page to log in first."""
     token = credentials.credentials if credentials else None
     turn: anyio.CapacityLimiter = request.app.state.asking
-    person = await anyio.to_thread.run_sync(_who, request, token, limiter=turn)
+    person = await anyio.to_thread.run_sync(who_asks, request, token, limiter=turn)
     if person is None:
         if request.url.path.startswith("/api/"):
             why = "the token shown is none, is over, or was taken back" if token else "nobody is logged in"

@@ -7,7 +7,7 @@ from fastapi import FastAPI
 
 from monitor import people
 from monitor.daemon.door import Door
-from monitor.faces.web import gates, leases, login, pages, results
+from monitor.faces.web import api, gates, leases, login, pages, results
 from monitor.faces.web.attempts import Attempts
 from monitor.faces.web.bounds import Bounds
 from monitor.faces.web.problem import tell_problems
@@ -42,6 +42,7 @@ def create_app(door: Door) -> FastAPI:
     app.include_router(results.router)
     app.include_router(gates.router)
     app.include_router(leases.router)
+    app.include_router(api.router)
     app.include_router(login.router)
     pages.include(app)
     return app
