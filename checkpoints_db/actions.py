@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from typing import Any, TypeVar
 
+from checkpoints_db.alert_page import EVERY_ALERT, NOT_OVER, RANK, WORST_FIRST, AlertFilter, AlertPage, mark_of, marked
 from checkpoints_db.ledger import Ledger
 from checkpoints_db.records import (
     EVERY,
     Acknowledgement,
     Alert,
+    AlertReview,
     Approval,
     Assessment,
+    Attachment,
     Attestation,
     BreakGlass,
     ChangeApproval,
+    Comment,
     GateState,
     GlassReview,
     Instant,
@@ -22,14 +27,16 @@ from checkpoints_db.records import (
     Paper,
     Record,
     StageEntry,
+    Transition,
     Waiver,
     Withdrawal,
 )
 from checkpoints_db.records.base import stamp
 from checkpoints_db.tables import Tables
 
-Review = Acknowledgement | Waiver | Approval | ChangeApproval | BreakGlass | GlassReview | Paper
+Review = Acknowledgement | AlertReview | Waiver | Approval | ChangeApproval | BreakGlass | GlassReview | Paper
 P = TypeVar("P", bound=Paper)
+REVIEWED = "seq, id, kind, family, run, by, at, body as text"
 
 
 class AlertEvent(Record):
@@ -40,17 +47,30 @@ class AlertEvent(Record):
     at: Instant
     by: str
     sentence: str
+    seq: int = 0
+    """Its row of the ledger."""
+    state: str = ""
+    """In which state it left the alert; empty where an old version did not say."""
+    episode: int = 0
+    """Of which episode; 0 where an old version did not say."""
 
 
 class Reviewed(Record):
     """One thing that a person decided, as the store keeps it."""
 
     seq: int
+    id: str
     kind: str
     family: str
     run: str
+    by: str
+    at: Instant
     text: str
     """The record as JSON."""
+
+    def said(self) -> dict[str, Any]:
+        """The record as plain JSON values."""
+        return dict(json.loads(self.text))
 
 
 class Actions:
@@ -90,26 +110,54 @@ class Actions:
 
     def alert(self, name: str) -> Alert | None:
         """The alert whose id or fingerprint starts with `name`; None when there is none or several."""
-        found = self._tables.rows("alerts", "fingerprint like ?", [name + "%"], limit=2)
+        between = [name.lower(), f"{name.lower()}\U0010ffff"]
+        found = self._tables.rows("alerts", "fingerprint >= ? and fingerprint < ?", between, limit=2)
         return Alert.model_validate_json(found[0]["body"]) if len(found) == 1 and name else None
 
     def alerts(self, family: str | None = None, run: str | None = None, *, still_open: bool = False) -> list[Alert]:
-        """Alerts, oldest first; all, or those that are not closed."""
+        """Alerts, oldest first; all, or those that are not over."""
         tests = {c: v for c, v in (("family", family), ("run", run)) if v is not None}
-        where = " and ".join([*(f"{c} = ?" for c in tests), *(["state <> 'closed'"] if still_open else [])]) or None
+        where = " and ".join([*(f"{c} = ?" for c in tests), *([NOT_OVER] if still_open else [])]) or None
         found = self._tables.rows("alerts", where, list(tests.values()), order_by="opened_at, fingerprint")
         return [Alert.model_validate_json(row["body"]) for row in found]
 
     def count_open(self) -> int:
-        """How many alerts are not closed."""
-        return self._tables.count("alerts", "state <> 'closed'")
+        """How many alerts are not over."""
+        return self._tables.count("alerts", NOT_OVER)
+
+    def rules_of_alerts(self) -> dict[str, str]:
+        """Id of every alert to its rule."""
+        return {str(row["id"]): str(row["rule"]) for row in self._tables.rows("alerts", select="id, rule")}
 
     def put_alert(self, alert: Alert, event: str, by: str, at: datetime) -> None:
         """Set the present state of an alert and add the change to its history and the ledger."""
         self._tables.upsert("alerts", alert_row(alert))
         seq = self._ledger.append("alert", alert.id, {"event": event, "by": by, "alert": alert.body()}, at)
         told = {"alert": alert.id, "event": event, "at": stamp(at), "by": by, "sentence": alert.sentence, "seq": seq}
-        self._tables.insert("alert_events", {"id": None, **told})
+        now = {"state": alert.state, "episode": alert.episode}
+        self._tables.insert("alert_events", {"id": None, **told, **now})
+
+    def alerts_page(self, found: AlertFilter = EVERY_ALERT, after: str = "", limit: int = 50) -> AlertPage:
+        """Some alerts, worst first and the oldest of those first, and how many there are; the next after `after`.
+
+        Raises PolicyError where `after` is no mark of an earlier page.
+        """
+        where, args = found.test()
+        total = self._tables.count("alerts", where, args)
+        behind, place = (f" and ({WORST_FIRST}) > (?, ?, ?)", marked(after)) if after else ("", [])
+        columns, most = f"{RANK} as rank, opened_at, fingerprint, body", limit + 1
+        rows = self._tables.rows(
+            "alerts", where + behind, args + place, order_by=WORST_FIRST, limit=most, select=columns
+        )
+        last = rows[limit - 1] if len(rows) > limit else None
+        following = "" if last is None else mark_of(last)
+        return AlertPage(tuple(Alert.model_validate_json(row["body"]) for row in rows[:limit]), total, following)
+
+    def alert_counts(self, found: AlertFilter = EVERY_ALERT) -> dict[str, int]:
+        """How many alerts are in each state, whatever states the filter names."""
+        where, args = found._replace(states=()).test()
+        states = self._tables.rows("alerts", f"{where} group by state", args, select="state, count(*) as n")
+        return {str(row["state"]): int(row["n"]) for row in states}
 
     def history(self, alert: str) -> list[AlertEvent]:
         """Every change of an alert, oldest first."""
@@ -128,8 +176,16 @@ class Actions:
 
     def reviewed(self) -> list[Reviewed]:
         """Everything that people decided, of whatever kind, oldest first."""
-        columns = "seq, kind, family, run, body as text"
-        return [Reviewed.model_validate(row) for row in self._tables.rows("reviews", order_by="seq", select=columns)]
+        return [Reviewed.model_validate(row) for row in self._tables.rows("reviews", order_by="seq", select=REVIEWED)]
+
+    def reviewed_of(self, alert: str) -> list[Reviewed]:
+        """Everything that people said about one alert, oldest first; in all its episodes."""
+        found = self._tables.rows("reviews", "alert = ?", [alert], order_by="seq", select=REVIEWED)
+        return [Reviewed.model_validate(row) for row in found]
+
+    def is_reviewed(self, name: str) -> bool:
+        """Whether a review of this id is there."""
+        return self._tables.count("reviews", "id = ?", [name]) > 0
 
     def waivers(self, family: str | None = None, run: str | None = None) -> list[Waiver]:
         """Every waiver ever granted, expired ones too, oldest first."""
@@ -159,8 +215,19 @@ class Actions:
 
     def acknowledgements(self, alert: str | None = None) -> list[Acknowledgement]:
         """Every acknowledgement, oldest first."""
-        found = [Acknowledgement.model_validate_json(body) for body in self._reviews("acknowledgement", None, None)]
-        return [a for a in found if alert is None or a.alert == alert]
+        return [Acknowledgement.model_validate_json(body) for body in self._said("acknowledgement", alert)]
+
+    def transitions(self, alert: str | None = None) -> list[Transition]:
+        """Every time a person moved an alert to another state, oldest first."""
+        return [Transition.model_validate_json(body) for body in self._said("transition", alert)]
+
+    def comments(self, alert: str | None = None) -> list[Comment]:
+        """Every comment, oldest first."""
+        return [Comment.model_validate_json(body) for body in self._said("comment", alert)]
+
+    def attachments(self, alert: str | None = None) -> list[Attachment]:
+        """Every link, oldest first."""
+        return [Attachment.model_validate_json(body) for body in self._said("attachment", alert)]
 
     # -- what people stated -------------------------------------------------------------------------------------------
 
@@ -190,6 +257,12 @@ class Actions:
         gone = set() if withdrawn else {withdrawal.of for withdrawal in self.withdrawals()}
         every = [paper.model_validate_json(body) for body in self._reviews(paper.__name__.lower(), family, run)]
         return sorted((each for each in every if each.id not in gone), key=lambda each: each.at)
+
+    def _said(self, kind: str, alert: str | None) -> list[str]:
+        if alert is None:
+            return self._reviews(kind, None, None)
+        found = self._tables.rows("reviews", "alert = ? and kind = ?", [alert, kind], order_by="seq", select="body")
+        return [row["body"] for row in found]
 
     def _reviews(self, kind: str, family: str | None, run: str | None) -> list[str]:
         tests = {c: v for c, v in (("kind", kind), ("family", family), ("run", run)) if v is not None}
@@ -222,6 +295,7 @@ def alert_row(alert: Alert) -> dict[str, Any]:
         "state": alert.state,
         "opened_at": stamp(alert.opened_at),
         "changed_at": stamp(alert.changed_at),
+        "assigned": alert.assigned,
         "body": alert.as_text(),
     }
 
@@ -237,4 +311,5 @@ def review_row(review: Review, name: str, family: str, run: str, at: datetime, s
         "at": stamp(at),
         "seq": seq,
         "body": review.as_text(),
+        "alert": getattr(review, "alert", ""),
     }

@@ -252,6 +252,11 @@ class Judgements:
             return Decision.model_validate(self._ledger.entry(row["seq"]).value())
         return None
 
+    def checkpoint_of(self, digest: str) -> str:
+        """The checkpoint that a decision was made on; empty where it is unknown, or was of no checkpoint."""
+        found = self._tables.rows("decisions", "digest = ?", [digest], select="checkpoint")
+        return str(found[0]["checkpoint"] or "") if found else ""
+
     def decisions_like(self, start: str) -> list[tuple[str, Decision]]:
         """At most two decisions whose digest begins with `start`, each with the checkpoint it was about."""
         rows = self._tables.rows("decisions", "digest like ?", [start + "%"], order_by="seq", limit=2)

@@ -360,6 +360,30 @@ def m015_outliers(db: Database) -> None:
 
 
 @schema()
+def m016_lifecycle(db: Database) -> None:
+    """Alerts by state, person and time, what people said of each, and in which state each change left it."""
+    db.table("alerts").add_column("assigned", str, not_null_default="")
+    rank = "CASE answer WHEN 'PAUSE' THEN 0 WHEN 'HOLD' THEN 1 WHEN 'WARN' THEN 2 ELSE 3 END"
+    db.execute(f"create index alerts_worst on alerts ({rank}, opened_at, fingerprint, state)")
+    for columns in (["id"], ["state", "changed_at"], ["family", "run", "rule"], ["assigned", "state"], ["changed_at"]):
+        db.table("alerts").create_index(columns)
+    db.table("alert_events").add_column("state", str, not_null_default="")
+    db.table("alert_events").add_column("episode", int, not_null_default=0)
+    db.table("reviews").add_column("alert", str, not_null_default="")
+    for table in ("alert_events", "reviews"):
+        db.execute(f"drop trigger {table}_refuses_update")
+    said = "(select {} from ledger where ledger.seq = alert_events.seq)"
+    state = "coalesce(json_extract(body, '$.alert.state'), json_extract(body, '$.state'), '')"
+    db.execute(f"update alert_events set state = coalesce({said.format(state)}, '')")  # noqa: S608 - ours alone
+    number = "json_extract(body, '$.alert.episode')"
+    db.execute(f"update alert_events set episode = coalesce({said.format(number)}, 0)")  # noqa: S608 - ours alone
+    db.execute("update reviews set alert = json_extract(body, '$.alert') where kind = 'acknowledgement'")
+    for table in ("alert_events", "reviews"):
+        _refuse(db, table, "UPDATE")
+    db.table("reviews").create_index(["alert", "seq"])
+
+
+@schema()
 def m017_access(db: Database) -> None:
     """People and tokens; the hashes that prove them and sessions apart, as no ledger tells of those. Lists by page."""
     people = {"id": str, "name": str, "roles": str, "active": int, "at": str, "seq": int}

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
+from checkpoints_db.alert_page import NOT_OVER
 from checkpoints_db.ledger import Ledger
 from checkpoints_db.records import EVERYBODY, Instant, Message, Record
 from checkpoints_db.records.base import stamp
@@ -217,10 +218,19 @@ class Outbox:
         found = self._tables.rows_among("outbox_alerts", "alert", alerts)
         return [Mention.model_validate({key: row[key] for key in Mention.model_fields}) for row in found]
 
+    def told_of(self, alert: str) -> list[tuple[str, str, datetime]]:
+        """Event, receiver and moment of every message that tells of an alert."""
+        told = self._tables.rows("outbox_alerts", "alert = ?", [alert])
+        to = {
+            row["id"]: str(row["receiver"])
+            for row in self._tables.rows_among("outbox", "id", [r["message"] for r in told])
+        }
+        return [(str(r["event"]), to.get(r["message"], ""), datetime.fromisoformat(r["at"])) for r in told]
+
     def still_told(self, receiver: str) -> set[str]:
         """Ids of the alerts that are open and that this receiver was told of."""
         where = (
-            "alert in (select id from alerts where state <> 'closed') "
+            f"alert in (select id from alerts where {NOT_OVER}) "  # noqa: S608 - ours alone
             "and message in (select id from outbox where receiver = ? and sent_at <> '')"
         )
         return {str(row["alert"]) for row in self._tables.rows("outbox_alerts", where, [receiver], select="alert")}

@@ -34,6 +34,7 @@ from checkpoints_db.people import account_row, token_row
 from checkpoints_db.policy_history import policy_row
 from checkpoints_db.records import (
     Alert,
+    AlertReview,
     Decision,
     Diagnosis,
     Forecast,
@@ -69,7 +70,9 @@ JUDGED: dict[str, type[Judged]] = {
     "shadow_decision": Decision,
 }
 REVIEWS: dict[str, type[Review]] = {
-    kind.__name__.lower(): kind for kind in (*get_args(Review), *Paper.__subclasses__()) if kind is not Paper
+    kind.__name__.lower(): kind
+    for kind in (*get_args(Review), *Paper.__subclasses__(), *AlertReview.__subclasses__())
+    if kind not in (Paper, AlertReview)
 }
 
 
@@ -202,7 +205,9 @@ class _Replay:
             self._rows.put("alerts", alert_row(Alert.model_validate(said["alert"])))
         self._events += 1
         told = {"alert": entry.subject, "event": said["event"], "at": stamp(entry.at), "by": said["by"]}
-        self._rows.put("alert_events", {"id": self._events, **told, "sentence": sentence, "seq": entry.seq})
+        alert = said.get("alert", said)  # version 0.1.0 told of an alert's state, and of no episode
+        now = {"state": alert.get("state", ""), "episode": alert.get("episode", 0)}
+        self._rows.put("alert_events", {"id": self._events, **told, "sentence": sentence, "seq": entry.seq, **now})
 
     def _review(self, entry: Entry, said: Row) -> None:
         kind, about = said.pop("kind"), said.pop("about", {"family": "", "run": ""})
@@ -243,8 +248,9 @@ class _Replay:
             self._rows.put("deliveries", attempt_row(entry.subject, said, entry.at, entry.seq))
 
     def _carried(self, entry: Entry, said: list[Row]) -> None:
+        later = {"assigned": ""} if entry.subject == "alerts" else {}
         for row in said:
-            self._rows.put(entry.subject, row)
+            self._rows.put(entry.subject, {**later, **row})
 
 
 def rebuild(old: Store, path: Path, tick: Callable[[int], object] = lambda seq: None) -> list[Difference]:

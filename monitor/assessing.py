@@ -143,8 +143,9 @@ class Clerk:
             self.store.actions.put_review(paper, paper.id, family, run)
             if any(not seen.baseline for seen in self.store.evidence.results(family=family, run=run)):
                 decision = gate.settle(self.store, self.catalogue, self.policy, family, run, self.at)
-                receivers = adoption.force(self.store, self.policy, self.at).told
-                alerts.raise_for(self.store, decision, receivers, self.at, self.catalogue.domains_of)
+                force, domains_of = adoption.force(self.store, self.policy, self.at), self.catalogue.domains_of
+                window = force.policy.confirm.window
+                alerts.raise_for(self.store, decision, force.told, self.at, domains_of, window=window)
         return paper
 
     def _same(self, row: P) -> P:

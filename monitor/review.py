@@ -1,5 +1,5 @@
-"""What a person may do: acknowledge, waive, approve or reject a release or a change of policy, break the glass and
-review that; each is a record of its own, bound to what they saw, and the gate is settled in the same transaction."""
+"""What a person may do: with alerts what `alert_desk` has; waive, approve or reject a release or a change of policy,
+break the glass and review that. Each is a record of its own, bound to what they saw, and the gate settled with it."""
 
 from __future__ import annotations
 
@@ -9,23 +9,11 @@ from typing import TypeVar
 
 from checkpoints_db import Store
 from checkpoints_db.catalogue import Catalogue
-from checkpoints_db.errors import BadAdoption, BadRelease, BadWaiver, PolicyError
-from checkpoints_db.records import (
-    Acknowledgement,
-    Alert,
-    Answer,
-    Approval,
-    BreakGlass,
-    ChangeApproval,
-    Decision,
-    Finding,
-    GlassReview,
-    Waiver,
-    digest_of,
-)
-from checkpoints_db.records.duration import spell_duration
+from checkpoints_db.errors import BadAdoption, BadRelease, BadWaiver
+from checkpoints_db.records import Answer, Approval, BreakGlass, ChangeApproval, Decision, Finding, GlassReview, Waiver
 from checkpoints_db.signing import SigningKey
 from monitor import adoption, alerts, gate, ruling
+from monitor.alert_desk import AlertDesk
 from policies import glass
 from policies.adoption import approve_change
 from policies.releases import approve
@@ -35,7 +23,7 @@ from policies.signed import refusal, sign
 from policies.waivers import grant
 
 
-class Desk:
+class Desk(AlertDesk):
     """Where a reviewer sits: one store, the catalogue, the policy that the settings name, one moment, one person's key.
 
     `everybody` are the receivers of what nobody may silence, beside those the policy tells.
@@ -53,30 +41,6 @@ class Desk:
     ) -> None:
         self.store, self.catalogue, self.policy, self.at = store, catalogue, policy, at
         self.key, self.everybody = key, everybody
-
-    def acknowledge(self, name: str, *, by: str, comment: str, until: datetime) -> Alert:
-        """Say that `by` has seen an alert; it fires again at `until`. Changes nothing else.
-
-        Raises PolicyError when the alert is unknown, closed or not to be silenced, nobody is named, or `until` is too
-        far away.
-        """
-        alert = self.store.actions.alert(name)
-        if alert is None:
-            raise PolicyError(f"no alert {name!r}, or several; see `holdpoint alert list`")
-        if alert.state == "closed":
-            raise PolicyError(f"alert {alert.id} is closed; there is nothing to acknowledge")
-        if alert.rule in alerts.LOUD:
-            raise PolicyError(f"alert {alert.id} is about a break-glass and cannot be silenced; its review closes it")
-        if not by.strip():
-            raise PolicyError("an acknowledgement needs the name of the person who has seen the alert")
-        force = self._force()
-        longest = force.policy.acknowledge.max
-        if not self.at < until <= self.at + longest:
-            raise PolicyError(f"an acknowledgement lasts at most {spell_duration(longest)} under this policy")
-        ack = Acknowledgement(alert=alert.id, by=by.strip(), comment=comment.strip(), at=self.at, expires=until)
-        with self.store.transaction():
-            self.store.actions.put_review(ack, digest_of(ack.body())[:12], alert.family, alert.run)
-            return alerts.acknowledged(self.store, alert, ack.by, force.told, self.at)
 
     def waive(
         self, family: str, run: str, rule: str, subject: str, *, by: str, reason: str, until: datetime
@@ -211,12 +175,10 @@ class Desk:
     def _decide(self, family: str, run: str) -> Decision:
         decision = gate.settle(self.store, self.catalogue, self.policy, family, run, self.at)
         force = self._force()
-        alerts.raise_for(self.store, decision, force.told, self.at, self.catalogue.domains_of)
+        window = force.policy.confirm.window
+        alerts.raise_for(self.store, decision, force.told, self.at, self.catalogue.domains_of, window=window)
         alerts.about_change(self.store, force, self.at)
         return decision
-
-    def _force(self) -> adoption.Force:
-        return adoption.force(self.store, self.policy, self.at)
 
     def _all(self) -> tuple[str, ...]:
         return (*self._force().told, *self.everybody)

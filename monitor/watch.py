@@ -330,7 +330,8 @@ def settle(store: Store, rules: Rules, family: str, run: str) -> Decision:
     if rules.text is not None:  # whoever asks why, later, finds the lines that decided
         store.policy_texts.keep(rules.text, at)
     decision = gate.settle(store, rules.catalogue, rules.policy, family, run, at)
-    alerts.raise_for(store, decision, rules.told(store), at, rules.catalogue.domains_of)
+    window = adoption.force(store, rules.policy, at).policy.confirm.window
+    alerts.raise_for(store, decision, rules.told(store), at, rules.catalogue.domains_of, window=window)
     return decision
 
 

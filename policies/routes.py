@@ -136,7 +136,7 @@ class Roots:
         for alert in there:
             for inhibit, roots in self._found:
                 alike = _alike(inhibit, alert)
-                if alert.state != "closed" and all(alike) and takes(inhibit.root, alert):
+                if not alert.over and alert.state != "false_alarm" and all(alike) and takes(inhibit.root, alert):
                     roots.setdefault(alike, []).append(alert)
 
     def of(self, alert: Alert) -> Alert | None:
@@ -166,7 +166,7 @@ def quiet_until(hours: Iterable[Quiet], alert: Alert, at: datetime) -> datetime 
     Hours are those of the clock on the wall in their zone: a night in which it is put forward or back is shorter or
     longer. Hours that end as others begin are one.
     """
-    if (alert.answer is Answer.PAUSE and alert.state != "closed") or alert.rule in NEVER_QUIET:
+    if (alert.answer is Answer.PAUSE and not alert.over) or alert.rule in NEVER_QUIET:
         return None
     hours, end = tuple(hours), at
     for _ in range(len(hours) * 8):

@@ -15,7 +15,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, Serial
 from checkpoints_db.records import STAGES, BudgetMethod, Case, Kind, Level, PauseMode, Record, Verdict, digest_of
 from checkpoints_db.records.duration import parse_duration, spell_duration
 from checkpoints_db.signing import is_public_key
-from policies.direction import FEWER, HIGHER, KEPT, LOWER, MORE, NEUTRAL, WIDER, Direction, ordered
+from policies.direction import AT_ONCE, FEWER, HIGHER, KEPT, LOWER, MORE, NEUTRAL, WIDER, Direction, ordered
 
 LONGEST = timedelta(days=3660)
 """No term of a policy is longer than ten years."""
@@ -174,6 +174,13 @@ class AcknowledgeTerms(Terms):
 
     max: Annotated[Duration, LOWER] = timedelta(hours=8)
     """Longest acknowledgement; then the alert fires again."""
+
+
+class ConfirmTerms(Terms):
+    """How long trouble must last before people are told; gates say it from its first moment."""
+
+    window: Annotated[Duration | None, AT_ONCE] = None
+    """A warning or a hold that is gone within this time wakes nobody; a pause is told at once."""
 
 
 class LeaseTerms(Terms):
@@ -431,6 +438,8 @@ class Preamble(Terms):
     """How long a waiver may last."""
     acknowledge: AcknowledgeTerms = AcknowledgeTerms()
     """How long an acknowledgement may last."""
+    confirm: ConfirmTerms = ConfirmTerms()
+    """How long trouble must last before people are told."""
     lease: LeaseTerms = LeaseTerms()
     """How far a lease reaches."""
     break_glass: BreakGlassTerms = BreakGlassTerms()

@@ -49,6 +49,8 @@ FLOORS: dict[str, float] = {
     "monitor.roles": 1.5,
     "monitor.people": 3,  # asks policies when two spellings are one person
     "monitor.alerts": 3,
+    "monitor.alert_desk": 3.2,  # puts alerts where people put them
+    "monitor.alert_history": 3.2,
     "monitor.gate": 3,
     "monitor.lease": 3.2,  # asks the gate
     "monitor.notify": 3,

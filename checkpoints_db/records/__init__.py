@@ -2,9 +2,7 @@
 
 from checkpoints_db.records.action import (
     EVERYBODY,
-    Acknowledgement,
     Alert,
-    AlertState,
     Answer,
     Approval,
     BreakGlass,
@@ -75,6 +73,18 @@ from checkpoints_db.records.judgement import (
     Why,
 )
 from checkpoints_db.records.lease import Lease, PauseMode, SignedLease
+from checkpoints_db.records.lifecycle import (
+    FOUND,
+    OVER,
+    Acknowledgement,
+    AlertReview,
+    AlertState,
+    Assignment,
+    Attachment,
+    Cause,
+    Comment,
+    Transition,
+)
 from checkpoints_db.records.policy import COMES, ChangeApproval, PolicyEntry, PolicyEvent, PolicyName
 from checkpoints_db.records.policy_text import PolicySource, PolicyText
 from checkpoints_db.records.reach import Asked, Knot, Rate, Reach, Skilled
@@ -84,24 +94,31 @@ __all__ = [
     "COMES",
     "EVERY",
     "EVERYBODY",
+    "FOUND",
+    "OVER",
     "PLANE",
     "STAGES",
     "Acknowledgement",
     "Alert",
+    "AlertReview",
     "AlertState",
     "Answer",
     "Approval",
     "Asked",
     "Assessment",
+    "Assignment",
     "Atom",
+    "Attachment",
     "Attestation",
     "Axis",
     "BreakGlass",
     "Budget",
     "BudgetMethod",
     "Case",
+    "Cause",
     "ChangeApproval",
     "Checkpoint",
+    "Comment",
     "Composed",
     "Compute",
     "ComputeAxis",
@@ -162,6 +179,7 @@ __all__ = [
     "Term",
     "Told",
     "TrackRecord",
+    "Transition",
     "Verdict",
     "Waiver",
     "Why",

@@ -15,6 +15,7 @@ from checkpoints_db.records.budget import Budget, Look
 from checkpoints_db.records.drift import Drift
 from checkpoints_db.records.evidence import Name
 from checkpoints_db.records.judgement import Diagnosis, Fault, Verdict
+from checkpoints_db.records.lifecycle import OVER, AlertState
 from checkpoints_db.records.policy import PolicyName
 from checkpoints_db.records.reach import Rate, Reach, Skilled
 
@@ -312,19 +313,6 @@ class Decision(Record):
     judgement_version: int
 
 
-class Acknowledgement(Record):
-    """A named person has seen an alert; expires and changes nothing else."""
-
-    alert: str
-    by: Name
-    comment: str = ""
-    at: Instant
-    expires: Instant
-
-
-AlertState = Literal["firing", "acknowledged", "closed"]
-
-
 class Alert(Record):
     """A decision that wants a human; the same trouble is one alert."""
 
@@ -347,6 +335,19 @@ class Alert(Record):
     """Counts re-openings after a close."""
     domains: tuple[Name, ...] = ()
     """Domains of the tasks it speaks of, as the catalogue has them."""
+    evidence: str = ""
+    """Digest of the evidence behind it; of an alert about files and about ourselves, of what it says."""
+    receded: bool = False
+    """Whether it says less by now, or nothing. A flag: an alert of a pause stays as it is until that is released."""
+    assigned: str = ""
+    """Whose it is; empty while it is nobody's."""
+    settled_by: str = ""
+    """Who closed it; empty where nobody did, or the trouble went by itself."""
+
+    @property
+    def over(self) -> bool:
+        """Whether nobody has to do anything about it."""
+        return self.state in OVER
 
 
 class GateState(Record):
@@ -390,7 +391,19 @@ class Told(Record):
 EVERYBODY = "*"
 """Receiver of a message that has not been routed yet."""
 
-MessageEvent = Literal["opened", "changed", "acknowledged", "closed", "reopened", "repeated", "escalated"]
+MessageEvent = Literal[
+    "opened",
+    "changed",
+    "acknowledged",
+    "under_review",
+    "confirmed",
+    "false_alarm",
+    "evidence_invalid",
+    "closed",
+    "reopened",
+    "repeated",
+    "escalated",
+]
 
 
 class Message(Record):

@@ -28,7 +28,7 @@ from checkpoints_db.readers.columns import columns_of
 from checkpoints_db.readers.mapped import Mapped
 from checkpoints_db.records import Alert
 from checkpoints_db.records.duration import Duration
-from monitor import adoption, alerts, lease, notify, prior, selftest, watch
+from monitor import adoption, alert_desk, alerts, lease, notify, prior, selftest, watch
 from monitor.clock import Clock
 from monitor.daemon import inbox
 from monitor.daemon.heartbeat import Heartbeat
@@ -155,16 +155,17 @@ class Jobs:
         return ""
 
     def expire(self) -> str:
-        """Bring back alerts whose acknowledgement expired, close gates whose waiver or break-glass did."""
+        """Bring back alerts whose acknowledgement expired, tell of those that lasted, close gates whose waiver did."""
         count = 0
         with self._open() as store:
             rules, at = self._rules(), self.clock.now()
-            for alert in store.actions.alerts():
-                acks = store.actions.acknowledgements(alert.id)
-                if alert.state == "acknowledged" and all(ack.expires <= at for ack in acks):
+            window, told = adoption.force(store, rules.policy, at).policy.confirm.window, rules.told(store)
+            for alert in store.actions.alerts(still_open=True):
+                up = alert_desk.expired(store, alert, window, at)
+                if up:
                     with store.transaction():
-                        alerts.refire(store, alert, rules.told(store), at)
-                    count += 1
+                        (alerts.refire if up == "acknowledged" else alerts.fire)(store, alert, told, at)
+                    count += up == "acknowledged"
             waived = [(waiver.family, waiver.run) for waiver in store.actions.waivers()]
             broken = [(glass.family, glass.run) for glass in store.actions.glasses()]
             for family, run in dict.fromkeys(waived + broken):

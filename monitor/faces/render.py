@@ -35,6 +35,10 @@ COLOURS = {
     "unresolved_jump": "dark_orange",
     "firing": "bold red",
     "acknowledged": "yellow",
+    "under_review": "yellow",
+    "waived": "dim",
+    "superseded": "dim",
+    "withdrawn": "dim",
     "closed": "dim",
 }
 

@@ -64,7 +64,7 @@ class Alertmanager:
             "kind": kinds_of(alert)[0],
             **receiver.labels,
         }
-        ends = alert.changed_at if alert.state == "closed" else letter.at + RESENDS * receiver.resend
+        ends = alert.changed_at if alert.over else letter.at + RESENDS * receiver.resend
         about = {"summary": printable(alert.sentence), "state": alert.state, "message": letter.message.id}
         told: dict[str, Any] = {
             "labels": {key: printable(value) for key, value in labels.items() if value},

@@ -120,7 +120,7 @@ class Notifier(Protocol):
 
 def next_steps(alert: Alert) -> list[str]:
     """What a person may do about an alert, as commands."""
-    if alert.state == "closed":
+    if alert.over:
         return []
     steps = [f"holdpoint alert show {alert.id}", f"holdpoint alert ack {alert.id} --by NAME --for 4h"]
     if alert.run and alert.answer.rank >= Answer.HOLD.rank:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from checkpoints_db import Store
 from checkpoints_db.outbox import TOLD, Mention, Notice, Topic
-from checkpoints_db.records import Alert, Message, MessageEvent, Told, digest_of
+from checkpoints_db.records import FOUND, Alert, Message, MessageEvent, Told, digest_of
 from checkpoints_db.records.base import stamp
 from policies.routes import NEVER_QUIET, Branch, Roots, route
 from policies.schema import Policy
@@ -23,6 +23,8 @@ HELD = timedelta(minutes=1)
 """How often is looked whether the root of a consequence is still open."""
 OURSELVES = "fault"
 """Rule of alerts about holdpoint itself; those about a receiver are never sent to it alone."""
+TAKEN = ("acknowledged", "under_review", *FOUND, "closed")
+"""Events that who was escalated to hears of as well."""
 LOOK = "outbox looked at"
 """Name of the fact that says when repeats and escalations are due next."""
 
@@ -127,14 +129,14 @@ class _Planning:
             latest = {one.alert.fingerprint: one for one in now}
             alerts = [self._as_it_is(one.alert) for one in latest.values()]
             lead = min(alerts, key=_worst_first)
-            event = "closed" if lead.state == "closed" else latest[lead.fingerprint].notice.message.event
+            event = "closed" if lead.over else latest[lead.fingerprint].notice.message.event
             bundle = digest_of([topic, *(one.notice.message.id for one in now)])
             branch = now[0].branch
-            escalated = _escalated(alerts, mentions) and event in ("acknowledged", "closed")
+            escalated = _escalated(alerts, mentions) and event in TAKEN
             receivers = (*branch.receivers, *(branch.escalate_to if escalated else ()))
             count = sum(held.get(alert.fingerprint, 0) for alert in alerts)
             self._put(topic, branch, event, alerts, bundle, receivers, held_back=count)
-            rank = max((alert.answer.rank for alert in alerts if alert.state != "closed"), default=0)
+            rank = max((alert.answer.rank for alert in alerts if not alert.over), default=0)
             before = told.escalated_at if told else None
             self.store.outbox.put_topics([Topic(topic=topic, told_at=self.at, rank=rank, escalated_at=before)])
             for one in now:
@@ -205,13 +207,13 @@ class _Planning:
         self.store.outbox.put_topics([now.model_copy(update=update)])
 
     def _firing_since(self, alert: Alert) -> datetime:
-        """Since when the alert fires without anybody having it: its opening, or the end of the last acknowledgement."""
-        since, seen = alert.opened_at, False
+        """Since when the alert fires without anybody having it: its opening, or the last time it began to fire."""
+        since, fired = alert.opened_at, True
         for event in self.store.actions.history(alert.id):
-            if event.event == "acknowledged":
-                seen = True
-            elif seen and event.at >= alert.opened_at:
-                since, seen = event.at, False
+            fires = event.state == "firing" if event.state else event.event != "acknowledged"
+            if fires and not fired and event.at >= alert.opened_at:
+                since = event.at
+            fired = fires
         return since
 
     # -- both ---------------------------------------------------------------------------------------------------------
@@ -285,7 +287,7 @@ def _parted(
         return [], later
     branch = loud[0].branch
     due = min(one.notice.message.at for one in loud) + branch.group_wait
-    worst = max((one.alert.answer.rank for one in loud if one.alert.state != "closed"), default=0)
+    worst = max((one.alert.answer.rank for one in loud if not one.alert.over), default=0)
     if told is not None and worst <= told.rank:
         due = max(due, told.told_at + branch.group_interval)
     if due > at:
@@ -310,7 +312,7 @@ def _escalated(alerts: Sequence[Alert], mentions: dict[str, list[Mention]]) -> b
 
 
 def _worst_first(alert: Alert) -> tuple[bool, int, datetime, str]:
-    return alert.state == "closed", -alert.answer.rank, alert.opened_at, alert.id
+    return alert.over, -alert.answer.rank, alert.opened_at, alert.id
 
 
 def _short(alert: Alert) -> Told:

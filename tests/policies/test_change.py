@@ -43,6 +43,7 @@ LEVEL: dict[str, Any] = {"kind": "level", "id": "level", "metric": "acc", "ceili
         ("waivers", "max", "14d", "13d"),
         ("waivers", "renewals", 2, 1),
         ("acknowledge", "max", "8h", "7h"),
+        ("confirm", "window", "10m", "9m"),
         ("break_glass", "allowed", True, False),
         ("break_glass", "max", "24h", "23h"),
         ("break_glass", "compute", "2x", "1.9x"),

@@ -84,7 +84,7 @@ class RuleText(Record):
     text: str
 
 
-class AlertPage(Record):
+class AlertSheet(Record):
     """Everything that the page of an alert says."""
 
     alert: Alert
@@ -129,7 +129,7 @@ class AlertPage(Record):
         return self.gate is not None and self.gate.answer.rank >= Answer.HOLD.rank
 
 
-def alert_page(store: Store, catalogue: Catalogue, configured: LoadedPolicy | None, name: str) -> AlertPage | None:
+def alert_sheet(store: Store, catalogue: Catalogue, configured: LoadedPolicy | None, name: str) -> AlertSheet | None:
     """The page of one alert; None where there is none of this name. Reads only."""
     alert = store.actions.alert(name)
     if alert is None:
@@ -140,7 +140,7 @@ def alert_page(store: Store, catalogue: Catalogue, configured: LoadedPolicy | No
     decision = _decision(store, state, alert)
     policy = None if decision is None else adoption.known(store, decision.policy)
     waivers = store.actions.waivers(alert.family, alert.run) if alert.run else []
-    return AlertPage(
+    return AlertSheet(
         alert=alert,
         gate=state,
         decision=decision,

@@ -186,7 +186,7 @@ def acknowledge(house: House, store: Store, alert: Alert) -> None:
     ack = Acknowledgement(alert=alert.id, by="ada", at=at, expires=at + timedelta(hours=2))
     with store.transaction():
         store.actions.put_review(ack, "ack" + at.isoformat(), alert.family, alert.run)
-        alerts.acknowledged(store, alert, "ada", house.policy.notify, at)
+        alerts.moved(store, alert, "acknowledged", "ada", house.policy.notify, at)
 
 
 def test_repeated_while_it_fires_and_nobody_has_it(plain: House, store: Store) -> None:

@@ -9,7 +9,7 @@ from checkpoints_db.catalogue import Catalogue
 from checkpoints_db.errors import PolicyError
 from checkpoints_db.records import PLANE, Alert
 from monitor import adoption
-from monitor.faces.views.alert import AlertPage, alert_page, ceiling_of, trigger_of, verdicts_of
+from monitor.faces.views.alert import AlertSheet, alert_sheet, ceiling_of, trigger_of, verdicts_of
 from monitor.faces.web.pages.drawings import Suffix, drawn
 from monitor.faces.web.pages.route import PageRoute
 from monitor.faces.web.pages.frame import Reader, absent, door_of, reading, show
@@ -25,11 +25,11 @@ def page(request: Request, person: Reader, name: str) -> Response:
     return show(request, person, "alert.html", page=read(request, name))
 
 
-def read(request: Request, name: str) -> AlertPage:
+def read(request: Request, name: str) -> AlertSheet:
     """The view of one alert. Raises Declined where there is none."""
     settings = door_of(request).settings
     with reading(request) as store:
-        found = alert_page(store, Catalogue.from_toml(settings.at(settings.catalogue)), configured(settings), name)
+        found = alert_sheet(store, Catalogue.from_toml(settings.at(settings.catalogue)), configured(settings), name)
     if found is None:
         raise unknown(name)
     return found
