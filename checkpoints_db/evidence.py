@@ -323,7 +323,8 @@ class Evidence:
         rows = self._tables.rows("results", "family = ? group by checkpoint", [family], select=columns)
         bodies = {r["seq"]: r["body"] for r in self._tables.rows_among("results", "seq", [r["first"] for r in rows])}
         return [
-            (Result.model_validate_json(bodies[row["first"]]).checkpoint, int(row["n"]), int(row["news"])) for row in rows
+            (Result.model_validate_json(bodies[row["first"]]).checkpoint, int(row["n"]), int(row["news"]))
+            for row in rows
         ]
 
     def series_heads(self, family: str) -> list[SeriesHead]:

@@ -189,7 +189,7 @@ def _policy(row: PolicyRow) -> Policy:
 
 
 def known(store: Store, digest: str) -> Policy | None:
-    """The policy of this digest that was ever in force or proposed here; None where there was none. Raises BadPolicy."""
+    """The policy of this digest that was ever in force or proposed here, or None. Raises BadPolicy."""
     entries = [row.entry for row in store.policies.all()]
     mine = [entry for entry in entries if entry.policy.sha256 == digest and entry.terms]
     return policy_of(mine[-1]) if mine else None

@@ -115,7 +115,7 @@ def measured(
 
 
 def items_of(store: Store, catalogue: Catalogue, checkpoint: Checkpoint, task: str) -> ItemLadder | None:
-    """The items of one task of a checkpoint beside its ladder's; None where no log was kept item by item. Reads only."""
+    """The items of one task of a checkpoint beside its ladder's; None where no log was kept item by item."""
     here = store.evidence.results(family=checkpoint.family, run=checkpoint.run, checkpoint=checkpoint.id)
     mine = [seen for seen in here if seen.result.task == task]
     ladder = _learnt(store, checkpoint.family, _ladder(store, checkpoint, catalogue.axis(checkpoint.family)))

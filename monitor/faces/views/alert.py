@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from checkpoints_db import Seen, Store
-from checkpoints_db.actions import AlertEvent
 from checkpoints_db.catalogue import Catalogue
 from checkpoints_db.errors import BadLease
 from checkpoints_db.records import (
     Alert,
+    AlertState,
     Answer,
     Approval,
     Decision,
@@ -23,9 +23,12 @@ from checkpoints_db.records import (
     Waiver,
 )
 from monitor import adoption, gate
+from monitor.alert_history import Happened, history
+from monitor.alerts import LOUD
 from monitor.faces.views import words
 from monitor.items import Moved, moved
 from monitor.lease import next_trigger
+from policies.lifecycle import PEOPLE
 from policies.loader import LoadedPolicy, rule_lines
 from policies.schema import Policy
 
@@ -100,7 +103,7 @@ class AlertSheet(Record):
     rule: RuleText | None
     """None for the house's own rules, and where the text of the policy was not kept."""
     items: ItemRows | None
-    history: tuple[AlertEvent, ...]
+    history: tuple[Happened, ...]
     votes: tuple[Approval, ...]
     """Votes on the evidence that the gate rests on now."""
     waivers: tuple[Waiver, ...]
@@ -117,6 +120,11 @@ class AlertSheet(Record):
     def worst(self) -> Finding | None:
         """The finding that the alert is about."""
         return max(self.alert.findings, key=lambda f: (f.effect.rank, f.magnitude), default=None)
+
+    @property
+    def turns(self) -> tuple[AlertState, ...]:
+        """The states that a person may move the alert to."""
+        return () if self.alert.rule in LOUD else PEOPLE[self.alert.state]
 
     @property
     def step(self) -> str:
@@ -149,7 +157,7 @@ def alert_sheet(store: Store, catalogue: Catalogue, configured: LoadedPolicy | N
         readings=tuple(_readings(store, alert, diagnosis, policy)),
         rule=_rule(store, configured, alert),
         items=_items(store, catalogue, diagnosis),
-        history=tuple(store.actions.history(alert.id)),
+        history=tuple(history(store, alert.id)),
         votes=tuple(_votes(store, decision)),
         waivers=tuple(waiver for waiver in waivers if waiver.rule == alert.rule),
     )
@@ -184,9 +192,7 @@ def verdicts_of(store: Store, alert: Alert) -> list[Verdict]:
     return [] if first is None else _both(first)
 
 
-def _readings(
-    store: Store, alert: Alert, diagnosis: Diagnosis | None, policy: Policy | None
-) -> Iterator[Reading]:
+def _readings(store: Store, alert: Alert, diagnosis: Diagnosis | None, policy: Policy | None) -> Iterator[Reading]:
     if diagnosis is None:
         return
     live = {tally.series: tally for tally in store.judgements.tallies("series", family=alert.family)}

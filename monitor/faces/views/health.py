@@ -48,7 +48,11 @@ def health(store: Store, settings: Settings, at: datetime) -> Health:
             _flag(settings),
             _clock(store),
             _leader(store, at),
-            Sign(name="deliveries", well=not lost, sentence=f"{len(lost)} messages never arrived" if lost else "none was lost"),
+            Sign(
+                name="deliveries",
+                well=not lost,
+                sentence=f"{len(lost)} messages never arrived" if lost else "none was lost",
+            ),
         ),
         cycle=cycle[1] if cycle else None,
         owed=tuple(store.outbox.listed(state="owed", limit=MESSAGES)),

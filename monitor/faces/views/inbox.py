@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 from checkpoints_db import Store
-from checkpoints_db.records import Alert, Answer, Record
+from checkpoints_db.alert_page import AlertFilter
+from checkpoints_db.records import OVER, Alert, AlertState, Answer, Record
 
 PAGE = 50
 """Alerts on a page."""
-
-States = Literal["open", "firing", "acknowledged", "closed", "all"]
+STATES: tuple[AlertState, ...] = get_args(AlertState)
+OPEN = tuple(state for state in STATES if state not in OVER)
 
 
 class Asked(Record):
     """Which alerts are asked for; what is empty filters nothing."""
 
-    state: States = "open"
+    state: Literal["open", "all"] | AlertState = "open"
     answer: Answer | Literal[""] = ""
     family: str = ""
     rule: str = ""
-    text: str = ""
-    """Words that the sentence, the run or the id has."""
+    whose: Literal["", "mine", "nobody"] = ""
+
+    def filter(self, me: str) -> AlertFilter:
+        """As the store is asked, by somebody of this name."""
+        states = OPEN if self.state == "open" else () if self.state == "all" else (self.state,)
+        return AlertFilter(
+            states=states,
+            answers=(Answer(self.answer),) if self.answer else (),
+            family=self.family,
+            rule=self.rule,
+            assigned={"": None, "mine": me, "nobody": ""}[self.whose],
+        )
 
 
 class Inbox(Record):
@@ -29,42 +40,18 @@ class Inbox(Record):
 
     asked: Asked
     alerts: tuple[Alert, ...]
-    count: int
-    page: int
-    pages: int
-    families: tuple[str, ...]
-    rules: tuple[str, ...]
+    total: int
+    states: dict[str, int]
+    """How many alerts are in each state, whatever state was asked for."""
+    after: str
+    """The mark that this page begins after."""
+    next: str
+    """The mark that the next one does; empty on the last."""
 
 
-def inbox(store: Store, asked: Asked, page: int = 1) -> Inbox:
-    """One page of alerts, worst and oldest first."""
-    every = store.actions.alerts()
-    found = sorted(
-        (alert for alert in every if _wanted(alert, asked)),
-        key=lambda a: (a.state == "closed", -a.answer.rank, a.opened_at),
-    )
-    pages = max(1, -(-len(found) // PAGE))
-    page = min(max(page, 1), pages)
-    return Inbox(
-        asked=asked,
-        alerts=tuple(found[(page - 1) * PAGE : page * PAGE]),
-        count=len(found),
-        page=page,
-        pages=pages,
-        families=tuple(sorted({alert.family for alert in every} - {""})),
-        rules=tuple(sorted({alert.rule for alert in every})),
-    )
-
-
-def _wanted(alert: Alert, asked: Asked) -> bool:
-    if asked.state == "open" and alert.state == "closed":
-        return False
-    if asked.state not in ("open", "all", alert.state):
-        return False
-    text = f"{alert.id} {alert.family}/{alert.run} {alert.sentence}".lower()
-    return (
-        asked.answer in ("", alert.answer)
-        and asked.family in ("", alert.family)
-        and asked.rule in ("", alert.rule)
-        and asked.text.lower() in text
-    )
+def inbox(store: Store, asked: Asked, me: str, after: str = "") -> Inbox:
+    """One page of alerts, worst and oldest first. Raises PolicyError where `after` is no mark of a page."""
+    wanted = asked.filter(me)
+    found = store.actions.alerts_page(wanted, after, PAGE)
+    states = store.actions.alert_counts(wanted)
+    return Inbox(asked=asked, alerts=found.alerts, total=found.total, states=states, after=after, next=found.next)

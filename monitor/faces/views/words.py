@@ -27,7 +27,7 @@ NEXT: dict[DiagnosisName, str] = {
     "genuine_break": "Assess the ability before the next size is trained; then two people may release the gate.",
     "latent_break": "Assess the ability, although no score shows it yet; the likelihood is ahead of the score.",
     "regression": "Look for a broken evaluation, a training fault or sandbagging; repeat the evaluation.",
-    "unresolved_jump": "Evaluate again with per-sample likelihoods logged; then the two kinds of jump can be told apart.",
+    "unresolved_jump": "Evaluate again with per-sample likelihoods; then the two kinds of jump can be told apart.",
     "inverse_scaling": "Read the chart; most tasks that fall with scale turn at a larger size.",
     "dip": "Repeat the evaluation of this rung.",
     "inconclusive": "Make it visible: more items, likelihoods, or another rung; `holdpoint power` says which.",

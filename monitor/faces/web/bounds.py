@@ -16,6 +16,7 @@ SLOWEST = 20.0
 """Seconds a body may take."""
 PUSHES = "/api/v1/results"
 
+
 class Bounds:
     """Reads a body before the application does, as far as it may go."""
 

@@ -9,10 +9,12 @@ from starlette.staticfiles import StaticFiles
 
 from monitor.faces.web.pages import (
     alert,
+    alert_acts,
     drawings,
     drills,
     families,
     forecasts,
+    gate_acts,
     gates,
     health,
     inbox,
@@ -22,7 +24,22 @@ from monitor.faces.web.pages import (
     series,
 )
 
-PAGES = (inbox, alert, gates, families, series, forecasts, policies, ledger, quarantine, drills, health, drawings)
+PAGES = (
+    inbox,
+    alert,
+    alert_acts,
+    gates,
+    gate_acts,
+    families,
+    series,
+    forecasts,
+    policies,
+    ledger,
+    quarantine,
+    drills,
+    health,
+    drawings,
+)
 STATIC = Path(__file__).parent / "static"
 
 

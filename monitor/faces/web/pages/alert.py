@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 from fastapi import APIRouter, Request, Response
 
 from checkpoints_db import Store
 from checkpoints_db.catalogue import Catalogue
 from checkpoints_db.errors import PolicyError
-from checkpoints_db.records import PLANE, Alert
+from checkpoints_db.records import PLANE, Alert, Cause
 from monitor import adoption
 from monitor.faces.views.alert import AlertSheet, alert_sheet, ceiling_of, trigger_of, verdicts_of
+from monitor.faces.web.pages.desk import DONE
 from monitor.faces.web.pages.drawings import Suffix, drawn
-from monitor.faces.web.pages.route import PageRoute
 from monitor.faces.web.pages.frame import Reader, absent, door_of, reading, show
+from monitor.faces.web.pages.route import PageRoute
 from monitor.settings import Settings
 from policies.loader import LoadedPolicy, find_file
 
@@ -20,9 +23,10 @@ router = APIRouter(route_class=PageRoute)
 
 
 @router.get("/alerts/{name}")
-def page(request: Request, person: Reader, name: str) -> Response:
-    """What happened, what was expected, how sure that is, and what now."""
-    return show(request, person, "alert.html", page=read(request, name))
+def page(request: Request, person: Reader, name: str, done: str = "") -> Response:
+    """What happened, what was expected, how sure that is, and what now; and, after it, what was done."""
+    causes = get_args(Cause)
+    return show(request, person, "alert.html", page=read(request, name), done=DONE.get(done, ""), causes=causes)
 
 
 def read(request: Request, name: str) -> AlertSheet:

@@ -19,7 +19,7 @@ SNIPPET = Path(__file__).parent / "static" / "charts.js"
 
 @router.get("/charts.js")
 def program(request: Request) -> Response:
-    """Vega, Vega-Lite and ours as one script; the bundle is that of the vl-convert wheel, nothing comes from elsewhere."""
+    """Vega, Vega-Lite and ours as one script, made of the bundle of the vl-convert wheel."""
     return tagged(request, _program(), "text/javascript; charset=utf-8")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 
 from monitor.faces.views.gates import RunPage, gates, run_page
+from monitor.faces.web.pages.desk import DONE
 from monitor.faces.web.pages.frame import Reader, absent, door_of, reading, show
 from monitor.faces.web.pages.route import PageRoute
 
@@ -20,9 +21,9 @@ def page(request: Request, person: Reader) -> Response:
 
 
 @router.get("/gates/run")
-def one(request: Request, person: Reader, family: str, run: str) -> Response:
-    """One run: gate, findings, votes, waivers, leases, decisions."""
-    return show(request, person, "run.html", page=read(request, family, run))
+def one(request: Request, person: Reader, family: str, run: str, done: str = "") -> Response:
+    """One run: gate, findings, votes, waivers, leases, decisions; and, after it, what was done."""
+    return show(request, person, "run.html", page=read(request, family, run), done=DONE.get(done, ""))
 
 
 def read(request: Request, family: str, run: str) -> RunPage:

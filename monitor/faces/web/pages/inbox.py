@@ -7,9 +7,9 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
-from monitor.faces.views.inbox import Asked, States, inbox
-from monitor.faces.web.pages.route import PageRoute
+from monitor.faces.views.inbox import STATES, Asked, inbox
 from monitor.faces.web.pages.frame import Reader, reading, show
+from monitor.faces.web.pages.route import PageRoute
 
 router = APIRouter(route_class=PageRoute)
 
@@ -24,17 +24,10 @@ def home() -> Response:
 def page(
     request: Request,
     person: Reader,
-    state: States = "open",
-    answer: str = "",
-    family: str = "",
-    rule: str = "",
-    text: Annotated[str, Query(max_length=200)] = "",
-    page: Annotated[int, Query(ge=1, le=1_000_000)] = 1,
+    asked: Annotated[Asked, Query()],
+    after: Annotated[str, Query(max_length=200)] = "",
 ) -> Response:
     """Alerts by filters, worst first."""
-    asked = Asked.model_validate(
-        {"state": state, "answer": answer, "family": family, "rule": rule, "text": text.strip()}
-    )
     with reading(request) as store:
-        found = inbox(store, asked, page)
-    return show(request, person, "inbox.html", inbox=found)
+        found = inbox(store, asked, person.name, after)
+    return show(request, person, "inbox.html", inbox=found, states=STATES)
