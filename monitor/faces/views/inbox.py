@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
+
+from pydantic import Field
 
 from checkpoints_db import Store
 from checkpoints_db.alert_page import AlertFilter
@@ -22,6 +24,8 @@ class Asked(Record):
     family: str = ""
     rule: str = ""
     whose: Literal["", "mine", "nobody"] = ""
+    after: Annotated[str, Field(max_length=200)] = ""
+    """The mark that the page begins after; empty for the first one."""
 
     def filter(self, me: str) -> AlertFilter:
         """As the store is asked, by somebody of this name."""
@@ -43,15 +47,13 @@ class Inbox(Record):
     total: int
     states: dict[str, int]
     """How many alerts are in each state, whatever state was asked for."""
-    after: str
-    """The mark that this page begins after."""
     next: str
     """The mark that the next one does; empty on the last."""
 
 
-def inbox(store: Store, asked: Asked, me: str, after: str = "") -> Inbox:
-    """One page of alerts, worst and oldest first. Raises PolicyError where `after` is no mark of a page."""
+def inbox(store: Store, asked: Asked, me: str) -> Inbox:
+    """One page of alerts, worst and oldest first. Raises PolicyError where what it begins after is no mark."""
     wanted = asked.filter(me)
-    found = store.actions.alerts_page(wanted, after, PAGE)
+    found = store.actions.alerts_page(wanted, asked.after, PAGE)
     states = store.actions.alert_counts(wanted)
-    return Inbox(asked=asked, alerts=found.alerts, total=found.total, states=states, after=after, next=found.next)
+    return Inbox(asked=asked, alerts=found.alerts, total=found.total, states=states, next=found.next)

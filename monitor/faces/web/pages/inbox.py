@@ -21,13 +21,8 @@ def home() -> Response:
 
 
 @router.get("/alerts")
-def page(
-    request: Request,
-    person: Reader,
-    asked: Annotated[Asked, Query()],
-    after: Annotated[str, Query(max_length=200)] = "",
-) -> Response:
+def page(request: Request, person: Reader, asked: Annotated[Asked, Query()]) -> Response:
     """Alerts by filters, worst first."""
     with reading(request) as store:
-        found = inbox(store, asked, person.name, after)
+        found = inbox(store, asked, person.name)
     return show(request, person, "inbox.html", inbox=found, states=STATES)
