@@ -377,7 +377,7 @@ def m016_lifecycle(db: Database) -> None:
     db.execute(f"update alert_events set state = coalesce({said.format(state)}, '')")  # noqa: S608 - ours alone
     number = "json_extract(body, '$.alert.episode')"
     db.execute(f"update alert_events set episode = coalesce({said.format(number)}, 0)")  # noqa: S608 - ours alone
-    db.execute("update reviews set alert = json_extract(body, '$.alert') where kind = 'acknowledgement'")
+    db.execute("update reviews set alert = coalesce(json_extract(body, '$.alert'), '')")
     for table in ("alert_events", "reviews"):
         _refuse(db, table, "UPDATE")
     db.table("reviews").create_index(["alert", "seq"])

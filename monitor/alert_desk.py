@@ -97,9 +97,8 @@ class AlertDesk:
         with self.store.transaction():
             alert = self._seen(name, by, "")
             if person(alert.assigned) == person(to):
-                raise PolicyError(
-                    f"alert {alert.id} is {f'assigned to {alert.assigned}' if to else 'nobody’s'} already"
-                )
+                whose = f"{alert.assigned}'s" if alert.assigned else "nobody's"
+                raise PolicyError(f"alert {alert.id} is {whose} already")
             self._kept(alert, self._said(Assignment, alert, by, to=to.strip(), text=text.strip()))
             return alerts.assigned(self.store, alert, to.strip(), by.strip(), self.at)
 

@@ -17,6 +17,7 @@ from checkpoints_db.chain import GENESIS, link
 from checkpoints_db.records.access import Role
 from checkpoints_db.signing import SigningKey
 from monitor import lease, people
+from monitor.review import Desk
 
 
 def busy(root: Path) -> Lab:
@@ -44,6 +45,7 @@ def busy(root: Path) -> Lab:
         desk = lab.desk(store)
         firing = [alert for alert in store.actions.alerts() if alert.state == "firing"]
         desk.acknowledge(firing[0].id, by="ada", comment="seen", until=lab.later(hours=1))
+        speak_of(desk, firing[1].id)
         gate = next(gate for gate in store.actions.gates() if gate.run == "i7")
         for who in ("ada", "bob"):
             desk.release("lab", "i7", by=who, reason="looked at it", evidence=gate.evidence)
@@ -69,6 +71,15 @@ def people_and_tokens(lab: Lab) -> None:
         people.revoke_token(store, token.id, by="ada", at=at)
         people.begin(store, ada, "password", at, people.Life(idle=timedelta(hours=1), longest=timedelta(hours=2)))
     lab.clock.sleep(60)
+
+
+def speak_of(desk: Desk, alert: str) -> None:
+    """What people may say of an alert, one of each kind."""
+    desk.assign(alert, by="ada", to="bob", text="yours")
+    desk.ask(alert, by="ada", reviewer="bob", question="is it the harness?")
+    desk.comment(alert, by="bob", text="it is")
+    desk.attach(alert, by="bob", url="https://example.org/log", title="its log")
+    desk.false_alarm(alert, by="bob", cause="harness_change", reason="answers are trimmed otherwise")
 
 
 def lease_and_revoke(lab: Lab) -> None:

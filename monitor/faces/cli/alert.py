@@ -158,13 +158,13 @@ def show(
     shell.say(f"You may: holdpoint alert comment {alert.id} --by NAME --text WHAT")
     for step in PEOPLE[alert.state] if alert.rule not in LOUD else ():
         shell.say(f"         {WORDS[step].format(alert.id)}")
-    if not alert.over and state is not None:
-        gate = f"{alert.family}/{alert.run}"
+    gate = f"{alert.family}/{alert.run}"
+    if state is not None and (state.exit_code or not alert.over):
         shell.say(f"         holdpoint gate release {gate} --by NAME --reason WHY --evidence {state.evidence[:12]}")
+    if state is not None and not alert.over:
         worst = next((f.subject for f in alert.findings if f.subject), "")
         subject = f" --subject {shlex.quote(worst)}" if worst else ""
-        waive = f"holdpoint waiver add {gate} --rule {alert.rule}{subject} --by NAME --reason WHY --for 7d"
-        shell.say(f"         {waive}")
+        shell.say(f"         holdpoint waiver add {gate} --rule {alert.rule}{subject} --by NAME --reason WHY --for 7d")
 
 
 def about(store: Store, alert: Alert) -> list[Diagnosis]:

@@ -46,9 +46,9 @@ def as_table(story: Sequence[Happened]) -> Table:
 
 
 def _said(line: Happened) -> str:
-    to = f"{line.to}: " if line.to else ""
-    cause = f"[{line.cause}] " if line.cause else ""
-    return f"{to}{cause}{line.text}{f' {line.url}' if line.url else ''}"
+    cause = f"[{line.cause}]" if line.cause else ""
+    words = " ".join(part for part in (cause, line.text, line.url) if part)
+    return ": ".join(part for part in (line.to, words) if part)
 
 
 def history(
