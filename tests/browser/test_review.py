@@ -28,7 +28,10 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-TOLD = (
+TOLD = """
+window.told = [];
+document.addEventListener("securitypolicyviolation", (event) => window.told.push(event.violatedDirective));
+"""
     "window.told = []; document.addEventListener('securitypolicyviolation', e => window.told.push(e.violatedDirective))"
 )
 PAGES = {
@@ -134,10 +137,11 @@ def test_without_a_script_everything_can_be_read(house: SimpleNamespace) -> None
 
 def test_the_keyboard_reaches_the_content_first(house: SimpleNamespace) -> None:
     with visit(house, "vic", f"/alerts/{house.alert}") as page:
+        page.wait_for_load_state("networkidle")
         page.keyboard.press("Tab")
-        assert page.evaluate("document.activeElement.className") == "skip"
+        page.wait_for_function("document.activeElement.className === 'skip'")
         page.keyboard.press("Enter")
-        assert page.evaluate("document.activeElement.id") == "main"
+        page.wait_for_function("document.activeElement.id === 'main'")
 
 
 def test_from_the_link_to_the_release(house: SimpleNamespace) -> None:
