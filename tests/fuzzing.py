@@ -18,8 +18,8 @@ from monitor.faces.web.api.verbs import VERBS
 
 CHECKS: tuple[Any, ...] = (not_a_server_error, response_schema_conformance, content_type_conformance)
 VERB = {f"/api/v1/{'alerts/{alert}' if v.to == 'alerts' else 'gates/{family}/{run}'}/{v.name}": v for v in VERBS}
-FRAME = {404: "Not Found", 405: "Method Not Allowed"}
-"""What the frame says of a path that a strange name has turned into another one."""
+FRAME = {400: "There was an error parsing the body", 404: "Not Found", 405: "Method Not Allowed"}
+"""What the frame says of what is no JSON, and of a path that a strange name has turned into another one."""
 
 
 def action_of(method: str, path: str) -> str:
@@ -58,9 +58,13 @@ def hunt(
     shown: Mapping[Role | None, Mapping[str, str]],
     places: Mapping[str, str],
     examples: int,
+    tick: Callable[[float], object],
     tell: Callable[[str], object] = lambda line: None,
 ) -> Iterable[str]:
-    """What is wrong, in words; `shown`: the headers of each role; `places`: names of things that are there."""
+    """What is wrong, in words; `shown`: the headers of each role; `places`: names of things that are there.
+
+    `tick` lets time pass: no two people do the same thing at the very same moment.
+    """
     with requests.Session() as session:
         for made in schemathesis.openapi.from_dict(document).get_all_operations():
             operation: Any = made.ok()
@@ -71,6 +75,7 @@ def hunt(
                 for role, headers in shown.items():
                     others = {k: v for k, v in (case.headers or {}).items() if k.lower() != "authorization"}
                     case.headers, case.cookies = {**others, **headers}, {}
+                    tick(0.001)
                     got = case.call(base_url=url, session=session)
                     heard[f"{got.status_code}"] += 1
                     if wrong := _wrong(case, got, action, role):
@@ -81,10 +86,8 @@ def hunt(
 def _wrong(case: Any, got: Any, action: str, role: Role | None) -> str:
     try:
         case.validate_response(got, checks=CHECKS)
-    except schemathesis.errors.SchemathesisError as error:
-        return str(error)
     except BaseExceptionGroup as error:
-        return f"{error.exceptions}"
+        return f"{[str(each) for each in error.exceptions]} {got.status_code} {got.text[:500]}"
     if role is not None and roles.allowed([role], action):
         # A proxy's or a static token's own refusal is not the role table's.
         return "" if got.status_code not in (401, 403) else f"{action} is allowed, and the answer is {got.status_code}"

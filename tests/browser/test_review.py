@@ -32,8 +32,6 @@ TOLD = """
 window.told = [];
 document.addEventListener("securitypolicyviolation", (event) => window.told.push(event.violatedDirective));
 """
-    "window.told = []; document.addEventListener('securitypolicyviolation', e => window.told.push(e.violatedDirective))"
-)
 PAGES = {
     "inbox": "/alerts",
     "alert": "/alerts/{alert}",

@@ -78,8 +78,9 @@ def tell_problems(app: FastAPI) -> None:
         return told(made.problem, 503, made.headers, made.media)
 
     async def of_the_frame(_: Request, error: Any) -> JSONResponse:
-        made = Declined(error.status_code, str(error.detail), "see /openapi.json for what is served here")
-        return told(made.problem, error.status_code, error.headers)
+        kind = Refusal if error.status_code == 400 else Declined  # a body that is no JSON; pushes read their own
+        made = kind(error.status_code, str(error.detail), "see /openapi.json for what is served here")
+        return told(made.problem, error.status_code, error.headers, made.media)
 
     async def internal(_: Request, error: Any) -> JSONResponse:
         why = f"{type(error).__name__}; the log of holdpoint has the rest"

@@ -27,6 +27,7 @@ PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """What routes say of how they may fail."""
     words = {
+        400: "The body is no JSON.",
         401: "Nobody is logged in, or the token is none.",
         403: "The role table does not let this person.",
         404: "There is no such thing.",

@@ -154,7 +154,7 @@ def _serve(verb: Verb) -> None:
         summary=verb.name,
         description=f"{told} Asks for the action `{verb.action}`; the ledger names who did it.",
         response_model=None,
-        responses=problems(404, 409),
+        responses=problems(400, 404, 409),
     )
 
 
