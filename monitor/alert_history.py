@@ -65,6 +65,8 @@ def _words(review: Reviewed) -> dict[str, str]:
     """What a person said, by the names of a line."""
     body = review.said()
     text = body.get("text") or body.get("comment") or body.get("title") or ""
+    if "expires" in body:
+        text = f"until {body['expires'][:19]}Z{': ' if text else ''}{text}"
     more = {"url": body.get("url"), "cause": body.get("cause"), "evidence": body.get("evidence")}
     to = body.get("reviewer") or (body.get("to") if review.kind == "assignment" else "")
     return {"text": text, "to": to or "", **{name: value or "" for name, value in more.items()}}

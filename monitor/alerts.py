@@ -73,7 +73,8 @@ def raise_for(
     ]
     for alert in there:
         about_evidence = alert.rule in EVIDENCE_RULES and not decision.released
-        if alert.rule not in speaking and not about_evidence and not (alert.over and alert.state != "waived"):
+        watched = not alert.over or alert.state == "waived" or alert.settled_by
+        if watched and alert.rule not in speaking and not about_evidence:
             changed += _silent(store, decision, alert, receivers, at)
     return changed
 
@@ -88,15 +89,20 @@ def _says_more(alert: Alert, latch: Latch | None) -> bool:
 def _silent(store: Store, decision: Decision, alert: Alert, receivers: Sequence[str], at: datetime) -> list[Alert]:
     """What becomes of an alert whose rule has nothing to say now."""
     to, why = _after(store, decision, alert)
+    latched = decision.answer == Answer.PAUSE and alert.answer == Answer.PAUSE
+    if alert.settled_by or latched or not (to == alert.state or may(alert.state, to, person=False)):
+        return [] if alert.receded else [_recede(store, alert, at)]
     if to == alert.state:
         return []
-    latched = decision.answer == Answer.PAUSE and alert.answer == Answer.PAUSE
-    if latched or not may(alert.state, to, person=False):
-        receded = alert.model_copy(update={"receded": True, "changed_at": at})
-        return [] if alert.receded else [_write(store, receded, "receded", receivers, at, DAEMON, tell=False)]
     gone = {"state": to, "changed_at": at, "sentence": f"{alert.sentence} ({why})"}
     told = alert.state not in ("pending", "waived")  # of the others nobody has heard, or that they are over
     return [_write(store, alert.model_copy(update=gone), to, receivers, at, DAEMON, tell=told)]
+
+
+def _recede(store: Store, alert: Alert, at: datetime) -> Alert:
+    """Note that the trouble is gone, of an alert that is not the daemon's to close."""
+    receded = alert.model_copy(update={"receded": True, "changed_at": at})
+    return _write(store, receded, "receded", (), at, DAEMON, tell=False)
 
 
 def _after(store: Store, decision: Decision, alert: Alert) -> tuple[Ending, str]:
@@ -182,7 +188,7 @@ def raise_about(
 def settle_about(store: Store, rule: str, subject: str, receivers: Sequence[str], at: datetime) -> None:
     """Close the alert about one file, model or result, if it is open. Wants a transaction."""
     alert = store.actions.alert(fingerprint("", "", rule, subject))
-    if alert is not None and not alert.over:
+    if alert is not None and (not alert.over or alert.settled_by):
         close(store, alert, f"{alert.sentence} (settled)", receivers, at)
 
 
@@ -231,8 +237,7 @@ def close(store: Store, alert: Alert, sentence: str, receivers: Sequence[str], a
     Wants a transaction.
     """
     if not may(alert.state, "closed", person=False):
-        receded = alert.model_copy(update={"changed_at": at, "sentence": sentence, "receded": True})
-        return _write(store, receded, "receded", receivers, at, by, tell=False)
+        return alert if alert.receded else _recede(store, alert, at)
     shut = alert.model_copy(update={"state": "closed", "changed_at": at, "sentence": sentence})
     return _write(store, shut, "closed", receivers, at, by)
 
@@ -302,7 +307,7 @@ def _tell(
     if old is None:
         return [_write(store, fresh, "pending" if waits else "opened", receivers, at, DAEMON, tell=not waits)]
     if old.over:
-        return [] if _settled(old, fresh) else [_again(store, old, fresh, receivers, at)]
+        return [] if _settled(store, old, fresh) else [_again(store, old, fresh, receivers, at)]
     # A finding that recedes under a latched pause does not soften its alert; one that grows ends an acknowledgement.
     grown = _grown(old, fresh)
     lasts = waits and window is not None and old.state == "pending" and at < old.opened_at + window
@@ -335,12 +340,15 @@ def _again(store: Store, old: Alert, fresh: Alert, receivers: Sequence[str], at:
     return _write(store, back, "reopened", receivers, at, DAEMON, tell=back.state == "firing")
 
 
-def _settled(old: Alert, fresh: Alert) -> bool:
-    """Whether a person closed the alert and nothing has come since but what they saw."""
-    if not old.settled_by:
+def _settled(store: Store, old: Alert, fresh: Alert) -> bool:
+    """Whether a person closed the alert and nothing has come since but what they saw: no worse and no other finding,
+    no newer checkpoint, and not the same again after it was gone."""
+    back = old.receded and fresh.answer.rank >= old.answer.rank
+    if not old.settled_by or back:
         return False
     said = (fresh.sentence, fresh.findings) == (old.sentence, old.findings)
-    return said or (fresh.evidence == old.evidence and not _grown(old, fresh))
+    places = {store.judgements.checkpoint_of(digest) for digest in (old.decision, fresh.decision)}
+    return (said and len(places) == 1) or (fresh.evidence == old.evidence and not _grown(old, fresh))
 
 
 def _grown(old: Alert, fresh: Alert) -> bool:

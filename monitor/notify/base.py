@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from checkpoints_db.records import Alert, Answer, Finding, Message
 from monitor.settings import Receiver, Settings
+from policies.lifecycle import may
 
 FINDINGS = 5
 """Findings that a letter spells out."""
@@ -122,7 +123,9 @@ def next_steps(alert: Alert) -> list[str]:
     """What a person may do about an alert, as commands."""
     if alert.over:
         return []
-    steps = [f"holdpoint alert show {alert.id}", f"holdpoint alert ack {alert.id} --by NAME --for 4h"]
+    steps = [f"holdpoint alert show {alert.id}"]
+    if may(alert.state, "acknowledged", person=True):
+        steps.append(f"holdpoint alert ack {alert.id} --by NAME --for 4h")
     if alert.run and alert.answer.rank >= Answer.HOLD.rank:
         steps.append(f"holdpoint gate status {alert.family}/{alert.run}")
     return steps

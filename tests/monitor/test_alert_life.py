@@ -220,6 +220,46 @@ def test_the_same_stays_closed_and_worse_or_other_evidence_opens_the_next_episod
     assert [(one.rule, one.cause, one.count) for one in found] == [("break", "noise", 2)]
 
 
+def closed_by_hand(lab: Lab, store: Store, name: str) -> None:
+    desk = Desk(store, lab.catalogue, lab.rules().policy, lab.clock.now())
+    for act in ("under_review", "false_alarm", "closed"):
+        ACTS[act](desk, name)
+
+
+def test_what_was_gone_and_is_back_or_comes_at_a_newer_checkpoint_is_news(ladder: Lab, store: Store) -> None:
+    (alert,) = raised(ladder, store, finding())
+    closed_by_hand(ladder, store, alert.id)
+    (gone,) = raised(ladder, store, evidence="two")
+    assert (gone.state, gone.receded, gone.settled_by) == ("closed", True, "bob")
+    assert raised(ladder, store, evidence="two") == []
+    (back,) = raised(ladder, store, finding(), evidence="three")
+    assert (back.state, back.receded, back.episode) == ("firing", False, 2)
+    closed_by_hand(ladder, store, alert.id)
+    assert raised(ladder, store, finding(), evidence="four") == []
+    (newer,) = raised(ladder, store, finding(), evidence="five", checkpoint="x@2")
+    assert newer.episode == 3
+
+
+def test_a_file_that_breaks_again_is_news_though_somebody_closed_its_alert(ladder: Lab, store: Store) -> None:
+    def broken() -> list[Alert]:
+        return alerts.raise_about(store, "quarantine", "a.csv", "cannot be read", ["file"], ladder.clock.now())
+
+    with store.transaction():
+        (alert,) = broken()
+    closed_by_hand(ladder, store, alert.id)
+    with store.transaction():
+        assert broken() == []
+        for _ in range(3):  # every cycle settles what is well
+            alerts.settle_about(store, "quarantine", "a.csv", ["file"], ladder.clock.now())
+        (again,) = broken()
+    assert (again.state, again.episode) == ("firing", 2)
+    ACTS["under_review"](Desk(store, ladder.catalogue, ladder.rules().policy, ladder.clock.now()), alert.id)
+    with store.transaction():
+        for _ in range(3):
+            alerts.settle_about(store, "quarantine", "a.csv", ["file"], ladder.clock.now())
+    assert [e.event for e in store.actions.history(alert.id)].count("receded") == 2
+
+
 def test_what_drops_back_under_a_latch_is_a_flag_and_no_state(ladder: Lab, store: Store) -> None:
     (alert,) = raised(ladder, store, finding(answer=Answer.PAUSE))
     latched = finding("latch", Answer.PAUSE, kind="latch", reason=Reason.latched)
