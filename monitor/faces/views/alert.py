@@ -104,6 +104,8 @@ class AlertSheet(Record):
     """None for the house's own rules, and where the text of the policy was not kept."""
     items: ItemRows | None
     history: tuple[Happened, ...]
+    signed: bool
+    """Whether votes have to be signed, which no page can do."""
     votes: tuple[Approval, ...]
     """Votes on the evidence that the gate rests on now."""
     waivers: tuple[Waiver, ...]
@@ -158,6 +160,7 @@ def alert_sheet(store: Store, catalogue: Catalogue, configured: LoadedPolicy | N
         rule=_rule(store, configured, alert),
         items=_items(store, catalogue, diagnosis),
         history=tuple(history(store, alert.id)),
+        signed=policy is not None and policy.release.require_signed,
         votes=tuple(_votes(store, decision)),
         waivers=tuple(waiver for waiver in waivers if waiver.rule == alert.rule),
     )

@@ -20,6 +20,7 @@ from checkpoints_db.records import (
 )
 from monitor import adoption
 from policies.releases import why_not
+from policies.schema import Policy
 
 DECISIONS = 20
 """Past decisions that are listed."""
@@ -47,6 +48,8 @@ class RunPage(Record):
     gate: GateState | None
     latch: Latch | None
     decision: Decision | None
+    signed: bool
+    """Whether votes have to be signed, which no page can do."""
     votes: tuple[Vote, ...]
     waivers: tuple[Waiver, ...]
     glass: BreakGlass | None
@@ -71,6 +74,7 @@ def run_page(store: Store, family: str, run: str, at: datetime) -> RunPage | Non
         return None
     state = store.actions.gate(family, run)
     decision = store.judgements.decision(state.decision) if state is not None else None
+    policy = None if decision is None else adoption.known(store, decision.policy)
     past = [m for m in store.judgements.moments(family) if m.run == run][-DECISIONS:]
     return RunPage(
         family=family,
@@ -78,7 +82,8 @@ def run_page(store: Store, family: str, run: str, at: datetime) -> RunPage | Non
         gate=state,
         latch=store.actions.latch(family, run),
         decision=decision,
-        votes=tuple(_votes(store, decision, at)) if decision is not None else (),
+        signed=policy is not None and policy.release.require_signed,
+        votes=tuple(_votes(policy, store, decision, at)) if decision is not None else (),
         waivers=tuple(store.actions.waivers(family, run)),
         glass=store.actions.open_glass(family, run),
         leases=tuple(reversed(store.leases.all(family, run))),
@@ -89,7 +94,7 @@ def run_page(store: Store, family: str, run: str, at: datetime) -> RunPage | Non
     )
 
 
-def _votes(store: Store, decision: Decision, at: datetime) -> list[Vote]:
-    policy, votes = adoption.known(store, decision.policy), store.actions.approvals(decision.family, decision.run)
+def _votes(policy: Policy | None, store: Store, decision: Decision, at: datetime) -> list[Vote]:
+    votes = store.actions.approvals(decision.family, decision.run)
     unknown = "its policy is not known here"
     return [Vote(vote=v, why_not=unknown if policy is None else why_not(policy, decision, v, at)) for v in votes]
