@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
@@ -48,7 +49,7 @@ def measure(root: Path, results: int, alerts: int, asks: int) -> dict[str, Any]:
         "results of a task": f"results?task=task3&before={head // 2}",
         "results of nobody": "results?family=nobody",
         "alerts": "alerts",
-        "alerts, in the middle": f"alerts?before={opened}",
+        "alerts, in the middle": f"alerts?before={quote(opened)}",
         "alerts, by state": "alerts?state=closed",
         "forecasts": "forecasts",
         "verdicts": "verdicts",

@@ -153,6 +153,7 @@ def test_who_has_it_already_is_told_so(auditor: httpx.Client) -> None:
         "alerts/%25%25%25%25",
         "forecasts/zz",
         "results?family=",
+        "results?run=s6",
         "results?family=" + "x" * 501,
     ],
 )

@@ -61,6 +61,9 @@ def _numbered(
     before: int | None,
     limit: int,
 ) -> Response:
+    if where.get("run") is not None and where.get("family") is None:
+        # A name of a run means little without its family, and no index finds the newest of all that are called so.
+        raise Refusal(422, f"run {where['run']!r} of which family?", "name its family, too: ?family=FAMILY&run=RUN")
     with opened(request) as store:
         found = what(store)(where, before, limit + 1)
     return paged(request, found, [str(one.seq) for one in found], limit)
