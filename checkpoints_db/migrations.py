@@ -383,6 +383,27 @@ def m016_lifecycle(db: Database) -> None:
     db.table("reviews").create_index(["alert", "seq"])
 
 
+@schema()
+def m017_access(db: Database) -> None:
+    """People and tokens; the hashes that prove them and sessions apart, as no ledger tells of those. Lists by page."""
+    people = {"id": str, "name": str, "roles": str, "active": int, "at": str, "seq": int}
+    db.table("people").create(people, pk="id", not_null=set(people) - {"id"}, strict=True)
+    tokens = {"id": str, "person": str, "label": str, "roles": str, "actions": str, "at": str, "expires": str}
+    numbers = {"revoked": int, "seq": int}
+    filled = {*tokens, *numbers} - {"id"}
+    db.table("tokens").create({**tokens, **numbers}, pk="id", not_null=filled, strict=True)
+    db.table("tokens").create_index(["person"])
+    db.table("proofs").create({"name": str, "hash": str, "at": str}, pk="name", not_null={"hash"}, strict=True)
+    sessions = {"id": str, "person": str, "came": str, "at": str, "seen_at": str, "ends_at": str}
+    db.table("sessions").create(sessions, pk="id", not_null=set(sessions) - {"id"}, strict=True)
+    for table in ("people", "tokens"):
+        _refuse(db, table, "DELETE")
+    for table in ("results", "verdicts", "forecasts", "leases"):
+        db.table(table).create_index(["seq"])
+    db.table("results").create_index(["task", "seq"])
+    db.table("alerts").create_index(["opened_at", "fingerprint"])
+
+
 SAME = ("id", "source", "task", "conditions", "kept", "asked", "sha256", "seq")
 """Of items, what stays when they are forgotten."""
 

@@ -293,6 +293,12 @@ class Tables:
         with translated(self.path):
             self._db.table(table).upsert_all(rows, pk=self._db.table(table).pks[0])
 
+    def remove(self, table: str, where: str, args: Sequence[Any]) -> None:
+        """Delete rows, of a table whose rows may go. Of most the store itself refuses it."""
+        self.must_be_writing()
+        with translated(self.path):
+            self._db.table(table).delete_where(where, list(args))
+
     def last(self, table: str, column: str, where: str | None = None, args: Sequence[Any] = ()) -> Any:
         """The largest value of a column, found by its index; None in an empty table."""
         for row in self.rows(table, where, args, order_by=f"{column} desc", limit=1, select=column):

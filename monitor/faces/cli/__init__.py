@@ -34,6 +34,7 @@ from monitor.faces.cli import (
     lease,
     ledger,
     outbox,
+    people,
     policy,
     power,
     prior,
@@ -46,6 +47,7 @@ from monitor.faces.cli import (
     serve,
     status,
     tidy,
+    token,
     verdict,
     waiver,
 )
@@ -96,6 +98,8 @@ for noun in (
     keys,
     lease,
     bundle,
+    people,
+    token,
 ):
     app.add_typer(noun.app, name=noun.__name__.rpartition(".")[2])
 
