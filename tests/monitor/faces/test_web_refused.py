@@ -284,5 +284,5 @@ def test_an_answer_does_not_wait_for_the_network_to_fill_its_packets(refusing: R
 
 def test_other_paths_and_methods_are_problems_too(refusing: Refusing) -> None:
     client, _ = refusing
-    problem(client.get("/api/v1/results"), 405)
+    problem(client.put("/api/v1/results"), 405)
     problem(client.get("/nowhere"), 404)

@@ -3,69 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Any, Literal, NamedTuple
 
 from fastapi import APIRouter, Depends, Path, Request
 from fastapi.responses import JSONResponse, Response
-from pydantic import Field
 
 from checkpoints_db import Store
 from checkpoints_db.errors import HoldpointError, PolicyError, StoreError
 from checkpoints_db.records import Record
-from checkpoints_db.records.duration import Duration, parse_duration
 from monitor import gate
 from monitor.daemon.door import Door
 from monitor.daemon.jobs import load_rules
 from monitor.faces.web.access import Person, may, opened
+from monitor.faces.web.api import bodies
 from monitor.faces.web.api.lists import AlertId
 from monitor.faces.web.api.page import problems
 from monitor.faces.web.problem import FRESH, Refusal
 from monitor.review import Desk
 
 router = APIRouter(prefix="/api/v1")
-
-Words = Annotated[str, Field(min_length=1, max_length=4000)]
-Lasting = Annotated[Duration, Field(gt=timedelta(), le=timedelta(days=3660))]
-Flop = Annotated[float, Field(gt=0)]
-
-
-class Acknowledge(Record):
-    """Somebody has seen it; it fires again after a while."""
-
-    comment: Annotated[str, Field(max_length=4000)] = ""
-    lasting: Lasting = parse_duration("4h")
-
-
-class Waive(Record):
-    """Let one finding of one rule pass for a while."""
-
-    rule: Annotated[str, Field(min_length=1, max_length=500)]
-    subject: Annotated[str, Field(max_length=500)] = ""
-    reason: Words
-    lasting: Lasting = parse_duration("7d")
-
-
-class Vote(Record):
-    """A vote on reopening a gate, bound to the evidence that was seen."""
-
-    reason: Words
-    evidence: Annotated[str, Field(pattern=r"^[0-9a-f]{8,64}$")]
-    max_flop: Flop | None = None
-
-
-class Break(Record):
-    """Go on alone, for a while and so far."""
-
-    reason: Words
-    lasting: Lasting | None = None
-    max_flop: Flop | None = None
-
-
-class Found(Record):
-    """What a review found."""
-
-    reason: Words
 
 
 class Place(NamedTuple):
@@ -89,43 +46,56 @@ class Verb(NamedTuple):
     act: Act
 
 
-def _release(desk: Desk, place: Place, by: str, said: Vote, *, reject: bool = False) -> Any:
+def _at(act: Callable[..., Record]) -> Act:
+    """What the desk does with an alert, given what was said word for word."""
+    return lambda desk, place, by, said: act(desk, place.alert, by=by, **dict(said))
+
+
+def _release(desk: Desk, place: Place, by: str, said: bodies.Vote, *, reject: bool = False) -> Any:
     bound = {"reason": said.reason, "evidence": said.evidence, "max_flop": said.max_flop}
     return desk.release(place.family, place.run, by=by, reject=reject, **bound)  # type: ignore[arg-type]
 
 
-def _reject(desk: Desk, place: Place, by: str, said: Vote) -> Any:
+def _reject(desk: Desk, place: Place, by: str, said: bodies.Vote) -> Any:
     return _release(desk, place, by, said, reject=True)
 
 
-def _waive(desk: Desk, place: Place, by: str, said: Waive) -> Any:
+def _waive(desk: Desk, place: Place, by: str, said: bodies.Waive) -> Any:
     until = desk.at + said.lasting
     return desk.waive(place.family, place.run, said.rule, said.subject, by=by, reason=said.reason, until=until)[1]
 
 
-def _break(desk: Desk, place: Place, by: str, said: Break) -> Any:
+def _break(desk: Desk, place: Place, by: str, said: bodies.Break) -> Any:
     until = None if said.lasting is None else desk.at + said.lasting
     return desk.break_glass(place.family, place.run, by=by, reason=said.reason, until=until, max_flop=said.max_flop)[1]
 
 
-def _acknowledge(desk: Desk, place: Place, by: str, said: Acknowledge) -> Any:
+def _acknowledge(desk: Desk, place: Place, by: str, said: bodies.Acknowledge) -> Any:
     return desk.acknowledge(place.alert, by=by, comment=said.comment, until=desk.at + said.lasting)
 
 
-def _review(desk: Desk, place: Place, by: str, said: Found) -> Any:
+def _review(desk: Desk, place: Place, by: str, said: bodies.Found) -> Any:
     return desk.review(place.family, place.run, by=by, reason=said.reason)[1]
 
 
 VERBS: tuple[Verb, ...] = (
-    Verb("acknowledge", "alerts", "acknowledge", Acknowledge, _acknowledge),
-    Verb("release", "alerts", "release", Vote, _release),
-    Verb("reject", "alerts", "reject", Vote, _reject),
-    Verb("waive", "alerts", "waive", Waive, _waive),
-    Verb("release", "gates", "release", Vote, _release),
-    Verb("reject", "gates", "reject", Vote, _reject),
-    Verb("waive", "gates", "waive", Waive, _waive),
-    Verb("break-glass", "gates", "break_glass", Break, _break),
-    Verb("review-glass", "gates", "review_glass", Found, _review),
+    Verb("acknowledge", "alerts", "acknowledge", bodies.Acknowledge, _acknowledge),
+    Verb("comment", "alerts", "comment", bodies.Comment, _at(Desk.comment)),
+    Verb("attach", "alerts", "comment", bodies.Attach, _at(Desk.attach)),
+    Verb("assign", "alerts", "assign", bodies.Assign, _at(Desk.assign)),
+    Verb("examine", "alerts", "examine", bodies.Ask, _at(Desk.ask)),
+    Verb("confirm", "alerts", "examine", bodies.Confirm, _at(Desk.confirm)),
+    Verb("close", "alerts", "examine", bodies.Close, _at(Desk.close)),
+    Verb("false-alarm", "alerts", "false_alarm", bodies.FalseAlarm, _at(Desk.false_alarm)),
+    Verb("invalid", "alerts", "false_alarm", bodies.Invalid, _at(Desk.invalid)),
+    Verb("release", "alerts", "release", bodies.Vote, _release),
+    Verb("reject", "alerts", "reject", bodies.Vote, _reject),
+    Verb("waive", "alerts", "waive", bodies.Waive, _waive),
+    Verb("release", "gates", "release", bodies.Vote, _release),
+    Verb("reject", "gates", "reject", bodies.Vote, _reject),
+    Verb("waive", "gates", "waive", bodies.Waive, _waive),
+    Verb("break-glass", "gates", "break_glass", bodies.Break, _break),
+    Verb("review-glass", "gates", "review_glass", bodies.Found, _review),
 )
 
 
