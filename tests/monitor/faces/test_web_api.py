@@ -284,6 +284,31 @@ def test_an_alert_is_acknowledged_and_waived_under_a_name(stopped: Lab) -> None:
         assert [waiver.by for waiver in store.actions.waivers()] == ["safety"]
 
 
+def test_an_alert_is_examined_found_false_and_closed_and_the_gate_stays(stopped: Lab) -> None:
+    with asked(stopped, Role.reviewer) as client:
+        name = next(row["id"] for row in client.get("/api/v1/alerts").json()["rows"] if row["rule"] == "break")
+        alert = f"/api/v1/alerts/{name}"
+        said = {"cause": "evaluation_bug", "reason": "the scorer was changed"}
+        assert "may become" in refused(client.post(f"{alert}/false-alarm", json=said), 409)["detail"]
+        for verb, body, state in (
+            ("assign", {"to": "grace"}, "firing"),
+            ("comment", {"text": "<b>see the log</b>"}, None),
+            ("attach", {"url": "https://lab.example/run/7", "title": "the run"}, None),
+            ("examine", {"question": "was it the scorer?"}, "under_review"),
+            ("false-alarm", said, "false_alarm"),
+            ("close", {"reason": "fixed in eval 1.3"}, "closed"),
+        ):
+            got = client.post(f"{alert}/{verb}", json=body)
+            assert got.status_code == 200, (verb, got.text)
+            assert got.json().get("state") == state, verb
+        refused(client.post(f"{alert}/attach", json={"url": "javascript:alert(1)", "title": "x"}), 409)
+        refused(client.post(f"{alert}/false-alarm", json={"reason": "no cause"}), 422)
+        assert client.get("/api/v1/gates/lab/s7").json()["answer"] == "PAUSE"
+    with stopped.store() as store:
+        told = [entry.value() for entry in store.ledger.entries("review")]
+    assert {review["by"] for review in told} == {"reviewer"}
+
+
 def test_glass_is_broken_by_one_and_reviewed_by_another(stopped: Lab) -> None:
     said = {"reason": "the cluster is lost at noon", "lasting": "4h", "max_flop": 2e22}
     with asked(stopped, Role.approver) as client:
