@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from sqlite_utils import Database, Migrations
-
 from checkpoints_db.chain import GENESIS, chained
 from checkpoints_db.records.base import canonical
+from checkpoints_db.sqlite import Database, Migrations
 
 schema = Migrations("holdpoint")
 

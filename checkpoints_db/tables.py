@@ -11,11 +11,10 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlite_utils import Database
-
 from checkpoints_db import upgrade
 from checkpoints_db.errors import NoStore, SchemaTooNew, StoreError, StoreUnreadable
 from checkpoints_db.migrations import schema
+from checkpoints_db.sqlite import Database
 
 WAIT = 5.0
 """Seconds to wait for another writer before giving up."""

@@ -10,6 +10,7 @@ import hmac
 import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Literal
 
 from argon2 import PasswordHasher
@@ -33,7 +34,12 @@ PREFIX = "hp_"
 """What tokens begin with, so that scanners find those that were committed somewhere."""
 
 _HASHER = PasswordHasher()
-_NOBODY = _HASHER.hash("nobody has this password")
+
+
+@cache
+def nobody() -> str:
+    """A hash to check a password by where nobody has that name: it takes as long. Made once, before anybody comes."""
+    return _HASHER.hash("nobody has this password")
 
 
 class Person(Record):
@@ -140,7 +146,7 @@ def checked(store: Store, name: str, password: str) -> Account | None:
     account = store.people.account(person(name))
     kept = None if account is None or not account.active else store.people.proof(f"person:{account.id}")
     try:
-        _HASHER.verify(kept or _NOBODY, _bytes(password[: LONGEST + 1]))
+        _HASHER.verify(kept or nobody(), _bytes(password[: LONGEST + 1]))
     except (VerificationError, InvalidHashError):
         return None
     return account if kept is not None else None

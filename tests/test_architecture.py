@@ -78,7 +78,7 @@ FLOORS: dict[str, float] = {
 DECLARED = {("monitor.verdicts", "monitor.forecasting"), ("monitor.diagnosis", "monitor.forecasting")}
 
 SQL = ("sqlite3", "sqlite_utils")
-SQL_DOORS = ("checkpoints_db.tables", "checkpoints_db.migrations", "checkpoints_db.upgrade")
+SQL_DOORS = ("checkpoints_db.sqlite", "checkpoints_db.tables", "checkpoints_db.migrations", "checkpoints_db.upgrade")
 NETWORK = ("socket", "urllib.request", "http.client", "httpx", "requests", "smtplib", "aiohttp", "apprise", "fsspec")
 NEVER = ("pickle", "marshal", "shelve", "dill", "joblib", "cloudpickle")
 CLOCKS = (

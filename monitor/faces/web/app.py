@@ -41,6 +41,7 @@ def create_app(door: Door) -> FastAPI:
     app.state.hashing = anyio.CapacityLimiter(HASHING)
     app.state.attempts = Attempts()
     app.state.form_key = people.fresh()
+    people.nobody()
     app.add_middleware(Bounds, secure=door.terms.encrypted)
     tell_problems(app)
     app.include_router(results.router)
