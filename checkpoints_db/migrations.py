@@ -398,3 +398,13 @@ def m019_retention(db: Database) -> None:
         f"CREATE TRIGGER items_refuses_update BEFORE UPDATE ON items WHEN NOT ({same} AND (({kept}) OR ({gone}))) "
         "BEGIN SELECT RAISE(ABORT, 'rows of items are never changed, only forgotten'); END"
     )
+
+
+@schema()
+def m018_drills(db: Database) -> None:
+    """Fire drills: whose families count nowhere, and what each came to."""
+    columns = {"id": str, "family": str, "state": str, "by": str, "at": str, "ended_at": str, "body": str}
+    db.table("drills").create(columns, pk="id", not_null=set(columns) - {"id"}, strict=True)
+    db.table("drills").create_index(["family"], unique=True)
+    db.table("drills").create_index(["state", "at"])
+    _refuse(db, "drills", "DELETE")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import NamedTuple
 
+from checkpoints_db.drills import NO_DRILL
 from checkpoints_db.ledger import Ledger
 from checkpoints_db.records import EVERYBODY, Verdict
 from checkpoints_db.tables import Tables
@@ -44,14 +45,14 @@ class Judged(NamedTuple):
 
 
 class Vitals:
-    """Counts from small tables and indexes. Reads only."""
+    """Counts from small tables and indexes; what belongs to a fire drill counts nowhere. Reads only."""
 
     def __init__(self, tables: Tables, ledger: Ledger) -> None:
         self._tables, self._ledger = tables, ledger
 
     def gates(self) -> list[Place]:
         """Gates as they were last settled, the closed ones first; at most GATES."""
-        found = self._tables.rows("gates", order_by=WORST, limit=GATES, select="family, run, answer")
+        found = self._tables.rows("gates", NO_DRILL, order_by=WORST, limit=GATES, select="family, run, answer")
         return [Place(r["family"], r["run"], r["answer"], self._expiry(r["family"], r["run"])) for r in found]
 
     def _expiry(self, family: str, run: str) -> datetime | None:
@@ -69,7 +70,7 @@ class Vitals:
         return {(row["state"], row["answer"]): int(row["number"]) for row in self._count("alerts", "state", "answer")}
 
     def _count(self, table: str, *by: str) -> list[dict[str, str]]:
-        return self._tables.sums(table, by, {"number": "1"}, None)
+        return self._tables.sums(table, by, {"number": "1"}, None, but=NO_DRILL if table != "files" else "")
 
     def outbox(self) -> Owing:
         """Messages and notices that wait, messages that are lost, and when the oldest that waits was written."""

@@ -23,6 +23,7 @@ from monitor.faces.cli import (
     config,
     daemon,
     doctor,
+    drill,
     export,
     file,
     forecast,
@@ -96,6 +97,7 @@ for noun in (
     keys,
     lease,
     bundle,
+    drill,
 ):
     app.add_typer(noun.app, name=noun.__name__.rpartition(".")[2])
 

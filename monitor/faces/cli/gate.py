@@ -57,7 +57,8 @@ def status(
     """What every gate says, or all about one: findings, approvals, and the evidence digest a release must name."""
     with shell.opened(config) as (_, store):
         if run is None:
-            gates = store.actions.gates()
+            drills = store.drills.families()
+            gates = [g for g in store.actions.gates() if g.family not in drills]
             rows = [
                 (f"{g.family}/{g.run}", g.answer, g.reason, moment(g.at), g.evidence[:12], g.sentence) for g in gates
             ]
