@@ -104,16 +104,16 @@ def fire_drill(patient: Patient) -> Iterator[Checked]:
         rows = patient.opened.ledger.head[0]
         began = patient.opened.ledger.entry(1).at if rows else at
         state: Literal["ok", "warn"] = "warn" if at - began > DRILLED else "ok"
-        yield Checked(name="fire drill", state=state, found="none was ever held", do=do)
+        yield Checked(name="fire_drill", state=state, found="none was ever held", do=do)
         return
     ago = f"the last one, {last.id}, {last.state} {roughly(at - last.at)} ago"
     if last.state != "passed":
         do = "see `holdpoint drill list --json` for why, and hold it again: `holdpoint drill`"
-        yield Checked(name="fire drill", state="warn", found=ago, do=do)
+        yield Checked(name="fire_drill", state="warn", found=ago, do=do)
     elif at - last.at > DRILLED:
-        yield Checked(name="fire drill", state="warn", found=ago, do=do)
+        yield Checked(name="fire_drill", state="warn", found=ago, do=do)
     else:
-        yield Checked(name="fire drill", state="ok", found=ago)
+        yield Checked(name="fire_drill", state="ok", found=ago)
 
 
 def calibration(patient: Patient) -> Iterator[Checked]:
