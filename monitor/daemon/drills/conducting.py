@@ -16,6 +16,7 @@ from monitor.daemon.drills.beginning import Order, begin, drop, first_of, put_do
 from monitor.daemon.drills.ending import end
 from monitor.daemon.drills.observing import Observer
 from monitor.daemon.drills.trainer import Trainer
+from monitor.keys import Keys
 
 LOOK = 0.2
 """Seconds between two looks."""
@@ -29,6 +30,8 @@ def conduct(store: Store, rules: watch.Rules, order: Order, walk: Walk, say: Say
 
     Raises BadDrill where it cannot begin, SigningError or BadLease where a trainer gets no lease.
     """
+    if order.trainer:
+        Keys(rules.settings.at(rules.settings.lease.key)).signing()  # before anything is begun for nothing
     drill, trainer = begin(store, rules, order), None
     say(f"fire drill {drill.id}: its forecasts are sealed")
     with tempfile.TemporaryDirectory(prefix="holdpoint-drill-") as folder:

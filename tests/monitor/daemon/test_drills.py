@@ -180,14 +180,12 @@ def test_it_is_mixed_with_nothing_real_and_holds_nothing_real_back(house: Lab) -
     )
     drilled = begun(house)
     assert house.cycle("scan")
+    house.arrive(rung(7, loss=0.9), "s7.csv")
     with house.store() as store:
-        policy, settings = find(str(house.policy)), house.settings
-        notify.plan(store, policy, house.clock.now())
-        house.arrive(rung(7, loss=0.9), "s7.csv")
         watch.settle_all(store, house.rules())
     assert house.cycle("scan")
     with house.store() as store:
-        notify.deliver(store, settings, house.clock, policy)
+        notify.deliver(store, house.settings, house.clock, find(str(house.policy)))
         mentioned = [set(owed.message.alerts) for owed in store.outbox.listed()]
         ours = {alert.id for alert in store.actions.alerts(drilled.family)}
         theirs = {alert.id for alert in store.actions.alerts("lab")}
