@@ -12,6 +12,8 @@ from checkpoints_db.tables import Tables
 
 WAITS = "sent_at = '' and failed_at = ''"
 LOST = "sent_at = '' and failed_at > ''"
+REAL = "alert not in (select id from alerts where family in (select family from drills))"
+"""Of messages: not those of a fire drill."""
 GATES = 500
 """Gates that are told one by one; where there are more, the closed ones are."""
 WORST = "case answer when 'PAUSE' then 0 when 'HOLD' then 1 when 'WARN' then 2 else 3 end, at desc, gate"
@@ -77,7 +79,7 @@ class Vitals:
         oldest = self._tables.rows("outbox", WAITS, order_by="at", limit=1, select="at")
         return Owing(
             self._tables.count("outbox", WAITS),
-            self._tables.count("outbox", f"{LOST} and receiver <> ?", [EVERYBODY]),
+            self._tables.count("outbox", f"{LOST} and receiver <> ? and {REAL}", [EVERYBODY]),
             datetime.fromisoformat(oldest[0]["at"]) if oldest else None,
         )
 

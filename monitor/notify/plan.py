@@ -224,15 +224,17 @@ class _Planning:
         return self.roots.of(alert) if self.roots is not None and not alert.drill else None
 
     def _branches(self, notice: Message) -> Iterable[Branch]:
-        """The ways of a notice; of a fire drill, to those only that it is to reach."""
+        """The ways of a notice; of a fire drill, to those only that it is to reach, and of its end to whom it did."""
         drill = self.store.drills.of(notice.alert.family) if notice.alert.drill else None
+        meant = drill.receivers if drill is not None else None
+        if drill is not None and notice.alert.over:
+            meant = tuple(o.message.receiver for o in self.store.outbox.about(notice.alert.id) if o.sent_at)
         for branch in self._ways(notice):
-            if drill is None or drill.receivers is None:
+            if meant is None:
                 yield branch
                 continue
             receivers, others = (
-                tuple(name for name in names if name in drill.receivers)
-                for names in (branch.receivers, branch.escalate_to)
+                tuple(name for name in names if name in meant) for names in (branch.receivers, branch.escalate_to)
             )
             if receivers:
                 yield branch._replace(receivers=receivers, escalate_to=others)

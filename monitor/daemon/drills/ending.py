@@ -32,6 +32,8 @@ def end(
         everybody = tuple(settings.receivers)
         for alert in store.actions.alerts(drill.family, still_open=True):
             alerts.moved(store, alert, "closed", drill.by, everybody, at)
+        for alert in store.actions.alerts(drill.family):
+            _give_up(store, drill, alert.id, at)
         old = store.actions.gate(drill.family, drill.family)
         if old is not None:
             over = {"answer": Answer.HOLD, "reason": Reason.unregistered, "sentence": gate.over(ended), "at": at}
@@ -42,6 +44,14 @@ def end(
         elif alarm:
             alerts.raise_about(store, "fault", ABOUT, failure(ended), everybody, at)
     return ended
+
+
+def _give_up(store: Store, drill: FireDrill, alert: str, at: datetime) -> None:
+    """Send nothing more of what did not arrive in time: nobody is to be woken by it days later."""
+    for owed in store.outbox.about(alert):
+        if owed.state == "owed":
+            why = f"fire drill {drill.id} was over; {owed.error or 'not tried'}"
+            store.outbox.failed(owed.message.id, why, at, again=None)
 
 
 def failure(drill: FireDrill) -> str:
@@ -56,7 +66,8 @@ def failure(drill: FireDrill) -> str:
         for step in drill.steps
         if not step.ok
     ]
-    return f"fire drill {drill.id} failed: {'. '.join(wrong)}. A real pause would fare no better; hold it again after"
+    told = ". ".join(wrong)
+    return f"fire drill {drill.id} failed: {told}. A real pause would fare no better; mend that, and hold it again"
 
 
 def sweep(store: Store, settings: Settings, at: datetime) -> None:

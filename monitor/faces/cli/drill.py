@@ -21,7 +21,7 @@ from monitor.faces.cli import shell
 from monitor.faces.render import as_json, clean, moment, table
 from monitor.settings import Settings
 
-app = typer.Typer(help="Fire drills: a marked break on paper, through everything that a real pause goes through.")
+app = typer.Typer()
 NOBODY = "none"
 
 

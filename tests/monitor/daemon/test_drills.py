@@ -130,6 +130,12 @@ def test_a_message_that_does_not_arrive_fails_it_and_says_so_until_one_passes(ho
         (found,) = doctor.running.fire_drill(patient)
         assert (found.state, "failed" in found.found) == ("warn", True)
         (house.root / "alerts.jsonl").rmdir()
+        assert store.vitals.outbox().lost == 0
+    house.clock.sleep(3600)
+    assert house.cycle("deliver")  # nobody is woken later by what did not arrive in time
+    assert [letter["alert"]["drill"] for letter in told(house)] == [""]
+    with house.store() as store:
+        store.resign("test:1")
     house.clock.sleep(60)
     assert run(house, "drill", "--by", "ada")[0] == 0
     with house.store() as store:
