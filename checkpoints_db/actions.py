@@ -121,6 +121,10 @@ class Actions:
         found = self._tables.rows("alerts", where, list(tests.values()), order_by="opened_at, fingerprint")
         return [Alert.model_validate_json(row["body"]) for row in found]
 
+    def count_open(self) -> int:
+        """How many alerts are not over."""
+        return self._tables.count("alerts", NOT_OVER)
+
     def rules_of_alerts(self) -> dict[str, str]:
         """Id of every alert to its rule."""
         return {str(row["id"]): str(row["rule"]) for row in self._tables.rows("alerts", select="id, rule")}

@@ -11,6 +11,7 @@ HoldpointError
 +- SigningError      BadKey · BadLease
 +- BadDrill
 +- BundleError       BadBundle
++- AccessError       BadPerson · BadToken
 +- SettingsError
 
 A class is a fact: it builds its own message from ids, and the message says what, where, and what to do next. Errors
@@ -280,6 +281,18 @@ class BadBundle(BundleError):
 
     def __init__(self, path: str, why: str) -> None:
         super().__init__(f"{path}: {why}")
+
+
+class AccessError(HoldpointError):
+    """Somebody who may not come in, or may not be let in like this."""
+
+
+class BadPerson(AccessError):
+    """A person who cannot be made, changed or found: nameless, without a role, a password that is too short."""
+
+
+class BadToken(AccessError):
+    """A token that cannot be made or found: of nobody, wider than its person, without an end."""
 
 
 class SettingsError(HoldpointError):

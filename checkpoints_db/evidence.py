@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from checkpoints_db.drills import NO_DRILL
 from checkpoints_db.ledger import Ledger
-from checkpoints_db.records import Axis, Instant, Reading, Record, Result, Series
+from checkpoints_db.records import Axis, Checkpoint, Instant, Kind, Reading, Record, Result, Series
 from checkpoints_db.records.base import digest_of, stamp
 from checkpoints_db.series import make_series
 from checkpoints_db.tables import Tables
@@ -115,6 +115,18 @@ class Recorded(Record):
     """Remarked results beside a whole one: kept and shown, they contradict nothing and never count."""
     conflicting: tuple[tuple[Result, Result], ...] = ()
     """Pairs (the one that counts, the newcomer)."""
+
+
+class SeriesHead(Record):
+    """Which series it is, and how many results it has."""
+
+    series: str
+    family: str
+    task: str
+    metric: str
+    kind: Kind
+    stage: str
+    results: int
 
 
 def became_of(first: Result | None, result: Result) -> Literal["new", "aside", "conflicting"]:
@@ -238,13 +250,13 @@ class Evidence:
     def counting(self, key: str) -> Seen | None:
         """The result that counts for a key, or None."""
         for row in self._tables.rows("results", "key = ? and counts = 1", [key]):
-            return _seen(row)
+            return seen_of(row)
         return None
 
     def kept(self, identity: str) -> Seen | None:
         """The result that says exactly this, counting or not, or None."""
         for row in self._tables.rows("results", "identity = ?", [identity]):
-            return _seen(row)
+            return seen_of(row)
         return None
 
     def sources(self, identities: Sequence[str]) -> dict[str, str]:
@@ -264,14 +276,14 @@ class Evidence:
         named = {"family": family, "run": run, "series": series, "checkpoint": checkpoint, "stage": stage}
         tests = {column: value for column, value in named.items() if value is not None}
         where = " and ".join(f"{column} = ?" for column in tests) or None
-        return [_seen(row) for row in self._tables.rows("results", where, list(tests.values()), order_by="seq")]
+        return [seen_of(row) for row in self._tables.rows("results", where, list(tests.values()), order_by="seq")]
 
     def walked(self, family: str | None, tick: Callable[[int, int], object]) -> Iterator[Seen]:
         """What `results` gives, one after the other; `tick` is told how many were read, and of how many."""
         where, args = ("family = ?", [family]) if family is not None else (None, [])
         rows = self._tables.rows("results", where, args, order_by="seq")
         for done, row in enumerate(rows, 1):
-            yield _seen(row)
+            yield seen_of(row)
             if done % TICK == 0 or done == len(rows):
                 tick(done, len(rows))
 
@@ -310,6 +322,29 @@ class Evidence:
         """Every (family, run) that has a result, in order of first arrival."""
         found = self._tables.rows("results", order_by="seq", select="family, run")
         return list(dict.fromkeys((row["family"], row["run"]) for row in found))
+
+    def run_counts(self) -> dict[tuple[str, str], int]:
+        """(family, run) -> how many results it has, by name; from the index alone."""
+        group = "1 = 1 group by family, run"
+        rows = self._tables.rows("results", group, order_by="family, run", select="family, run, count(*) as n")
+        return {(row["family"], row["run"]): int(row["n"]) for row in rows}
+
+    def rungs(self, family: str) -> list[tuple[Checkpoint, int, int]]:
+        """Every checkpoint of a family with how many results it has, and how many of them came as news."""
+        columns = "min(seq) as first, count(*) as n, sum(baseline = 0) as news"
+        rows = self._tables.rows("results", "family = ? group by checkpoint", [family], select=columns)
+        bodies = {r["seq"]: r["body"] for r in self._tables.rows_among("results", "seq", [r["first"] for r in rows])}
+        return [
+            (Result.model_validate_json(bodies[row["first"]]).checkpoint, int(row["n"]), int(row["news"]))
+            for row in rows
+        ]
+
+    def series_heads(self, family: str) -> list[SeriesHead]:
+        """Every series of a family, by task and metric, without its results."""
+        columns = "series, task, metric, kind, stage, count(*) as results"
+        group = "family = ? group by series"
+        rows = self._tables.rows("results", group, [family], order_by="task, kind, metric, series", select=columns)
+        return [SeriesHead.model_validate({**row, "family": family}) for row in rows]
 
     def news(self) -> dict[str, int]:
         """Family -> how many of its results arrived as news, in order of first arrival; without fire drills."""
@@ -352,7 +387,7 @@ class Evidence:
         for row in self._tables.rows("results", "family = ?", [family], order_by="seq"):
             if not wanted(row["task"]):
                 continue
-            seq, seen = int(row["seq"]), _seen(row)
+            seq, seen = int(row["seq"]), seen_of(row)
             # A remarked result may have been set aside since; the ledger says what it was at first.
             if seen.result.remarks and not seen.counts and self._ledger.entry(seq).value()["counts"]:
                 seen = seen.model_copy(update={"counts": True})
@@ -460,7 +495,8 @@ def _file(row: dict[str, Any]) -> File:
     return File.model_validate({**row, "baseline": bool(row["baseline"]), "notes": json.loads(str(row["notes"]))})
 
 
-def _seen(row: dict[str, Any]) -> Seen:
+def seen_of(row: dict[str, Any]) -> Seen:
+    """A result from its row."""
     return Seen(
         result=Result.model_validate_json(str(row["body"])),
         baseline=bool(row["baseline"]),

@@ -141,6 +141,13 @@ class Ledger:
         for rows in self._tables.pages("ledger", "seq", where, [v for _, v in tests], after=after):
             yield from map(self._checked, rows)
 
+    def latest(self, limit: int, *, before: int | None = None, kind: str | None = None) -> list[Entry]:
+        """At most `limit` rows, the newest first; those before row `before`, of one kind, where told. Each checked."""
+        tests = [(t, v) for t, v in (("seq < ?", before), ("kind = ?", kind)) if v is not None]
+        where = " and ".join(test for test, _ in tests) or None
+        rows = self._tables.rows("ledger", where, [v for _, v in tests], order_by="seq desc", limit=limit)
+        return [self._checked(row) for row in rows]
+
     def chain(self, since: Pin | None = None) -> Iterator[Entry]:
         """Rows in order, each checked against its digest and the row before it; after a pinned row, if one is named.
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from sqlite_utils import Database, Migrations
-
 from checkpoints_db.chain import GENESIS, chained
 from checkpoints_db.records.base import canonical
+from checkpoints_db.sqlite import Database, Migrations
 
 schema = Migrations("holdpoint")
 
@@ -383,6 +382,37 @@ def m016_lifecycle(db: Database) -> None:
     db.table("reviews").create_index(["alert", "seq"])
 
 
+@schema()
+def m017_access(db: Database) -> None:
+    """People and tokens; the hashes that prove them and sessions apart, as no ledger tells of those. Lists by page."""
+    people = {"id": str, "name": str, "roles": str, "active": int, "at": str, "seq": int}
+    db.table("people").create(people, pk="id", not_null=set(people) - {"id"}, strict=True)
+    tokens = {"id": str, "person": str, "label": str, "roles": str, "actions": str, "at": str, "expires": str}
+    numbers = {"revoked": int, "seq": int}
+    filled = {*tokens, *numbers} - {"id"}
+    db.table("tokens").create({**tokens, **numbers}, pk="id", not_null=filled, strict=True)
+    db.table("tokens").create_index(["person"])
+    db.table("proofs").create({"name": str, "hash": str, "at": str}, pk="name", not_null={"hash"}, strict=True)
+    sessions = {"id": str, "person": str, "came": str, "at": str, "seen_at": str, "ends_at": str}
+    db.table("sessions").create(sessions, pk="id", not_null=set(sessions) - {"id"}, strict=True)
+    for table in ("people", "tokens"):
+        _refuse(db, table, "DELETE")
+    for table in ("results", "verdicts", "forecasts", "leases"):
+        db.table(table).create_index(["seq"])
+    db.table("results").create_index(["task", "seq"])
+    db.table("alerts").create_index(["opened_at", "fingerprint"])
+
+
+@schema()
+def m018_drills(db: Database) -> None:
+    """Fire drills: whose families count nowhere, and what each came to."""
+    columns = {"id": str, "family": str, "state": str, "by": str, "at": str, "ended_at": str, "body": str}
+    db.table("drills").create(columns, pk="id", not_null=set(columns) - {"id"}, strict=True)
+    db.table("drills").create_index(["family"], unique=True)
+    db.table("drills").create_index(["state", "at"])
+    _refuse(db, "drills", "DELETE")
+
+
 SAME = ("id", "source", "task", "conditions", "kept", "asked", "sha256", "seq")
 """Of items, what stays when they are forgotten."""
 
@@ -398,13 +428,3 @@ def m019_retention(db: Database) -> None:
         f"CREATE TRIGGER items_refuses_update BEFORE UPDATE ON items WHEN NOT ({same} AND (({kept}) OR ({gone}))) "
         "BEGIN SELECT RAISE(ABORT, 'rows of items are never changed, only forgotten'); END"
     )
-
-
-@schema()
-def m018_drills(db: Database) -> None:
-    """Fire drills: whose families count nowhere, and what each came to."""
-    columns = {"id": str, "family": str, "state": str, "by": str, "at": str, "ended_at": str, "body": str}
-    db.table("drills").create(columns, pk="id", not_null=set(columns) - {"id"}, strict=True)
-    db.table("drills").create_index(["family"], unique=True)
-    db.table("drills").create_index(["state", "at"])
-    _refuse(db, "drills", "DELETE")

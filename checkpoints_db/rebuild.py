@@ -31,6 +31,7 @@ from checkpoints_db.judgements import (
 from checkpoints_db.leases import Revocation, lease_row, revocation_row
 from checkpoints_db.ledger import Entry
 from checkpoints_db.outbox import attempt_row, mention_rows, message_row
+from checkpoints_db.people import account_row, token_row
 from checkpoints_db.policy_history import policy_row
 from checkpoints_db.records import (
     Alert,
@@ -50,6 +51,7 @@ from checkpoints_db.records import (
     SignedLease,
     Verdict,
 )
+from checkpoints_db.records.access import Account, Token
 from checkpoints_db.records.base import digest_of, stamp
 from checkpoints_db.store import Store
 
@@ -57,10 +59,10 @@ Row = dict[str, Any]
 Packed = Callable[[str], bytes | None]
 """The items of an id as they were stored, or None."""
 
-TAKEN_OVER = ("facts", "sightings", "notices", "topics", "receivers")
-"""Not history: what was last known of ourselves, of paths, and of what waits to be told."""
-LEFT_OUT = ("leadership", "cases")
-"""A right that ends by itself, and what is computed again when it is asked for."""
+TAKEN_OVER = ("facts", "sightings", "notices", "topics", "receivers", "proofs")
+"""Not history: what was last known of ourselves, of paths, what waits to be told; and hashes, which no ledger tells."""
+LEFT_OUT = ("leadership", "cases", "sessions")
+"""Rights that end by themselves, and what is computed again when it is asked for."""
 BATCH = 1000
 """Ledger rows between two writes."""
 JUDGED: dict[str, type[Judged]] = {
@@ -231,6 +233,12 @@ class _Replay:
 
     def _fire_drill(self, _: Entry, said: Row) -> None:
         self._rows.put("drills", drill_row(FireDrill.model_validate(said)))
+
+    def _person(self, entry: Entry, said: Row) -> None:
+        self._rows.put("people", account_row(Account.model_validate(said["account"]), entry.seq))
+
+    def _token(self, entry: Entry, said: Row) -> None:
+        self._rows.put("tokens", token_row(Token.model_validate(said["token"]), entry.seq))
 
     def _message(self, entry: Entry, said: Row) -> None:
         message = Message.model_validate(said)

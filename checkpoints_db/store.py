@@ -1,7 +1,7 @@
 """The store: what was observed, expected and decided, in one SQLite file.
 
 One writer at a time, one transaction from record to outbox. Tables are grouped by noun: `ledger`, `evidence`, `items`,
-`judgements`, `actions`, `outbox`, `cases`, `leases`, `drills`.
+`judgements`, `actions`, `outbox`, `cases`, `leases`, `drills`, `people`; `listing` has pages of them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ from checkpoints_db.item_table import ItemTable
 from checkpoints_db.judgements import Judgements
 from checkpoints_db.leases import Leases
 from checkpoints_db.ledger import Ledger
+from checkpoints_db.listing import Listing
 from checkpoints_db.outbox import Outbox
+from checkpoints_db.people import People
 from checkpoints_db.policy_history import PolicyHistory
 from checkpoints_db.policy_texts import PolicyTexts
 from checkpoints_db.records.base import stamp
@@ -49,6 +51,8 @@ class Store:
         self.leases = Leases(tables, self.ledger)
         self.drills = Drills(tables, self.ledger)
         self.cases = CaseTable(tables, self.ledger)
+        self.people = People(tables, self.ledger)
+        self.listing = Listing(tables, self.ledger)
         self._leads: tuple[str, int] | None = None
         """Under which name, and in which term, this store leads; every transaction asks whether that still holds."""
         self._renew: Callable[[], datetime] | None = None

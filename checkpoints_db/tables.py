@@ -11,11 +11,10 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlite_utils import Database
-
 from checkpoints_db import upgrade
 from checkpoints_db.errors import NoStore, SchemaTooNew, StoreError, StoreUnreadable
 from checkpoints_db.migrations import schema
+from checkpoints_db.sqlite import Database
 
 WAIT = 5.0
 """Seconds to wait for another writer before giving up."""
@@ -297,6 +296,12 @@ class Tables:
         self.must_be_writing()
         with translated(self.path):
             self._db.table(table).upsert_all(rows, pk=self._db.table(table).pks[0])
+
+    def remove(self, table: str, where: str, args: Sequence[Any]) -> None:
+        """Delete rows, of a table whose rows may go. Of most the store itself refuses it."""
+        self.must_be_writing()
+        with translated(self.path):
+            self._db.table(table).delete_where(where, list(args))
 
     def last(self, table: str, column: str, where: str | None = None, args: Sequence[Any] = ()) -> Any:
         """The largest value of a column, found by its index; None in an empty table."""

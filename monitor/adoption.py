@@ -188,6 +188,13 @@ def _policy(row: PolicyRow) -> Policy:
     return _of_text(row.text)
 
 
+def known(store: Store, digest: str) -> Policy | None:
+    """The policy of this digest that was ever in force or proposed here, or None. Raises BadPolicy."""
+    entries = [row.entry for row in store.policies.all()]
+    mine = [entry for entry in entries if entry.policy.sha256 == digest and entry.terms]
+    return policy_of(mine[-1]) if mine else None
+
+
 def policy_of(entry: PolicyEntry) -> Policy:
     """The policy of an entry. Raises BadPolicy where this holdpoint, or what is installed, cannot load it."""
     name = f"policy {entry.policy.words} in the store"

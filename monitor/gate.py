@@ -115,6 +115,14 @@ def measured(
     return Measurement(tuple(item_ladders(store, here, ladder)), faults)
 
 
+def items_of(store: Store, catalogue: Catalogue, checkpoint: Checkpoint, task: str) -> ItemLadder | None:
+    """The items of one task of a checkpoint beside its ladder's; None where no log was kept item by item."""
+    here = store.evidence.results(family=checkpoint.family, run=checkpoint.run, checkpoint=checkpoint.id)
+    mine = [seen for seen in here if seen.result.task == task]
+    ladder = _learnt(store, checkpoint.family, _ladder(store, checkpoint, catalogue.axis(checkpoint.family)))
+    return next(item_ladders(store, mine, ladder), None)
+
+
 def known_case(store: Store, catalogue: Catalogue, policy: Policy, family: str, run: str) -> Case:
     """`case_of` a run's newest checkpoint, read where it was settled and nothing it is made of has changed since."""
     kept = store.cases.get(family, run, policy.digest, _key(store, catalogue, policy, family))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from checkpoints_db import Seen, Store
 from checkpoints_db.items import Items
-from checkpoints_db.records import Series, Verdict
+from checkpoints_db.records import Record, Series, Verdict
 from monitor.science.link import ShareLaw, banded
 from monitor.science.link_items import Tally, predicted, tally
 
@@ -59,12 +60,58 @@ class ItemTallies:
     rungs: tuple[tuple[str, Tally], ...]
 
 
+class Moved(Record):
+    """One document of a task, as it was answered by the largest smaller rung and now."""
+
+    document: int
+    before: float | None
+    """Log-likelihood of the answer in nats; None where none is known."""
+    now: float | None
+    moved: float | None
+    was: Literal["right", "wrong"] | None
+    right: Literal["right", "wrong"] | None
+
+
 class Past(dict[str, Series]):
     """The smaller rungs by id of series, with what was counted of the items of each task."""
 
     def __init__(self, ladder: Mapping[str, Series], tallies: Mapping[str, ItemTallies]) -> None:
         super().__init__(ladder)
         self.tallies = tallies
+
+
+def moved(ladder: ItemLadder, top: int) -> list[Moved]:
+    """The documents both were asked, those first that moved most: in likelihood, else in right and wrong."""
+    own = ladder.own
+    if not ladder.rungs:
+        return [_moved(own, i, None, 0) for i in range(min(top, len(own)))]
+    before = ladder.rungs[-1][1]
+    mine, (below,) = ItemLadder(ladder.task, own, ladder.rungs[-1:]).common()
+    steps = np.abs(own.ll[mine] - before.ll[below])
+    marks = np.abs(own.right[mine].astype(float) - before.right[below])
+    order = np.argsort(-np.where(np.isnan(steps), marks, steps), kind="stable")[:top]
+    return [_moved(own, int(mine[i]), before, int(below[i])) for i in order]
+
+
+def _moved(own: Items, place: int, before: Items | None, below: int) -> Moved:
+    now = _known(own.ll[place])
+    was = None if before is None else _known(before.ll[below])
+    return Moved(
+        document=int(own.doc_id[place]),
+        before=was,
+        now=now,
+        moved=None if now is None or was is None else now - was,
+        was=None if before is None else _word(int(before.right[below])),
+        right=_word(int(own.right[place])),
+    )
+
+
+def _known(nats: float) -> float | None:
+    return None if np.isnan(nats) else float(nats)
+
+
+def _word(mark: int) -> Literal["right", "wrong"] | None:
+    return "right" if mark == 1 else "wrong" if mark == 0 else None
 
 
 def linked_by_items(c: Verdict, t: Verdict, history: Mapping[str, Series]) -> ShareLaw | None:

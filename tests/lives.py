@@ -6,6 +6,7 @@ import json
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ from lab import Lab, rung
 
 from checkpoints_db.chain import GENESIS, link
 from checkpoints_db.records import DrillStep, FireDrill
+from checkpoints_db.records.access import Role
 from checkpoints_db.signing import SigningKey
-from monitor import lease
+from monitor import lease, people
 from monitor.review import Desk
 
 
@@ -52,7 +54,25 @@ def busy(root: Path) -> Lab:
     lab.cycle()
     drilled(lab)
     lease_and_revoke(lab)
+    people_and_tokens(lab)
     return lab
+
+
+def people_and_tokens(lab: Lab) -> None:
+    """Somebody may come in, and somebody no longer; of two tokens one is taken back."""
+    at = lab.clock.now()
+    with lab.store() as store:
+        ada = people.make(store, "Ada", [Role.admin, Role.safety], "correct horse battery", by="ada", at=at)
+        people.make(store, "bob", [Role.viewer], None, by="ada", at=at)
+        people.change(store, "bob", "roles", roles=[Role.auditor], by="ada", at=at)
+        people.change(store, "bob", "disabled", by="ada", at=at)
+        for label in ("kept", "lost"):
+            token, _ = people.make_token(
+                store, "ada", by="ada", at=at, until=lab.later(days=1), actions=["read"], label=label
+            )
+        people.revoke_token(store, token.id, by="ada", at=at)
+        people.begin(store, ada, "password", at, people.Life(idle=timedelta(hours=1), longest=timedelta(hours=2)))
+    lab.clock.sleep(60)
 
 
 def speak_of(desk: Desk, alert: str) -> None:

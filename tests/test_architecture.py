@@ -48,6 +48,8 @@ FLOORS: dict[str, float] = {
     "monitor.adoption": 2.9,  # which policies decide: asked by alerts and gate
     "monitor.ruling": 2.95,
     "monitor.selftest": 2.85,  # asks all of judgement what it should know
+    "monitor.roles": 1.5,
+    "monitor.people": 3,  # asks policies when two spellings are one person
     "monitor.alerts": 3,
     "monitor.alert_desk": 3.2,  # puts alerts where people put them
     "monitor.alert_history": 3.2,
@@ -76,7 +78,7 @@ FLOORS: dict[str, float] = {
 DECLARED = {("monitor.verdicts", "monitor.forecasting"), ("monitor.diagnosis", "monitor.forecasting")}
 
 SQL = ("sqlite3", "sqlite_utils")
-SQL_DOORS = ("checkpoints_db.tables", "checkpoints_db.migrations", "checkpoints_db.upgrade")
+SQL_DOORS = ("checkpoints_db.sqlite", "checkpoints_db.tables", "checkpoints_db.migrations", "checkpoints_db.upgrade")
 NETWORK = ("socket", "urllib.request", "http.client", "httpx", "requests", "smtplib", "aiohttp", "apprise", "fsspec")
 NEVER = ("pickle", "marshal", "shelve", "dill", "joblib", "cloudpickle")
 CLOCKS = (
@@ -88,6 +90,8 @@ CLOCKS = (
     "datetime.date.today",
 )
 RANDOM = ("random", "secrets", "numpy.random", "uuid.uuid4", "os.urandom")
+UNGUESSABLE = "monitor.people"
+"""Who makes tokens and sessions, which no seed may repeat."""
 FORBIDDEN_CALLS = ("eval", "exec", "os.system", "os.popen", "numpy.load", "breakpoint")
 REFUSED_NAMES = {"utils", "util", "common", "helpers", "helper", "core", "manager", "managers", "misc"}
 SCIENCE_MAY = {"numpy", "scipy"}
@@ -242,6 +246,7 @@ def call_doors(module: Module, _names: set[str]) -> Iterator[str]:
             and not inside(name, "numpy.random.Generator")
             and name != "numpy.random"
             and not seeded
+            and not (inside(name, "secrets") and module.name == UNGUESSABLE)
         ):
             yield module.at(node, f"{name}: take a numpy Generator as an argument")
         if name == "print" and not inside(module.name, "monitor.faces"):
@@ -396,6 +401,8 @@ PLANTED: list[tuple[Law, str, str, str]] = [
     (call_doors, "monitor/watch.py", "import time\nt = time.time", "time has one door"),
     (call_doors, "monitor/science/fit.py", "import numpy as np\nnp.random.default_rng(0)", "take a numpy Generator"),
     (call_doors, "monitor/science/fit.py", "from random import choice\nchoice([1])", "take a numpy Generator"),
+    (call_doors, "monitor/gate.py", "from secrets import token_hex\ntoken_hex()", "take a numpy Generator"),
+    (call_doors, "monitor/people.py", "from random import random\nrandom()", "take a numpy Generator"),
     (call_doors, "monitor/gate.py", "print('GO')", "only monitor.faces prints"),
     (call_doors, "policies/loader.py", "eval('1')", "nothing that is read may be run"),
     (call_doors, "monitor/watch.py", "import subprocess\nsubprocess.run('ls', shell=True)", "no shell"),
@@ -435,6 +442,7 @@ ALLOWED: list[tuple[str, str]] = [
     ("monitor/watch.py", "import monitor.gate\nfrom checkpoints_db.records import Result"),
     ("monitor/science/fit.py", "import math\nimport numpy as np\nfrom scipy import special\nnp.random.Generator"),
     ("monitor/clock.py", "from datetime import UTC, datetime\ndatetime.now(UTC)"),
+    ("monitor/people.py", "import secrets\nsecrets.token_urlsafe(32)"),
     ("checkpoints_db/tables.py", "import sqlite3\nfrom sqlite_utils import Database"),
     ("monitor/faces/cli/gate.py", "import numpy as np\ndef ask(seed):\n    return np.random.default_rng(seed)"),
     ("monitor/faces/cli/gate.py", "def ask():\n    from monitor import gate\n    print(gate)"),

@@ -13,7 +13,7 @@ import altair as alt
 import vl_convert
 
 from checkpoints_db.errors import SettingsError
-from checkpoints_db.records import PLANE, Axis, Forecast, Metric, Outcome, Place, Point, Series, Verdict, Why
+from checkpoints_db.records import PLANE, Axis, Forecast, Metric, Outcome, Place, Point, Series, Verdict
 from monitor.faces.page import page
 from monitor.faces.render import short_scale
 from monitor.faces.scene import (
@@ -29,7 +29,11 @@ from monitor.faces.scene import (
     scene_of,
     ticks_of,
 )
+from monitor.faces.views.words import WHY
 
+VEGA_LITE = ".".join(alt.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
+"""Version of the language that charts are written in."""
+OFFLINE: dict[str, Any] = {"vl_version": VEGA_LITE, "allowed_base_urls": []}
 INK, FAINT, BLUE = "#1f2933", "#6b7785", "#0072B2"
 BAND_COLOURS = {98: "#dcebf5", 80: "#b5d5ea", 50: "#7fb5d8"}
 # Okabe and Ito's colours: told apart by colour-blind readers; the shapes say the same to those who print in grey.
@@ -46,21 +50,6 @@ AXES: dict[Axis, str] = {
     "tokens": "training tokens",
     "effective_compute": "effective compute (FLOP)",
     PLANE: "training FLOP (6 · parameters · tokens), a line for each size",
-}
-MEANING: dict[Why, str] = {
-    "ok": "",
-    "blind": "a break the policy cares about would have gone unseen",
-    "plateau": "too few rungs have left their floor, so a take-off cannot be foreseen",
-    "saturated": "the ladder has reached the best possible value, so a gain cannot be seen",
-    "degenerate": "the very same value at every rung: the score measures nothing",
-    "trend_unstable": "the forecast of the last rung missed it",
-    "forms_disagree": "the forms disagree about this scale",
-    "too_far": "too far beyond the ladder for one step",
-    "too_few": "too few rungs for a forecast",
-    "unsealed": "no forecast was sealed before the result",
-    "smaller": "not larger than the ladder",
-    "remarked": "not comparable with the ladder",
-    "no_scale": "no position on this axis",
 }
 
 
@@ -83,6 +72,7 @@ def series_chart(
     *,
     sealed_at: datetime | None = None,
     to: Place | None = None,
+    trigger: float | None = None,
 ) -> alt.LayerChart:
     """The ladder, the forecast beyond it, and the observation, on a logarithmic scale axis.
 
@@ -91,13 +81,15 @@ def series_chart(
 
     `observed` is the result judged; without it the point of `series` that `verdict` names is taken, then the verdict's
     own number. `ceiling` is a level some rule forbids to reach, in units of the metric. Error bars are two standard
-    errors. Without a verdict, `sealed_at` says when the forecast was sealed, and `to` how far it is drawn.
+    errors. Without a verdict, `sealed_at` says when the forecast was sealed, and `to` how far it is drawn. `trigger` is
+    the scale at which the next assessment is due, on the axis of the series.
     """
     scene = scene_of(series, forecast, verdict, observed, to)
-    frame = frame_of(scene, ceiling)
+    frame = frame_of(scene, ceiling, trigger)
     layers = [
         *_fan_layers(scene, frame),
         *_ceiling_layers(ceiling, frame),
+        *_trigger_layers(trigger, scene, frame),
         *_ladder_layers(scene, frame),
         *_seen_layers(scene, verdict, frame),
     ]
@@ -159,13 +151,16 @@ def write(chart: alt.TopLevelMixin, path: Path) -> None:
 def picture(chart: alt.TopLevelMixin, suffix: str) -> bytes | None:
     """`chart` as .png, .svg or .html; None for any other suffix."""
     drawing = specification(chart)
-    version = ".".join(alt.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
-    offline: dict[str, Any] = {"vl_version": version, "allowed_base_urls": []}
     if suffix == ".png":
-        return bytes(vl_convert.vegalite_to_png(drawing, scale=2, **offline))
+        return bytes(vl_convert.vegalite_to_png(drawing, scale=2, **OFFLINE))
     if suffix == ".svg":
-        return str(vl_convert.vegalite_to_svg(drawing, **offline)).encode()
-    return page(drawing, version).encode() if suffix == ".html" else None
+        return svg(drawing)
+    return page(drawing, VEGA_LITE).encode() if suffix == ".html" else None
+
+
+def svg(drawing: dict[str, Any]) -> bytes:
+    """A specification as a picture."""
+    return str(vl_convert.vegalite_to_svg(drawing, **OFFLINE)).encode()
 
 
 def _x(scene: Scene, frame: Frame) -> alt.X:
@@ -279,6 +274,18 @@ def _ceiling_layers(ceiling: float | None, frame: Frame) -> list[alt.Chart]:
     return [rule.encode(y=alt.value(frame.pixel(ceiling)))]
 
 
+def _trigger_layers(trigger: float | None, scene: Scene, frame: Frame) -> list[alt.Chart]:
+    if trigger is None:
+        return []
+    base = alt.Chart(_data([{"x": trigger, "what": "next trigger"}])).encode(x=_x(scene, frame))
+    return [
+        base.mark_rule(color=FAINT, strokeWidth=1.2, strokeDash=[2, 3]),
+        base.mark_text(align="right", baseline="top", dx=-4, fontSize=10, color=FAINT).encode(
+            y=alt.value(2), text="what:N"
+        ),
+    ]
+
+
 def _seen_layers(scene: Scene, verdict: Verdict | None, frame: Frame) -> list[alt.Chart]:
     if scene.seen is None:
         return []
@@ -384,7 +391,7 @@ def _subtitle(
     if verdict is not None:
         tail = verdict.tail_below if verdict.outcome == "below" else verdict.tail_above
         numbers = "" if tail is None else f", tail probability {tail:.1g}"
-        meaning = MEANING[verdict.why]
+        meaning = WHY[verdict.why]
         lines.append(f"{verdict.outcome}{numbers}{': ' + meaning if meaning else ''}")
     if forecast is None:
         lines.append("no forecast")

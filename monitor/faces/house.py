@@ -72,6 +72,7 @@ max_silence = "24h"             # a GO needs a complete cycle younger than this
 # listen = "127.0.0.1:8470"
 # token_file = "token"          # openssl rand -hex 32 > token; chmod 600 token
 # reader_token_file = "readers" # a second one, for training jobs: reads leases and pushes nothing
+# url = "https://holdpoint.lab" # where people reach it; begin with `holdpoint people add YOU --role admin --by YOU`
 # metrics = "loopback"          # /metrics without a token for programs of this machine; "token": for nobody
 
 [lease]                         # a GO that training jobs carry with them; begin with `holdpoint keys new`

@@ -156,10 +156,11 @@ def _fan(forecast: Forecast, seen: Point | None, goal: Place | None, tail: float
     return fan
 
 
-def frame_of(scene: Scene, ceiling: float | None) -> Frame:
-    """Ranges that show every point with its error bar, the ceiling, and the fan as far as it leaves them readable."""
+def frame_of(scene: Scene, ceiling: float | None, trigger: float | None = None) -> Frame:
+    """Ranges that show every point with its error bar, ceiling and trigger, and the fan as far as it leaves them
+    readable."""
     points = [*scene.ladder, *scene.later, *([scene.seen] if scene.seen else [])]
-    xs = [*(p.x for p in points), *(row["x"] for row in scene.fan)] or [1.0]
+    xs = [*(p.x for p in points), *(row["x"] for row in scene.fan), *([trigger] if trigger else [])] or [1.0]
     values = [] if ceiling is None else [ceiling]
     for p in points:
         error = 2 * math.sqrt(noise_of(scene.metric, p))

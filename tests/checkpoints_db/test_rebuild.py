@@ -59,7 +59,7 @@ def test_the_history_has_a_row_of_every_kind_and_every_table(lived: Lab) -> None
         kinds = {entry.kind for entry in store.ledger.entries()}
         empty = [table for table in store._tables.names() if not store._tables.count(table)]
     told = "file result items unplaced placed seal verdict diagnosis decision gate alert review message delivery case"
-    told += " policy policy_text catalogue lease revocation routed fire_drill"
+    told += " policy policy_text catalogue lease revocation routed person token fire_drill"
     assert kinds == set(told.split())
     assert set(empty) - set(LEFT_OUT) == {"shadow_decisions"}  # those have a test of their own
 
@@ -244,7 +244,7 @@ def test_a_ledger_that_was_cut_off_or_written_anew_does_not_keep_its_pins(
         changed(path, (f"DELETE FROM {table} WHERE seq >= ?", (touched,)))  # noqa: S608
     for table in ("scores", "cases", "outliers"):
         changed(path, (f"DELETE FROM {table} WHERE seq >= ?", (touched,)))  # noqa: S608
-    for table in ("leases", "revocations"):
+    for table in ("leases", "revocations", "people", "tokens"):
         changed(path, (f"DELETE FROM {table} WHERE seq >= ?", (touched,)))  # noqa: S608
     expected = touched if way == "cut" else len(kept) + 1 if len(kept) < pin.seq else pin.seq
     assert broken(path, pin) == expected

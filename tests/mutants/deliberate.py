@@ -20,6 +20,7 @@ GATE = ("tests/monitor/test_gate.py",)
 RETAINED = ("tests/monitor/test_retention.py",)
 OUTLIERS = ("tests/walk/test_outliers.py",)
 DRILLS = ("tests/monitor/daemon/test_drills.py",)
+ACCESS = tuple(f"tests/monitor/{name}.py" for name in ("test_people", "faces/test_web_api", "faces/test_web_access"))
 LEDGER = ("tests/checkpoints_db/test_ledger.py", "tests/checkpoints_db/test_rebuild.py")
 
 
@@ -555,4 +556,44 @@ DRILLED = (
     ),
 )
 
-MUTANTS = (*DECIDE, *PEOPLE, *LEASES, *STORES, *KEPT, *LEARNT, *TOLD, *DRILLED)
+
+ACCESS_PY, PEOPLE_PY = "monitor/faces/web/access.py", "monitor/people.py"
+DOORS = (
+    Mutant(
+        ACCESS_PY,
+        "        if not person.may(action):\n",
+        "        if not person.roles:\n",
+        "whoever came in may release",
+        ACCESS,
+    ),
+    Mutant(
+        ACCESS_PY,
+        "    if not people.same(given, secret):\n",
+        "    if not given:\n",
+        "a form of another site acts for whoever is logged in",
+        ACCESS,
+    ),
+    Mutant(
+        ACCESS_PY,
+        '    if site is not None and site not in ("same-origin", "none"):\n',
+        "    if site is None:\n",
+        "a page of another site is taken for ours",
+        ACCESS,
+    ),
+    Mutant(
+        PEOPLE_PY,
+        '    return Person(name=account.name, roles=frozenset(account.roles) & frozenset(token.roles), came="token")\n',
+        '    return Person(name=account.name, roles=frozenset(token.roles), came="token")\n',
+        "a token may what its person no longer may",
+        ACCESS,
+    ),
+    Mutant(
+        PEOPLE_PY,
+        "    if not session.at <= at < session.ends_at or at - session.seen_at >= life.idle:\n",
+        "    if not session.at <= at < session.ends_at:\n",
+        "a browser left alone for hours may still release",
+        ACCESS,
+    ),
+)
+
+MUTANTS = (*DECIDE, *PEOPLE, *LEASES, *STORES, *KEPT, *LEARNT, *TOLD, *DOORS, *DRILLED)

@@ -8,98 +8,115 @@ from __future__ import annotations
 
 import sys
 import traceback
+from functools import cache
+from importlib import import_module
+from typing import Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command, get_group
 
 from checkpoints_db.errors import HoldpointError
-from monitor.faces.cli import (
-    alert,
-    assessment,
-    backtest,
-    backup,
-    bundle,
-    catalogue,
-    checkpoint,
-    config,
-    daemon,
-    doctor,
-    drill,
-    export,
-    file,
-    forecast,
-    gate,
-    ingest,
-    init,
-    items,
-    keys,
-    lease,
-    ledger,
-    outbox,
-    policy,
-    power,
-    prior,
-    quarantine,
-    route,
-    run,
-    safeguard,
-    selftest,
-    series,
-    serve,
-    status,
-    tidy,
-    verdict,
-    waiver,
-)
 from monitor.faces.render import clean
+
+VERBS = {
+    "init": "init",
+    "status": "status",
+    "ingest": "ingest",
+    "serve": "serve",
+    "backtest": "backtest",
+    "power": "power",
+    "items": "items",
+    "selftest": "selftest",
+    "doctor": "doctor",
+    "export": "export",
+    "backup": "backup",
+    "restore": "backup",
+    "tidy": "tidy",
+}
+"""Commands without a noun, each with the module that has a function of its name."""
+NOUNS = (
+    "config",
+    "daemon",
+    "catalogue",
+    "checkpoint",
+    "file",
+    "quarantine",
+    "series",
+    "forecast",
+    "verdict",
+    "alert",
+    "gate",
+    "waiver",
+    "assessment",
+    "safeguard",
+    "run",
+    "route",
+    "outbox",
+    "policy",
+    "prior",
+    "ledger",
+    "keys",
+    "lease",
+    "bundle",
+    "people",
+    "token",
+    "drill",
+)
+"""Modules with an `app` of their own."""
+
+
+Command = TyperCommand | TyperGroup
+
+
+class Commands(TyperGroup):
+    """Every command; its module is imported when it is asked for: a gate does not wait for what draws charts."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Their names, in the order of the help."""
+        return [*VERBS, *NOUNS]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Command | None:
+        """The command of a name; None where there is none."""
+        return _command(cmd_name) if cmd_name in (*VERBS, *NOUNS) else None
+
+    @property
+    def commands(self) -> dict[str, Any]:
+        """All of them."""
+        return {name: _command(name) for name in (*VERBS, *NOUNS)}
+
+    @commands.setter
+    def commands(self, _: object) -> None:
+        """There are no others."""
+
+
+@cache
+def _command(name: str) -> Command:
+    module = import_module(f"{__name__}.{VERBS.get(name, name)}")
+    if name in NOUNS:
+        group = get_group(module.app)
+        group.name = name
+        return group
+    alone = typer.Typer(pretty_exceptions_enable=False)
+    alone.command(name)(getattr(module, name))
+    made: Any = get_command(alone)
+    return made  # type: ignore[no-any-return]
+
 
 app = typer.Typer(
     name="holdpoint",
+    cls=Commands,
     no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,
     help="Forecasts of a model's abilities are sealed before its results arrive; a gate holds when they break.",
     epilog="Exit codes: 0 done or GO · 1 refused · 2 usage · 3 internal · 10 HOLD · 20 PAUSE",
 )
-app.command("init")(init.init)
-app.command("status")(status.status)
-app.command("ingest")(ingest.ingest)
-app.command("serve")(serve.serve)
-app.command("backtest")(backtest.backtest)
-app.command("power")(power.power)
-app.command("items")(items.items)
-app.command("selftest")(selftest.selftest)
-app.command("doctor")(doctor.doctor)
-app.command("export")(export.export)
-app.command("backup")(backup.backup)
-app.command("restore")(backup.restore)
-app.command("tidy")(tidy.tidy)
-for noun in (
-    config,
-    daemon,
-    catalogue,
-    checkpoint,
-    file,
-    quarantine,
-    series,
-    forecast,
-    verdict,
-    alert,
-    gate,
-    waiver,
-    assessment,
-    safeguard,
-    run,
-    route,
-    outbox,
-    policy,
-    prior,
-    ledger,
-    keys,
-    lease,
-    bundle,
-    drill,
-):
-    app.add_typer(noun.app, name=noun.__name__.rpartition(".")[2])
+
+
+@app.callback()
+def _holdpoint() -> None:
+    """Makes it a group, whose commands are found by name."""
 
 
 def main() -> None:

@@ -16,7 +16,6 @@ from monitor.faces.render import as_json, clean, console, moment, table
 from monitor.review import Desk
 from monitor.settings import Settings
 from policies.releases import why_not
-from policies.schema import Policy
 from policies.waivers import renewals, tally
 
 app = typer.Typer(no_args_is_help=True, help="Gates: GO, HOLD (cannot tell) or PAUSE, one for each run.")
@@ -87,15 +86,9 @@ def status(
         shell.say(f"waivers of this run: {waived['live']} live, {waived['ever']} ever, {waived['renewals']} renewals")
 
 
-def _policy_of(store: Store, decision: Decision) -> Policy | None:
-    entries = [row.entry for row in store.policies.all()]
-    mine = [entry for entry in entries if entry.policy.sha256 == decision.policy and entry.terms]
-    return adoption.policy_of(mine[-1]) if mine else None
-
-
 def _votes(store: Store, decision: Decision) -> list[tuple[Approval, str]]:
     """Every vote on a run, with why it does not count for what the gate rests on now."""
-    policy, votes = _policy_of(store, decision), store.actions.approvals(decision.family, decision.run)
+    policy, votes = adoption.known(store, decision.policy), store.actions.approvals(decision.family, decision.run)
     if policy is None:
         return [(vote, "its policy is not known here") for vote in votes]
     return [(vote, why_not(policy, decision, vote, shell.now())) for vote in votes]
@@ -103,7 +96,7 @@ def _votes(store: Store, decision: Decision) -> list[tuple[Approval, str]]:
 
 def _waived(store: Store, decision: Decision) -> dict[str, int]:
     waivers, at = store.actions.waivers(decision.family, decision.run), shell.now()
-    count = tally(waivers, _policy_of(store, decision), at)
+    count = tally(waivers, adoption.known(store, decision.policy), at)
     return {**count._asdict(), "renewals": renewals(waivers, at)}
 
 

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-import numpy as np
 import typer
 
 from checkpoints_db import Entry, Store
 from checkpoints_db.catalogue import Catalogue
-from checkpoints_db.items import Items
 from monitor import gate
 from monitor.faces.cli import shell
 from monitor.faces.render import number, table
-from monitor.items import ItemLadder
+from monitor.items import Moved, moved
 
 
 def items(
@@ -43,20 +41,20 @@ def items(
         raise typer.BadParameter(
             f"no per-sample log of {task!r} on {checkpoint!r} is kept item by item; evaluate with `--log_samples`"
         )
-    moved = _moved(ladder)
+    rows = moved(ladder, top)
     against = ladder.rungs[-1][0] if ladder.rungs else None
     value = {
         "task": task,
         "documents": len(ladder.own),
         "asked": ladder.own.asked,
         "against": against,
-        "moved": moved[:top],
+        "moved": [_told(row) for row in rows],
         "faults": [fault.body() for fault in faults],
     }
     columns = ("document", "nats before", "nats", "moved", "right before", "right")
-    rows = [(m["document"], *(number(m[key]) for key in ("before", "now", "moved")), m["was"], m["is"]) for m in moved]
+    cells = [(m.document, number(m.before), number(m.now), number(m.moved), m.was, m.right) for m in rows]
     title = f"{task}: {len(ladder.own)} of {ladder.own.asked} documents against {against or 'no smaller rung'}"
-    shell.show(value, table(title, columns, rows[:top], right=columns[1:4]), json=json)
+    shell.show(value, table(title, columns, cells, right=columns[1:4]), json=json)
     if not json:
         for fault in faults:
             shell.say(f"{fault.name}: {fault.sentence}")
@@ -69,32 +67,6 @@ def _gone(store: Store, place: tuple[str, str], name: str | None, task: str) -> 
     return store.items.forgotten(sorted({seen.result.source for seen in results}), task)
 
 
-def _moved(ladder: ItemLadder) -> list[dict[str, Any]]:
-    """The documents both were asked, those first that moved most: in likelihood, else in right and wrong."""
-    if not ladder.rungs:
-        return [_told(ladder.own, i, None, None) for i in range(len(ladder.own))]
-    before = ladder.rungs[-1][1]
-    own, (below,) = ItemLadder(ladder.task, ladder.own, ladder.rungs[-1:]).common()
-    steps = np.abs(ladder.own.ll[own] - before.ll[below])
-    marks = np.abs(ladder.own.right[own].astype(float) - before.right[below])
-    order = np.argsort(-np.where(np.isnan(steps), marks, steps), kind="stable")
-    return [_told(ladder.own, int(own[i]), before, int(below[i])) for i in order]
-
-
-def _told(own: Items, place: int, before: Items | None, below: int | None) -> dict[str, Any]:
-    now, was = float(own.ll[place]), float("nan")
-    mark = -1
-    if before is not None and below is not None:
-        was, mark = float(before.ll[below]), int(before.right[below])
-    return {
-        "document": int(own.doc_id[place]),
-        "before": None if np.isnan(was) else was,
-        "now": None if np.isnan(now) else now,
-        "moved": None if np.isnan(now - was) else now - was,
-        "was": _word(mark),
-        "is": _word(int(own.right[place])),
-    }
-
-
-def _word(mark: int) -> str | None:
-    return {1: "right", 0: "wrong"}.get(mark)
+def _told(row: Moved) -> dict[str, Any]:
+    told = row.body()
+    return {**told, "is": told.pop("right")}

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import ipaddress
 import logging
 import socket  # noqa: TID251 - this is a door of the network
+import ssl
 import threading
+from contextlib import suppress
+from typing import Any
 
 import uvicorn
 
 from checkpoints_db.errors import SettingsError
 from monitor.daemon.door import Door
 from monitor.faces.web.app import create_app
+from monitor.faces.web.prompt import Prompt
 from monitor.settings import Settings
 
 logger = logging.getLogger("holdpoint.web")
@@ -25,13 +30,15 @@ class Server:
     """Listens as soon as it is made. Raises SettingsError where the address cannot be had, or there is no token."""
 
     def __init__(self, door: Door) -> None:
+        tls = _tls(door)
         app, self._door = create_app(door), door
         self._socket = _listening(*door.terms.address)
         host, port = self._socket.getsockname()[:2]
-        self.url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        scheme = "https" if tls else "http"
+        self.url = f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
         config = uvicorn.Config(
             app,
-            http="h11",
+            http=Prompt,
             ws="none",
             lifespan="off",
             log_config=None,
@@ -40,6 +47,7 @@ class Server:
             server_header=False,
             limit_concurrency=CONNECTIONS,
             timeout_graceful_shutdown=GRACE,
+            **tls,
         )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._serve, name="web", daemon=True)
@@ -64,6 +72,32 @@ class Server:
         self._server.run([self._socket])
         if not self._server.should_exit:
             logger.error("the door at %s closed by itself; start again to take pushes", self.url)
+
+
+def _tls(door: Door) -> dict[str, Any]:
+    """What uvicorn is told of certificates. Raises SettingsError where others would listen in, or there are none."""
+    web = door.terms
+    host, _ = web.address
+    if web.tls_certificate is None or web.tls_key is None:
+        if not (_is_loopback(host) or web.proxies or web.plain):
+            raise SettingsError(
+                f"web.listen: {host} is heard by others and nothing is encrypted; name tls_certificate and tls_key, or "
+                "the addresses of a proxy that speaks TLS as proxies, or say plain = true where the network is yours"
+            )
+        return {}
+    files = [door.settings.at(web.tls_certificate), door.settings.at(web.tls_key)]
+    try:
+        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(files[0], files[1])
+    except (OSError, ssl.SSLError) as error:
+        why = error.strerror or str(error)
+        raise SettingsError(f"web.tls_certificate, web.tls_key: {files[0]}, {files[1]}: {why}") from error
+    return {"ssl_certfile": files[0], "ssl_keyfile": files[1]}
+
+
+def _is_loopback(host: str) -> bool:
+    with suppress(ValueError):
+        return ipaddress.ip_address(host).is_loopback
+    return host == "localhost"
 
 
 def _listening(host: str, port: int) -> socket.socket:

@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +14,9 @@ from fastapi import Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import SecretStr
 
-from checkpoints_db.errors import SettingsError
+from checkpoints_db.errors import SettingsError, StoreError
+from monitor import people
+from monitor.faces.web.access import who_asks
 from monitor.faces.web.problem import Declined
 from monitor.settings import Settings
 
@@ -66,12 +69,27 @@ Shown = Annotated[HTTPAuthorizationCredentials | None, Security(bearer)]
 
 def shown(request: Request, credentials: Shown) -> None:
     """Let a request pass that shows the token. Raises Declined, before anything of its body is read."""
-    _pass(credentials, [request.app.state.token], "web.token_file")
+    if not _may(request, credentials, "push"):
+        _pass(credentials, [request.app.state.token], "web.token_file")
 
 
 def may_read(request: Request, credentials: Shown) -> None:
     """Let a request pass that shows the token, or that of readers. Raises Declined."""
-    _pass(credentials, [request.app.state.token, request.app.state.readers_token], "web.reader_token_file")
+    if not _may(request, credentials, "read"):
+        _pass(credentials, [request.app.state.token, request.app.state.readers_token], "web.reader_token_file")
+
+
+def _may(request: Request, credentials: HTTPAuthorizationCredentials | None, action: str) -> bool:
+    """Whether the token is one of a person who may do this. Raises Declined (403) where it is and they may not."""
+    text = credentials.credentials if credentials else ""
+    if not text.startswith(people.PREFIX):
+        return False
+    with suppress(StoreError):  # who cannot be looked up has shown nothing
+        person = who_asks(request, text)
+        if person is not None and not person.may(action):
+            raise Declined(403, f"the token of {person.name} does not carry {action!r}", "ask for one that does")
+        return person is not None
+    return False
 
 
 def _pass(credentials: HTTPAuthorizationCredentials | None, tokens: Sequence[SecretStr | None], where: str) -> None:
