@@ -56,8 +56,7 @@ def status(
     """What every gate says, or all about one: findings, approvals, and the evidence digest a release must name."""
     with shell.opened(config) as (_, store):
         if run is None:
-            drills = store.drills.families()
-            gates = [g for g in store.actions.gates() if g.family not in drills]
+            gates = store.actions.gates()
             rows = [
                 (f"{g.family}/{g.run}", g.answer, g.reason, moment(g.at), g.evidence[:12], g.sentence) for g in gates
             ]

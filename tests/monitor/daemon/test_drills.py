@@ -16,7 +16,7 @@ from lab import START, Lab, rung
 from receivers import listening
 from telling import SECRET
 
-from checkpoints_db.errors import BadDrill
+from checkpoints_db.errors import BadDrill, BadRelease
 from checkpoints_db.rebuild import rebuild
 from checkpoints_db.records import Answer, FireDrill
 from monitor import doctor, notify, watch
@@ -90,6 +90,8 @@ def test_a_drill_is_timed_and_marked_and_counts_nowhere(house: Lab, tmp_path: Pa
     assert house.cycle()  # nothing of it comes back
     assert everything(house) == before
     assert len(told(house)) == len(letters)
+    with house.store() as store, pytest.raises(BadRelease, match="ends by itself"):
+        house.desk(store).release(drilled.family, drilled.family, by="ada", reason="why", evidence="0" * 12)
     with house.store() as store:
         assert store.actions.latch(drilled.family, drilled.family) is None
         assert not store.actions.alerts(still_open=True)
