@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from checkpoints_db.alert_page import EVERY_ALERT, NOT_OVER, RANK, WORST_FIRST, AlertFilter, AlertPage, mark_of, marked
+from checkpoints_db.drills import NO_DRILL
 from checkpoints_db.ledger import Ledger
 from checkpoints_db.records import (
     EVERY,
@@ -88,8 +89,9 @@ class Actions:
         return None
 
     def gates(self) -> list[GateState]:
-        """Every gate, by name."""
-        return [GateState.model_validate_json(row["body"]) for row in self._tables.rows("gates", order_by="gate")]
+        """Every gate but those of fire drills, by name."""
+        rows = self._tables.rows("gates", NO_DRILL, order_by="gate")
+        return [GateState.model_validate_json(row["body"]) for row in rows]
 
     def latch(self, family: str, run: str) -> Latch | None:
         """The pause of a run that nobody has released, or None."""

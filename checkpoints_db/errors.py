@@ -9,6 +9,7 @@ HoldpointError
 +- DeliveryError     .permanent
 +- SelfTestFailed
 +- SigningError      BadKey · BadLease
++- BadDrill
 +- BundleError       BadBundle
 +- AccessError       BadPerson · BadToken
 +- SettingsError
@@ -265,6 +266,10 @@ class BadKey(SigningError):
 
 class BadLease(SigningError):
     """A lease that is not issued, or not believed."""
+
+
+class BadDrill(HoldpointError):
+    """A fire drill that cannot begin."""
 
 
 class BundleError(HoldpointError):

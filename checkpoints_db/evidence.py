@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
+from checkpoints_db.drills import NO_DRILL
 from checkpoints_db.ledger import Ledger
 from checkpoints_db.records import Axis, Checkpoint, Instant, Kind, Reading, Record, Result, Series
 from checkpoints_db.records.base import digest_of, stamp
@@ -346,8 +347,8 @@ class Evidence:
         return [SeriesHead.model_validate({**row, "family": family}) for row in rows]
 
     def news(self) -> dict[str, int]:
-        """Family -> how many of its results arrived as news, in order of first arrival."""
-        found = self._tables.rows("results", order_by="seq", select="family, baseline")
+        """Family -> how many of its results arrived as news, in order of first arrival; without fire drills."""
+        found = self._tables.rows("results", NO_DRILL, order_by="seq", select="family, baseline")
         counts = dict.fromkeys((row["family"] for row in found), 0)
         for row in found:
             counts[row["family"]] += not row["baseline"]

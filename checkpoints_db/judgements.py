@@ -7,6 +7,7 @@ from collections.abc import Hashable, Iterable, Iterator
 from datetime import datetime
 from typing import Any, Literal, NamedTuple, TypeVar
 
+from checkpoints_db.drills import NO_DRILL
 from checkpoints_db.errors import LedgerBroken
 from checkpoints_db.ledger import Entry, Ledger
 from checkpoints_db.records import Answer, Decision, Diagnosis, Forecast, Sealed, Tally, Verdict
@@ -158,9 +159,10 @@ class Judgements:
     def tallies(self, *by: Literal["run", "series"], family: str | None = None) -> list[Tally]:
         """How sealed forecasts did on the results that came, for each family and kind of metric, and each `by`.
 
-        Counted from one small table, no row of the ledger is read. Runs and families are in order of name.
+        Counted from one small table, no row of the ledger is read; fire drills only where named. Runs and families are
+        in order of name.
         """
-        rows = self._tables.sums("scores", ["family", "kind", *by], _SUMS, family)
+        rows = self._tables.sums("scores", ["family", "kind", *by], _SUMS, family, but=NO_DRILL)
         return [_tally(row) for row in rows]
 
     # -- verdicts, diagnoses, decisions -------------------------------------------------------------------------------

@@ -403,6 +403,16 @@ def m017_access(db: Database) -> None:
     db.table("alerts").create_index(["opened_at", "fingerprint"])
 
 
+@schema()
+def m018_drills(db: Database) -> None:
+    """Fire drills: whose families count nowhere, and what each came to."""
+    columns = {"id": str, "family": str, "state": str, "by": str, "at": str, "ended_at": str, "body": str}
+    db.table("drills").create(columns, pk="id", not_null=set(columns) - {"id"}, strict=True)
+    db.table("drills").create_index(["family"], unique=True)
+    db.table("drills").create_index(["state", "at"])
+    _refuse(db, "drills", "DELETE")
+
+
 SAME = ("id", "source", "task", "conditions", "kept", "asked", "sha256", "seq")
 """Of items, what stays when they are forgotten."""
 

@@ -143,6 +143,11 @@ class Outbox:
         found = self._tables.rows("outbox", " and ".join(tests), args, order_by="rowid desc", limit=limit)
         return [_owed(row) for row in found]
 
+    def about(self, alert: str) -> list[Owed]:
+        """The messages that tell of an alert, those of its end apart."""
+        told = self._tables.rows("outbox_alerts", "alert = ? and event <> 'closed'", [alert])
+        return [_owed(row) for row in self._tables.rows_among("outbox", "id", [row["message"] for row in told])]
+
     def one(self, name: str) -> Owed | None:
         """The message whose id starts with `name`; None when there is none or several."""
         found = self._tables.rows("outbox", "substr(id, 1, ?) = ?", [len(name), name], limit=2)

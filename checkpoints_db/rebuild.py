@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from checkpoints_db.actions import Review, alert_row, gate_row, review_row
+from checkpoints_db.drills import drill_row
 from checkpoints_db.errors import LedgerBroken, StoreError
 from checkpoints_db.evidence import File, Held, Kept, file_row, result_row, unplaced_row
 from checkpoints_db.judgements import (
@@ -37,6 +38,7 @@ from checkpoints_db.records import (
     AlertReview,
     Decision,
     Diagnosis,
+    FireDrill,
     Forecast,
     GateState,
     Latch,
@@ -228,6 +230,9 @@ class _Replay:
 
     def _revocation(self, entry: Entry, said: Row) -> None:
         self._rows.put("revocations", revocation_row(Revocation.model_validate(said), entry.seq))
+
+    def _fire_drill(self, _: Entry, said: Row) -> None:
+        self._rows.put("drills", drill_row(FireDrill.model_validate(said)))
 
     def _person(self, entry: Entry, said: Row) -> None:
         self._rows.put("people", account_row(Account.model_validate(said["account"]), entry.seq))

@@ -1,8 +1,7 @@
 """The store: what was observed, expected and decided, in one SQLite file.
 
 One writer at a time, one transaction from record to outbox. Tables are grouped by noun: `ledger`, `evidence`, `items`,
-`judgements`, `actions`, `outbox`, `cases`, `leases`, `people`; `listing` has pages of
-them.
+`judgements`, `actions`, `outbox`, `cases`, `leases`, `drills`, `people`; `listing` has pages of them.
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ from typing import Any
 from checkpoints_db import sheets
 from checkpoints_db.actions import Actions
 from checkpoints_db.case_table import CaseTable
+from checkpoints_db.drills import Drills
 from checkpoints_db.errors import LeadershipLost, StoreError
 from checkpoints_db.evidence import Evidence
 from checkpoints_db.item_table import ItemTable
@@ -49,6 +49,7 @@ class Store:
         self.actions = Actions(tables, self.ledger)
         self.outbox = Outbox(tables, self.ledger)
         self.leases = Leases(tables, self.ledger)
+        self.drills = Drills(tables, self.ledger)
         self.cases = CaseTable(tables, self.ledger)
         self.people = People(tables, self.ledger)
         self.listing = Listing(tables, self.ledger)

@@ -214,10 +214,15 @@ class Tables:
             names = [column[0] for column in cursor.description]
             return [dict(zip(names, row, strict=True)) for row in cursor]
 
-    def sums(self, table: str, by: Sequence[str], sums: Mapping[str, str], family: str | None) -> list[dict[str, Any]]:
-        """For each group of equal `by`, in their order: the sum of each expression of `sums`; of one family, or all."""
+    def sums(
+        self, table: str, by: Sequence[str], sums: Mapping[str, str], family: str | None, *, but: str = ""
+    ) -> list[dict[str, Any]]:
+        """For each group of equal `by`, in their order: the sum of each expression of `sums`; of one family, or all.
+
+        `but`: a test of our own that rows must pass where no family is named.
+        """
         columns = ", ".join([*by, *(f"sum({what}) as {name}" for name, what in sums.items())])
-        where = "" if family is None else " where family = :family"
+        where = (f" where {but}" if but else "") if family is None else " where family = :family"
         group = ", ".join(by)
         with translated(self.path):
             query = f"select {columns} from {table}{where} group by {group} order by {group}"  # noqa: S608 - ours alone

@@ -5,12 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 from typing import NamedTuple
 
+from checkpoints_db.drills import NO_DRILL
 from checkpoints_db.ledger import Ledger
 from checkpoints_db.records import EVERYBODY, Verdict
 from checkpoints_db.tables import Tables
 
 WAITS = "sent_at = '' and failed_at = ''"
 LOST = "sent_at = '' and failed_at > ''"
+REAL = "alert not in (select id from alerts where family in (select family from drills))"
+"""Of messages: not those of a fire drill."""
 GATES = 500
 """Gates that are told one by one; where there are more, the closed ones are."""
 WORST = "case answer when 'PAUSE' then 0 when 'HOLD' then 1 when 'WARN' then 2 else 3 end, at desc, gate"
@@ -44,14 +47,14 @@ class Judged(NamedTuple):
 
 
 class Vitals:
-    """Counts from small tables and indexes. Reads only."""
+    """Counts from small tables and indexes; what belongs to a fire drill counts nowhere. Reads only."""
 
     def __init__(self, tables: Tables, ledger: Ledger) -> None:
         self._tables, self._ledger = tables, ledger
 
     def gates(self) -> list[Place]:
         """Gates as they were last settled, the closed ones first; at most GATES."""
-        found = self._tables.rows("gates", order_by=WORST, limit=GATES, select="family, run, answer")
+        found = self._tables.rows("gates", NO_DRILL, order_by=WORST, limit=GATES, select="family, run, answer")
         return [Place(r["family"], r["run"], r["answer"], self._expiry(r["family"], r["run"])) for r in found]
 
     def _expiry(self, family: str, run: str) -> datetime | None:
@@ -69,14 +72,14 @@ class Vitals:
         return {(row["state"], row["answer"]): int(row["number"]) for row in self._count("alerts", "state", "answer")}
 
     def _count(self, table: str, *by: str) -> list[dict[str, str]]:
-        return self._tables.sums(table, by, {"number": "1"}, None)
+        return self._tables.sums(table, by, {"number": "1"}, None, but=NO_DRILL if table != "files" else "")
 
     def outbox(self) -> Owing:
         """Messages and notices that wait, messages that are lost, and when the oldest that waits was written."""
         oldest = self._tables.rows("outbox", WAITS, order_by="at", limit=1, select="at")
         return Owing(
             self._tables.count("outbox", WAITS),
-            self._tables.count("outbox", f"{LOST} and receiver <> ?", [EVERYBODY]),
+            self._tables.count("outbox", f"{LOST} and receiver <> ? and {REAL}", [EVERYBODY]),
             datetime.fromisoformat(oldest[0]["at"]) if oldest else None,
         )
 

@@ -27,6 +27,9 @@ from policies.lifecycle import episode, may
 DAEMON = "holdpoint"
 """Who acted, where no person did."""
 
+DRILL = "DRILL"
+"""How what is said of a fire drill begins."""
+
 Ending = Literal["closed", "waived", "withdrawn", "superseded"]
 Event = AlertState | Literal["opened", "changed", "reopened", "receded", "assigned", "unassigned"]
 TOLD_AS: Mapping[str, str] = {"waived": "closed", "superseded": "closed"}
@@ -285,7 +288,8 @@ def _tell(
     evidence: str = "",
     window: timedelta | None = None,
 ) -> list[Alert]:
-    print_ = fingerprint(family, run, rule, subject)
+    print_, drill = fingerprint(family, run, rule, subject), store.drills.of(family)
+    sentence = f"{DRILL}: {sentence}" if drill else sentence
     old = store.actions.alert(print_)
     waits = window is not None and answer != Answer.PAUSE and rule not in EVIDENCE_RULES
     fresh = Alert(
@@ -303,6 +307,7 @@ def _tell(
         decision=decision,
         domains=domains,
         evidence=evidence or digest_of([rule, subject, sentence]),
+        drill=drill.id if drill else "",
     )
     if old is None:
         return [_write(store, fresh, "pending" if waits else "opened", receivers, at, DAEMON, tell=not waits)]

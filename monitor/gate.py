@@ -18,6 +18,7 @@ from checkpoints_db.records import (
     Checkpoint,
     Decision,
     Fault,
+    FireDrill,
     GateState,
     Missing,
     PolicyName,
@@ -426,6 +427,9 @@ def _answer(
             at,
         )
     family, run = place
+    drill = store.drills.of(family)
+    if drill is not None and drill.ended_at is not None:
+        return hold(family, run, Reason.unregistered, over(drill), at)
     silent = _silence(store, settings, at)
     if silent:
         return hold(family, run, *silent, at)
@@ -435,6 +439,11 @@ def _answer(
         ruled = [one._replace(case=one.case.model_copy(update={"entering": entering})) for one in ruled]
     waivers, approvals = store.actions.waivers(family, run), store.actions.approvals(family, run)
     return state_of(decide_all(ruled, waivers, approvals, at, force.pending))
+
+
+def over(drill: FireDrill) -> str:
+    """What the gate of a fire drill says for ever once it is over."""
+    return f"fire drill {drill.id} is over; nothing trains under this name, and nothing is to be released"
 
 
 def failure(store: Store, settings: Settings) -> str:

@@ -74,6 +74,10 @@ OF_THE_STORE = (
         "When the newest result of a family that has a gate was noticed",
     ),
     Measure("holdpoint_last_cycle_timestamp_seconds", "gauge", (), "When the last complete cycle ended; 0 for never"),
+    Measure("holdpoint_last_drill_timestamp_seconds", "gauge", (), "When the last fire drill ended; 0 for never"),
+    Measure(
+        "holdpoint_last_drill_success", "gauge", (), "1 where everything happened in time in it; absent before one"
+    ),
     Measure("holdpoint_outbox_messages", "gauge", ("state",), "Messages that are owed, and those that are lost"),
     Measure(
         "holdpoint_outbox_oldest_timestamp_seconds", "gauge", (), "When the oldest owed message was written; 0: none is"
@@ -147,6 +151,10 @@ class StoreMeasures:
         yield "holdpoint_last_evaluation_timestamp_seconds", newest
         cycle, leader = store.fact("cycle"), store.leader()
         yield "holdpoint_last_cycle_timestamp_seconds", [((), cycle[1].timestamp() if cycle else 0)]
+        drill = store.drills.last()
+        ended = drill.ended_at.timestamp() if drill and drill.ended_at else 0
+        yield "holdpoint_last_drill_timestamp_seconds", [((), ended)]
+        yield "holdpoint_last_drill_success", [((), float(drill.state == "passed"))] if drill else []
         owing = store.vitals.outbox()
         yield "holdpoint_outbox_messages", [(("owed",), owing.owed), (("lost",), owing.lost)]
         oldest = owing.oldest.timestamp() if owing.oldest else 0

@@ -127,6 +127,7 @@ def overview(store: Store, settings: Settings, at: datetime, tell: Tell = lambda
     for done, place in enumerate(places, 1):
         gates += _gated(store, place, held=bool(held))
         tell("gates", done, len(places))
+    firing = [alert for alert in store.actions.alerts(still_open=True) if not alert.drill]
     return Overview(
         at=at,
         held=held,
@@ -144,7 +145,7 @@ def overview(store: Store, settings: Settings, at: datetime, tell: Tell = lambda
         triggers=tuple(_triggers(store, catalogue, policy, gates, at)) if catalogue and policy else (),
         gates=tuple(gates),
         answers=answers_now(store, held=bool(held)),
-        alerts=tuple(sorted(store.actions.alerts(still_open=True), key=lambda a: (-a.answer.rank, a.opened_at))),
+        alerts=tuple(sorted(firing, key=lambda a: (-a.answer.rank, a.opened_at))),
         owed=owing.owed,
         lost=owing.lost,
         track=tuple(rows(store.judgements.tallies("run"))),

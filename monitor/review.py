@@ -173,6 +173,11 @@ class Desk(AlertDesk):
             return vote, force
 
     def _decide(self, family: str, run: str) -> Decision:
+        drill = self.store.drills.of(family)
+        if drill is not None:
+            raise BadRelease(
+                f"{family}/{run} is of fire drill {drill.id}, which ends by itself; nothing is to be decided"
+            )
         decision = gate.settle(self.store, self.catalogue, self.policy, family, run, self.at)
         force = self._force()
         window = force.policy.confirm.window

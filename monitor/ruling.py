@@ -32,7 +32,8 @@ def with_latch(ruled: Sequence[Ruling]) -> list[Ruling]:
 
 def weaker(store: Store, look: Look, old: Policy, new: Policy, at: datetime) -> Iterator[str]:
     """Runs whose present evidence a new policy answers less severely, whatever people have waived or released."""
-    for family, run in store.evidence.runs():
+    drills = store.drills.families()
+    for family, run in (place for place in store.evidence.runs() if place[0] not in drills):
         was, now = (
             decide_all([Ruling(policy, look(policy, family, run).model_copy(update={"latch": None}))], (), (), at)
             for policy in (old, new)

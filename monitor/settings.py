@@ -11,6 +11,7 @@ import tomllib
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -144,6 +145,33 @@ class Retention(Record):
     """Questions of per-sample logs older than this are forgotten, where no gate looks at them any more."""
     tidy: Duration = parse_duration("24h")
     """How often that is looked at, the write-ahead log is cut, and free pages are given back to the disk."""
+
+
+class Drill(Record):
+    """Fire drills on a schedule. Held while this table is there."""
+
+    every: Duration
+    """How long after the last one the next is held."""
+    between: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$")] = "10:00-16:00"
+    """Local times between which one may begin, on Monday to Friday: a drill rings like a pause, which no quiet hour
+    holds back."""
+    zone: str = "UTC"
+    """Their IANA time zone, `Europe/Berlin`."""
+    within: Duration = parse_duration("60s")
+    """How long the alert, each message and the gate may take."""
+    receivers: tuple[str, ...] | None = None
+    """Who of those that the routes name is told; everybody where it is left out, nobody where it is empty."""
+
+    @model_validator(mode="after")
+    def _hours_of_a_zone(self) -> Self:
+        try:
+            ZoneInfo(self.zone)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise ValueError(f"zone {self.zone!r} is no IANA time zone; write it as Europe/Berlin, or UTC") from error
+        first, _, last = self.between.partition("-")
+        if not first < last:
+            raise ValueError(f"between = {self.between!r} does not end on the day on which it begins")
+        return self
 
 
 class Oidc(Record):
@@ -334,6 +362,7 @@ class Settings(BaseSettings):
     log: Log = Log()
     web: Web | None = None
     backup: Backups | None = None
+    drill: Drill | None = None
     retention: Retention = Retention()
     receivers: dict[str, Receiver] = Field(default={"log": Receiver(kind="log")})
     """Who can be told, each under a name: `[receivers.NAME]`; the policy says who is."""
@@ -405,6 +434,7 @@ def _keys() -> list[str]:
         Web,
         Oidc,
         Backups,
+        Drill,
         Retention,
         Receiver,
     )

@@ -346,22 +346,27 @@ def tell_overdue(store: Store, rules: Rules) -> None:
 
 
 def settle_all(store: Store, rules: Rules) -> tuple[Decision, ...]:
-    """Settle every run that has news: what became stale, overdue or expired since shows up here."""
-    decided = []
+    """Settle every run that has news: what became stale, overdue or expired since shows up here.
+
+    Not those of fire drills: each is settled by its own walk, and over when the drill is.
+    """
+    decided, drills = [], store.drills.families()
     for family, run in store.evidence.runs():
-        if any(not seen.baseline for seen in store.evidence.results(family=family, run=run)):
+        if family not in drills and any(not seen.baseline for seen in store.evidence.results(family=family, run=run)):
             with store.transaction():
                 decided.append(settle(store, rules, family, run))
     return tuple(decided)
 
 
-def seal_missing(store: Store, rules: Rules, tick: Callable[[], object] = lambda: None) -> int:
+def seal_missing(
+    store: Store, rules: Rules, tick: Callable[[], object] = lambda: None, *, family: str | None = None
+) -> int:
     """Seal a forecast for every series whose newest seal does not know its rungs or the prior; returns how many.
 
-    `tick` is called after each series, for those who watch.
+    Of one family, where it is named. `tick` is called after each series, for those who watch.
     """
     sealed = 0
-    for name in store.evidence.series_ids():
+    for name in store.evidence.series_ids(family):
         tick()
         newest = store.judgements.sealed(name)
         series = learnt(store, rules.catalogue, name)

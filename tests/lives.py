@@ -14,6 +14,7 @@ from item_logs import ItemLab, answers, write_log
 from lab import Lab, rung
 
 from checkpoints_db.chain import GENESIS, link
+from checkpoints_db.records import DrillStep, FireDrill
 from checkpoints_db.records.access import Role
 from checkpoints_db.signing import SigningKey
 from monitor import lease, people
@@ -51,6 +52,7 @@ def busy(root: Path) -> Lab:
             desk.release("lab", "i7", by=who, reason="looked at it", evidence=gate.evidence)
     lab.clock.sleep(2 * 3600)
     lab.cycle()
+    drilled(lab)
     lease_and_revoke(lab)
     people_and_tokens(lab)
     return lab
@@ -80,6 +82,17 @@ def speak_of(desk: Desk, alert: str) -> None:
     desk.comment(alert, by="bob", text="it is")
     desk.attach(alert, by="bob", url="https://example.org/log", title="its log")
     desk.false_alarm(alert, by="bob", cause="harness_change", reason="answers are trimmed otherwise")
+
+
+def drilled(lab: Lab) -> None:
+    """A fire drill that began and came to something."""
+    at = lab.clock.now()
+    drill = FireDrill(id="0123456789ab", by="ada", at=at, until=lab.later(minutes=9), within=60)
+    steps = (DrillStep(what="alert", seconds=0.4, within=60), DrillStep(what="message", to="away", within=60))
+    with lab.store() as store, store.transaction():
+        store.drills.put(drill, at)
+        ended = {"state": "failed", "ended_at": lab.later(minutes=1), "steps": steps}
+        store.drills.put(drill.model_copy(update=ended), lab.later(minutes=1))
 
 
 def lease_and_revoke(lab: Lab) -> None:

@@ -34,6 +34,7 @@ from checkpoints_db.records.assessment import (
 from checkpoints_db.records.base import Instant, Record, Signed, canonical, digest_of
 from checkpoints_db.records.budget import Budget, BudgetMethod, Look
 from checkpoints_db.records.drift import Drift
+from checkpoints_db.records.drill import DrillStep, FireDrill
 from checkpoints_db.records.evidence import (
     PLANE,
     Axis,
@@ -128,9 +129,11 @@ __all__ = [
     "Direction",
     "Doubt",
     "Drift",
+    "DrillStep",
     "Fault",
     "FaultName",
     "Finding",
+    "FireDrill",
     "Forecast",
     "GateState",
     "GlassReview",

@@ -347,6 +347,8 @@ class Alert(Record):
     """Whose it is; empty while it is nobody's."""
     settled_by: str = ""
     """Who closed it; empty where nobody did, or the trouble went by itself."""
+    drill: str = ""
+    """The fire drill it is of, whose break was made on paper; empty for a real one."""
 
     @property
     def over(self) -> bool:

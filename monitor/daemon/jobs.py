@@ -31,7 +31,7 @@ from checkpoints_db.records import Alert
 from checkpoints_db.records.duration import Duration
 from monitor import adoption, alert_desk, alerts, lease, notify, prior, retention, selftest, watch
 from monitor.clock import Clock
-from monitor.daemon import backups, inbox
+from monitor.daemon import backups, drills, inbox
 from monitor.daemon.heartbeat import Heartbeat
 from monitor.daemon.pulse import Pulse
 from monitor.daemon.span import Trace, untraced
@@ -62,6 +62,7 @@ class Jobs:
         self.trace: Trace = untraced
         self.heartbeat, self.pulse = Heartbeat(settings, clock), Pulse()
         self._failed = set[str]()
+        self._drills = drills.Schedule()
 
     def follow(self, settings: Settings) -> None:
         """Go by other settings from the next job on; another store would be another house."""
@@ -90,7 +91,8 @@ class Jobs:
         """What the settings want done for the years; a cycle is complete without it."""
         terms, tidy = self.settings.backup, ("tidy", self.settings.retention.tidy, self.tidy)
         # Looked at oftener than it is due, so that a daemon that starts anew each day makes its backups too.
-        return [tidy] if terms is None else [("backup", min(terms.every, HOURLY), self.backup), tidy]
+        kept = [tidy] if terms is None else [("backup", min(terms.every, HOURLY), self.backup), tidy]
+        return kept if self.settings.drill is None else [("drill", self.settings.daemon.deliver, self.drill), *kept]
 
     def run(self, name: str, body: Callable[[], str]) -> bool:
         """Run one job; the job boundary. A failure is logged, alerted, and holds every gate until a cycle succeeds."""
@@ -234,6 +236,7 @@ class Jobs:
                     watch.settle(store, rules, family, run)
             with store.transaction():
                 watch.tell_overdue(store, rules)
+            drills.sweep(store, self.settings, self.clock.now())
         return f"{count} acknowledgements expired" if count else ""
 
     def renew(self) -> str:
@@ -262,9 +265,11 @@ class Jobs:
             done += [lease.told(ended) for ended in lease.withdraw(store, key, self.clock.now())]
         except SigningError as error:
             return done, [str(error)]
+        nobody = store.drills.families()
         for family, run in runs:
             try:
-                renewed = lease.renew(store, self.settings, f"{family}/{run}", key, self.clock.now())
+                name = f"{family}/{run}"
+                renewed = None if family in nobody else lease.renew(store, self.settings, name, key, self.clock.now())
                 done += [lease.told(renewed)] if renewed else []
             except BadLease as error:
                 logger.info("not renewed: %s", error)
@@ -305,6 +310,11 @@ class Jobs:
                 alerts.settle_about(store, "fault", about, told, self.clock.now())
         gone = f"; {len(made.removed)} older ones removed" if made.removed else ""
         return f"{made.name} ({made.size:,} bytes) lies in {made.url}{gone}"
+
+    def drill(self) -> str:
+        """Begin a fire drill where one is due, and see how the one that was begun goes on."""
+        with self._open() as store:
+            return self._drills.step(store, self.settings, self._rules, self.clock)
 
     def tidy(self) -> str:
         """Forget what the settings want forgotten, cut the write-ahead log, give free pages back."""

@@ -73,7 +73,7 @@ class Service:
             done = [self._run(name) for name, _, _ in self.jobs.timetable()]
             return all(done) and self._fatal is None
         finally:
-            self._resign()
+            self.resign()
 
     def run(self, beside: Beside | None = None) -> int:
         """Sweep overdue work, then keep the timetable until SIGTERM or SIGINT; `beside` runs as long."""
@@ -113,7 +113,7 @@ class Service:
         scheduler.shutdown(wait=True)
         if beside is not None:
             beside.stop()
-        self._resign()
+        self.resign()
         if self._fatal is not None:
             logger.error("stopped: %s", self._fatal)
             return 3
@@ -168,6 +168,11 @@ class Service:
             raise
         self.jobs.heartbeat.started()
 
+    def do(self, *names: str) -> bool:
+        """Some of the jobs, once and in this order, by whoever has prepared; whether all of them succeeded."""
+        done = [self._run(name) for name in names]  # one that fails keeps none of the others back
+        return all(done)
+
     def _lead(self, path: Path) -> None:
         with Store.open(path) as store:
             store.ledger.verify()
@@ -196,7 +201,8 @@ class Service:
         self._fatal, self._stop = error, True
         self._bell.set()
 
-    def _resign(self) -> None:
+    def resign(self) -> None:
+        """Give leadership back."""
         try:
             with Store.open(self.settings.at(self.settings.store)) as store:
                 store.resign(self.holder)

@@ -11,7 +11,7 @@ from checkpoints_db.errors import HoldpointError
 from monitor.doctor.installation import package, selftest
 from monitor.doctor.outside import catalogue, keys, policy, receivers, sources
 from monitor.doctor.patient import Checked, Patient
-from monitor.doctor.running import backup, calibration, cycle, leadership
+from monitor.doctor.running import backup, calibration, cycle, fire_drill, leadership
 from monitor.doctor.store import clock, disk, ledger, schema, store
 
 __all__ = ["CHECKS", "Checked", "Patient", "examine", "worst"]
@@ -34,6 +34,7 @@ CHECKS: tuple[Check, ...] = (
     keys,
     receivers,
     backup,
+    fire_drill,
     calibration,
 )
 """Ourselves first, then what we stand on, then what we do with it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Literal
 
 from checkpoints_db import flag
 from checkpoints_db.records.duration import spell_duration
@@ -92,6 +93,27 @@ def backup(patient: Patient) -> Iterator[Checked]:
     else:
         told = f"{found}; a drill was sound {roughly(at - drill[1])} ago"
         yield Checked(name="backup", state="ok", found=told)
+
+
+def fire_drill(patient: Patient) -> Iterator[Checked]:
+    """Somebody has seen lately that a pause reaches people and closes a gate."""
+    if patient.opened is None:
+        return
+    last, at, do = patient.opened.drills.last(), patient.clock.now(), "`holdpoint drill`"
+    if last is None:
+        rows = patient.opened.ledger.head[0]
+        began = patient.opened.ledger.entry(1).at if rows else at
+        state: Literal["ok", "warn"] = "warn" if at - began > DRILLED else "ok"
+        yield Checked(name="fire_drill", state=state, found="none was ever held", do=do)
+        return
+    ago = f"the last one, {last.id}, {last.state} {roughly(at - last.at)} ago"
+    if last.state != "passed":
+        do = "see `holdpoint drill list --json` for why, and hold it again: `holdpoint drill`"
+        yield Checked(name="fire_drill", state="warn", found=ago, do=do)
+    elif at - last.at > DRILLED:
+        yield Checked(name="fire_drill", state="warn", found=ago, do=do)
+    else:
+        yield Checked(name="fire_drill", state="ok", found=ago)
 
 
 def calibration(patient: Patient) -> Iterator[Checked]:

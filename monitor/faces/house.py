@@ -61,6 +61,10 @@ max_silence = "24h"             # a GO needs a complete cycle younger than this
 # every = "24h"
 # keep = 14                     # how many are kept; max_age = "90d" removes older ones too, never the newest
 
+# [drill]                       # fire drills: a marked pause on paper, by the daemon; held while this table is here
+# every = "30d"
+# between = "10:00-16:00"       # of working days; zone = "Europe/Berlin"
+
 # [retention]                   # results and the ledger stay for ever; without this table everything does
 # items = "365d"                # questions of per-sample logs go after that, where no gate looks at them any more
 

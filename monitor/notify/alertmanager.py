@@ -62,6 +62,7 @@ class Alertmanager:
             "run": alert.run,
             "severity": alert.answer.value.lower(),
             "kind": kinds_of(alert)[0],
+            "drill": alert.drill,
             **receiver.labels,
         }
         ends = alert.changed_at if alert.over else letter.at + RESENDS * receiver.resend

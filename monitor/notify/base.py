@@ -55,7 +55,8 @@ class Letter:
         alert, more = self.message.alert, self.message.count - 1
         where = f"{alert.family}/{alert.run}: " if alert.run else ""
         others = f" and {more} more" if more else ""
-        said = "closed" if self.message.event == "closed" else alert.answer.value
+        drill = "DRILL " if alert.drill else ""
+        said = drill + ("closed" if self.message.event == "closed" else alert.answer.value)
         return printable(f"[holdpoint {said}] {where}{alert.rule}{others}")
 
     @property
@@ -65,6 +66,8 @@ class Letter:
 
     def _lines(self) -> Iterator[str]:
         message, alert = self.message, self.message.alert
+        if alert.drill:
+            yield f"DRILL: this is fire drill {alert.drill}. No run broke its forecast, and nothing is to be done."
         yield printable(f"{message.event}: {alert.sentence}")
         for finding in self.findings:
             yield ""
@@ -121,6 +124,8 @@ class Notifier(Protocol):
 
 def next_steps(alert: Alert) -> list[str]:
     """What a person may do about an alert, as commands."""
+    if alert.drill:
+        return ["holdpoint drill list"]
     if alert.over:
         return []
     steps = [f"holdpoint alert show {alert.id}"]
@@ -145,5 +150,6 @@ def one_line(message: Message) -> str:
     alert = message.alert
     more = f" (and {message.count - 1} more alerts)" if message.count > 1 else ""
     where = f"{alert.family}/{alert.run} " if alert.run else ""
-    said = f"[{alert.answer}] {message.event}: {where}{alert.rule}: {alert.sentence}"
+    drill = "DRILL " if alert.drill else ""
+    said = f"[{drill}{alert.answer}] {message.event}: {where}{alert.rule}: {alert.sentence}"
     return printable(f"{said} (alert {alert.id}){more}")

@@ -15,9 +15,13 @@ def type_of(message: Message) -> str:
     """Name of what happened: of a gate where an alert of a run opens or grows, of the alert otherwise.
 
     `holdpoint.gate.paused.v1`, `holdpoint.gate.held.v1`, `holdpoint.gate.warned.v1`, and `holdpoint.alert.opened.v1`,
-    `changed`, `reopened`, `repeated`, `escalated`, `acknowledged`, `closed`.
+    `changed`, `reopened`, `repeated`, `escalated`, `acknowledged`, `closed`. Of a fire drill
+    `holdpoint.drill.paused.v1` and its like: whoever acts by the type, and knows of no drills, does nothing.
     """
     alert = message.alert
+    if alert.drill:
+        opens = message.event in ("opened", "changed", "reopened")
+        return f"holdpoint.drill.{GATE[alert.answer] if opens else message.event}.v1"
     if alert.run and message.event in ("opened", "changed", "reopened"):
         return f"holdpoint.gate.{GATE[alert.answer]}.v1"
     return f"holdpoint.alert.{message.event}.v1"

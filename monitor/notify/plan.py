@@ -69,7 +69,8 @@ class _Planning:
     def __init__(self, store: Store, policy: Policy | None, at: datetime) -> None:
         self.store, self.policy, self.at = store, policy, at
         self.there = {alert.fingerprint: alert for alert in store.actions.alerts(still_open=True)}
-        self.roots = Roots(policy, self.there.values()) if policy is not None else None
+        real = [alert for alert in self.there.values() if not alert.drill]
+        self.roots = Roots(policy, real) if policy is not None else None
         self.made = 0
 
     # -- notices ------------------------------------------------------------------------------------------------------
@@ -81,14 +82,14 @@ class _Planning:
         after: dict[str, Notice] = {}
         groups: dict[str, list[Routable]] = {}
         for notice in self._worth_telling(notices, mentions, after):
-            root = self.roots.of(notice.message.alert) if self.roots else None
+            root = self._root(notice.message.alert)
             if root is not None:
                 held[root.fingerprint] = held.get(root.fingerprint, 0) + 1
                 why = f"held back while alert {root.id} is open"
                 after[notice.message.id] = _later(_done(notice), self.at + HELD, held=why)
                 continue
             for branch in self._branches(notice.message):
-                topic = branch.topic(notice.message.alert)
+                topic = _topic(branch, notice.message.alert)
                 if topic not in notice.routed_to:
                     groups.setdefault(topic, []).append(Routable(notice, branch))
             after[notice.message.id] = _done(notice)
@@ -148,7 +149,7 @@ class _Planning:
 
     def remind(self) -> datetime:
         """Repeat and escalate what is due; returns when to look again."""
-        firing = [a for a in self.there.values() if a.state == "firing" and not (self.roots and self.roots.of(a))]
+        firing = [a for a in self.there.values() if a.state == "firing" and not (a.drill or self._root(a))]
         groups: dict[str, tuple[Branch, list[Alert]]] = {}
         for alert in firing:
             for branch in self._branches_of(alert):
@@ -218,7 +219,27 @@ class _Planning:
 
     # -- both ---------------------------------------------------------------------------------------------------------
 
+    def _root(self, alert: Alert) -> Alert | None:
+        """What an alert waits for; a fire drill waits for nothing real, and nothing real for it."""
+        return self.roots.of(alert) if self.roots is not None and not alert.drill else None
+
     def _branches(self, notice: Message) -> Iterable[Branch]:
+        """The ways of a notice; of a fire drill, to those only that it is to reach, and of its end to whom it did."""
+        drill = self.store.drills.of(notice.alert.family) if notice.alert.drill else None
+        meant = drill.receivers if drill is not None else None
+        if drill is not None and notice.alert.over:
+            meant = tuple(o.message.receiver for o in self.store.outbox.about(notice.alert.id) if o.sent_at)
+        for branch in self._ways(notice):
+            if meant is None:
+                yield branch
+                continue
+            receivers, others = (
+                tuple(name for name in names if name in meant) for names in (branch.receivers, branch.escalate_to)
+            )
+            if receivers:
+                yield branch._replace(receivers=receivers, escalate_to=others)
+
+    def _ways(self, notice: Message) -> Iterable[Branch]:
         """The ways of a notice; of an alert about ourselves, to those only that it names."""
         alert, named = notice.alert, notice.then
         if self.policy is None:
@@ -257,7 +278,8 @@ class _Planning:
         held_back: int = 0,
     ) -> None:
         lead, *others = sorted(alerts, key=_worst_first)
-        spare = dict.fromkeys((*branch.then, *(self.policy.notify if self.policy else ())))
+        notify = self.policy.notify if self.policy and not lead.drill else ()  # a drill tells nobody that it need not
+        spare = dict.fromkeys((*branch.then, *notify))
         for receiver in dict.fromkeys(receivers):
             message = Message(
                 id=digest_of([bundle, receiver]),
@@ -275,6 +297,12 @@ class _Planning:
                 bundle=bundle,
             )
             self.made += self.store.outbox.put(message)
+
+
+def _topic(branch: Branch, alert: Alert) -> str:
+    """Digest of the route and the group; a fire drill shares its messages with nothing else."""
+    topic = branch.topic(alert)
+    return digest_of([topic, alert.drill]) if alert.drill else topic
 
 
 def _parted(

@@ -59,7 +59,7 @@ def test_the_history_has_a_row_of_every_kind_and_every_table(lived: Lab) -> None
         kinds = {entry.kind for entry in store.ledger.entries()}
         empty = [table for table in store._tables.names() if not store._tables.count(table)]
     told = "file result items unplaced placed seal verdict diagnosis decision gate alert review message delivery case"
-    told += " policy policy_text catalogue lease revocation routed person token"
+    told += " policy policy_text catalogue lease revocation routed person token fire_drill"
     assert kinds == set(told.split())
     assert set(empty) - set(LEFT_OUT) == {"shadow_decisions"}  # those have a test of their own
 

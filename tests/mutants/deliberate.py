@@ -19,6 +19,7 @@ LEASE = ("tests/monitor/test_lease.py",)
 GATE = ("tests/monitor/test_gate.py",)
 RETAINED = ("tests/monitor/test_retention.py",)
 OUTLIERS = ("tests/walk/test_outliers.py",)
+DRILLS = ("tests/monitor/daemon/test_drills.py",)
 ACCESS = tuple(f"tests/monitor/{name}.py" for name in ("test_people", "faces/test_web_api", "faces/test_web_access"))
 LEDGER = ("tests/checkpoints_db/test_ledger.py", "tests/checkpoints_db/test_rebuild.py")
 
@@ -524,6 +525,38 @@ LEARNT = (
     ),
 )
 
+DRILLED = (
+    Mutant(
+        GATE_PY,
+        "    if drill is not None and drill.ended_at is not None:\n",
+        "    if drill is not None and drill.ended_at is None:\n",
+        "the run of a fire drill goes on as any other once the drill is over",
+        DRILLS,
+    ),
+    Mutant(
+        "checkpoints_db/drills.py",
+        'NO_DRILL = "family not in (select family from drills)"\n',
+        "NO_DRILL = \"family not like 'fire-drill-%'\"\n",
+        "whoever calls a family so is hidden from status and metrics",
+        DRILLS,
+    ),
+    Mutant(
+        "monitor/notify/plan.py",
+        "    return digest_of([topic, alert.drill]) if alert.drill else topic\n",
+        "    return topic\n",
+        "a real pause is told of in the message of a fire drill",
+        DRILLS,
+    ),
+    Mutant(
+        "monitor/notify/plan.py",
+        "        return self.roots.of(alert) if self.roots is not None and not alert.drill else None\n",
+        "        return self.roots.of(alert) if self.roots is not None else None\n",
+        "a fire drill waits for a real alert",
+        DRILLS,
+    ),
+)
+
+
 ACCESS_PY, PEOPLE_PY = "monitor/faces/web/access.py", "monitor/people.py"
 DOORS = (
     Mutant(
@@ -563,4 +596,4 @@ DOORS = (
     ),
 )
 
-MUTANTS = (*DECIDE, *PEOPLE, *LEASES, *STORES, *KEPT, *LEARNT, *TOLD, *DOORS)
+MUTANTS = (*DECIDE, *PEOPLE, *LEASES, *STORES, *KEPT, *LEARNT, *TOLD, *DOORS, *DRILLED)

@@ -61,6 +61,7 @@ NOUNS = (
     "bundle",
     "people",
     "token",
+    "drill",
 )
 """Modules with an `app` of their own."""
 

@@ -82,7 +82,10 @@ def test_gates_alerts_forecasts_and_the_ledger_are_told(house: Lab) -> None:
     assert told["holdpoint_audit_head_info"] == {(head[1][:12],): 1}
     assert told["holdpoint_outbox_messages"]["owed",] > 0
     assert told["holdpoint_outbox_oldest_timestamp_seconds"][()] >= START.timestamp()
-    assert {m.name for m in OF_THE_STORE} - set(told) == {"holdpoint_lease_expiry_timestamp_seconds"}
+    assert {m.name for m in OF_THE_STORE} - set(told) == {
+        "holdpoint_lease_expiry_timestamp_seconds",
+        "holdpoint_last_drill_success",
+    }
 
 
 def test_an_open_gate_is_told_as_held_while_cycles_are_silent(house: Lab) -> None:
