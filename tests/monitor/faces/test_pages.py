@@ -14,7 +14,7 @@ from browsing import act, logged_in, secret, staff
 from lab import Lab, rung
 from pushing import serving, web
 
-from checkpoints_db.records import Alert
+from checkpoints_db.records import Alert, DrillStep, FireDrill
 from monitor.faces.web.headers import HEADERS
 from monitor.notify.base import Letter
 
@@ -278,3 +278,20 @@ def test_the_inbox_is_paged_and_filtered(lab: Lab) -> None:
         assert "Nothing of this kind" in plain(vic.get("/alerts?whose=mine").text)
     assert shown == [*(i for i in range(120) if i % 2), *(i for i in range(120) if i % 4 == 2)]
     assert "60 alerts" in plain(held)
+
+
+def test_drills_say_what_happened_when_and_what_to_do(house: SimpleNamespace) -> None:
+    at = house.lab.clock.now()
+    steps = (
+        DrillStep(what="alert", seconds=0.4, within=60),
+        DrillStep(what="message", to=EVIL, within=60, said="nobody listens", do="start the receiver"),
+    )
+    told = {"id": "0123456789ab", "by": EVIL, "at": at, "until": at + timedelta(minutes=1), "within": 60}
+    with house.lab.store() as store, store.transaction():
+        store.drills.put(FireDrill.model_validate({**told, "state": "failed", "steps": steps}), at)
+    page = house.vic.get("/drills").text
+    assert "<script>alert" not in page
+    text = plain(page)
+    assert all(
+        part in text for part in ("failed", "alert 0.4 s 60 s yes", "never 60 s no nobody listens start the receiver")
+    )
