@@ -95,7 +95,7 @@ OF_THE_PROCESS = (
     Measure("holdpoint_last_cycle_duration_seconds", "gauge", (), "How long the last complete cycle took"),
     Measure("holdpoint_scheduler_lag_seconds", "gauge", (), "How late the most overdue job is"),
     Measure("holdpoint_scheduler_missed_total", "counter", (), "Jobs that could not start when they were due"),
-    Measure("holdpoint_job_failures_total", "counter", ("job",), "Jobs that failed"),
+    Measure("holdpoint_job_failures_total", "counter", ("what",), "Jobs that failed"),
     Measure(
         "holdpoint_evaluations_ingested_total",
         "counter",

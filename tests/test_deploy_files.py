@@ -16,7 +16,7 @@ import yaml
 from typer.testing import CliRunner
 
 from checkpoints_db.catalogue import Catalogue
-from monitor import notify
+from monitor import measures, notify
 from monitor.faces.cli import app
 from monitor.settings import Settings, Timetable
 from policies.loader import find
@@ -63,7 +63,6 @@ def queries() -> list[str]:
 
 
 def test_rules_and_dashboards_ask_for_what_is_measured() -> None:
-    measures = pytest.importorskip("monitor.measures")
     told = {measure.name: {*measure.labels} for measure in measures.MEASURES}
     by_scraping = {"job", "instance"}
     for query in queries():
