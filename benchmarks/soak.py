@@ -25,10 +25,11 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
-sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[1] / "tests")]
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 from soak_house import House
-from soak_year import MONTHS, Year, drawn
+from soak_year import Year, drawn
 
 from checkpoints_db.rebuild import rebuild
 from monitor.replay import StoreSource, likeness

@@ -51,7 +51,7 @@ class Year(NamedTuple):
 def drawn(folder: Path, checkpoints: int, tasks: int, days: int, seed: int) -> Year:
     """Draw a year; its files lie in `folder` until they land."""
     rng, plans, seconds = np.random.default_rng(seed), plans_of(checkpoints), days * DAY
-    made = {plan.family: results(plan, tasks, rng) for plan in plans}
+    made = {plan.family: results(plan, tasks, rng, max(0.02, 1 / tasks)) for plan in plans}
     history = [result for rungs in made.values() for rung in rungs[:HISTORY] for result in rung]
     news = [(k / plan.sizes, rung) for plan in plans for k, rung in enumerate(made[plan.family][HISTORY:])]
     order = [rung for _, rung in sorted(news, key=lambda each: each[0])]

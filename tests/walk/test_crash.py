@@ -18,6 +18,7 @@ import pytest
 from cutting import Failing, PowerCut
 from lab import Lab, rung
 
+from checkpoints_db import Store
 from checkpoints_db.records import Answer
 from checkpoints_db.tables import Tables
 
