@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import FrameType
 from typing import Protocol
@@ -13,6 +14,7 @@ from typing import Protocol
 from apscheduler.events import EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED, JobExecutionEvent
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.schedulers.base import BaseScheduler
 
 from checkpoints_db import Store, flag
 from checkpoints_db.errors import HoldpointError, SelfTestFailed, SettingsError, StoreUnreadable
@@ -26,6 +28,11 @@ from monitor.daemon.reload import reread
 from monitor.settings import Settings
 
 logger = logging.getLogger("holdpoint.daemon")
+
+LOOK = 5.0
+"""Seconds after which the daemon looks whether the clock was set back under its timetable."""
+BACK = timedelta(seconds=1)
+"""By more than this."""
 
 
 class Beside(Protocol):
@@ -100,8 +107,9 @@ class Service:
         scheduler.start()
         logger.info("holdpoint daemon runs as %s on %s", self.holder, self.settings.at(self.settings.store))
         while not self._stop:
-            self._bell.wait()
+            self._bell.wait(LOOK)
             self._bell.clear()
+            begin_anew(scheduler, self.jobs.periods(), self.clock.now())
             if self._again and not self._stop:
                 self._again = False
                 before = self.jobs.periods()
@@ -215,3 +223,17 @@ class Service:
     def _late(self, event: JobExecutionEvent) -> None:
         self.jobs.pulse.missed()
         logger.warning("job %s is late: the one before it is still running", event.job_id)
+
+
+def begin_anew(scheduler: BaseScheduler, periods: Mapping[str, timedelta], at: datetime) -> list[str]:
+    """Count the periods of jobs from now whose next time lies further ahead than that; returns which.
+
+    The timetable is kept by the clock on the wall: where it was set back by an hour, nothing would be scanned, renewed
+    or told of for an hour.
+    """
+    ahead = [job.id for job in scheduler.get_jobs() if job.next_run_time - at > periods[job.id] + BACK]
+    for name in ahead:
+        scheduler.reschedule_job(name, trigger="interval", seconds=periods[name].total_seconds())
+    if ahead:
+        logger.warning("the clock was set back: the timetable begins anew")
+    return ahead
