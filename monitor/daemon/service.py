@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
-from types import FrameType
+from types import FrameType, MappingProxyType
 from typing import Protocol
 
 from apscheduler.events import EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED, JobExecutionEvent
@@ -101,8 +101,7 @@ class Service:
             timezone="UTC",
             job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
         )
-        for name, period, _ in self.jobs.timetable():
-            scheduler.add_job(self._run, "interval", seconds=period.total_seconds(), args=[name], id=name)
+        keep_time(scheduler, self._run, self.jobs.periods())
         scheduler.add_listener(self._late, EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES)
         scheduler.start()
         logger.info("holdpoint daemon runs as %s on %s", self.holder, self.settings.at(self.settings.store))
@@ -114,9 +113,7 @@ class Service:
                 self._again = False
                 before = self.jobs.periods()
                 self.reload()
-                for name, period in self.jobs.periods().items():
-                    if period != before[name]:
-                        scheduler.reschedule_job(name, trigger="interval", seconds=period.total_seconds())
+                keep_time(scheduler, self._run, self.jobs.periods(), before)
         systemd.tell(systemd.STOPPING)
         scheduler.shutdown(wait=True)
         if beside is not None:
@@ -223,6 +220,21 @@ class Service:
     def _late(self, event: JobExecutionEvent) -> None:
         self.jobs.pulse.missed()
         logger.warning("job %s is late: the one before it is still running", event.job_id)
+
+
+def keep_time(
+    scheduler: BaseScheduler,
+    run: Callable[[str], object],
+    periods: Mapping[str, timedelta],
+    before: Mapping[str, timedelta] = MappingProxyType({}),
+) -> None:
+    """Run each job once in its period; of a timetable that was kept `before`, change what is another now."""
+    for name in before.keys() - periods.keys():
+        scheduler.remove_job(name)
+    for name, period in periods.items():
+        if before.get(name) != period:
+            seconds = period.total_seconds()
+            scheduler.add_job(run, "interval", seconds=seconds, args=[name], id=name, replace_existing=True)
 
 
 def begin_anew(scheduler: BaseScheduler, periods: Mapping[str, timedelta], at: datetime) -> list[str]:

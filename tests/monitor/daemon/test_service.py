@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from monitor.daemon.service import begin_anew
+from monitor.daemon.service import begin_anew, keep_time
 
 PERIODS = {"scan": timedelta(seconds=0.3), "tidy": timedelta(hours=2)}
 
@@ -42,3 +42,19 @@ def test_a_timetable_on_time_is_left_alone(scheduler: BackgroundScheduler) -> No
     before = scheduler.get_job("tidy").next_run_time
     assert begin_anew(scheduler, PERIODS, datetime.now(UTC)) == []
     assert scheduler.get_job("tidy").next_run_time == before
+
+
+def test_a_reload_adds_removes_and_changes_jobs_and_leaves_the_others(scheduler: BackgroundScheduler) -> None:
+    """A daemon that ran without `[backup]` is told to make backups, and the other way round."""
+    ran: list[str] = []
+    before = {**PERIODS, "backup": timedelta(hours=1)}
+    keep_time(scheduler, ran.append, before)
+    tidy = scheduler.get_job("tidy").next_run_time
+    keep_time(scheduler, ran.append, {"scan": timedelta(hours=3), "tidy": before["tidy"]}, before)
+    assert {job.id: job.trigger.interval for job in scheduler.get_jobs()} == {
+        "scan": timedelta(hours=3),
+        "tidy": before["tidy"],
+    }
+    assert scheduler.get_job("tidy").next_run_time == tidy
+    keep_time(scheduler, ran.append, before, {"scan": timedelta(hours=3), "tidy": before["tidy"]})
+    assert {job.id: job.trigger.interval for job in scheduler.get_jobs()} == before
