@@ -69,12 +69,12 @@ def checkpoints(plan: Plan) -> list[Checkpoint]:
     return found
 
 
-def results(plan: Plan, tasks: int, rng: np.random.Generator) -> list[list[Result]]:
-    """The results of every checkpoint: one loss and one score of each task; one task in fifty breaks at the end."""
+def results(plan: Plan, tasks: int, rng: np.random.Generator, breaking: float = 0.02) -> list[list[Result]]:
+    """The results of every checkpoint: one loss and one score of each task; this share of tasks breaks at the end."""
     rate = rng.uniform(0.06, 0.14, tasks)
     level = rng.uniform(1.0, 3.0, tasks)
     middle = rng.uniform(18.5, 23.0, tasks)
-    breaks = np.where(rng.random(tasks) < 0.02, rng.integers(HISTORY, plan.sizes, tasks), plan.sizes)
+    breaks = np.where(rng.random(tasks) < breaking, rng.integers(HISTORY, plan.sizes, tasks), plan.sizes)
     found = []
     for checkpoint in checkpoints(plan):
         size = int(checkpoint.run.rpartition("-")[2])

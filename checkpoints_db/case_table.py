@@ -58,9 +58,9 @@ class CaseTable:
         return None
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=8)
 def _read(text: str) -> Case:
-    """A case is immutable: whoever answers often reads it once."""
+    """A case is immutable: whoever answers often reads it once. Few are kept: of a large suite one takes megabytes."""
     return Case.model_validate_json(text)
 
 

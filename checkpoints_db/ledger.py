@@ -62,6 +62,10 @@ class Pin(Record):
         return f"{self.seq}:{self.sha256}"
 
 
+def _is_back(was: str, at: datetime) -> bool:
+    return datetime.fromisoformat(was) - at > STEP
+
+
 class Ledger:
     """Rows are only ever appended; triggers in the store refuse UPDATE and DELETE."""
 
@@ -112,16 +116,31 @@ class Ledger:
         seq, previous, last = self._last()
         rows: list[dict[str, Any]] = []
         when, told = stamp(at), list(told)
-        if told and last and when < last and datetime.fromisoformat(last) - at > STEP:
-            back = (datetime.fromisoformat(last) - at).total_seconds()
-            rows.append(chained(seq, previous, when, "clock", "back", canonical({"was": last, "seconds": back})))
-            self._remember(last, when)
+        if told and last and when < last and _is_back(last, at):
+            rows.append(self._back(seq, previous, last, at))
         for subject, body in told:
             if rows:
                 seq, previous = rows[-1]["seq"], rows[-1]["digest"]
             rows.append(chained(seq, previous, when, kind, subject, canonical(body)))
         self._tables.insert_all("ledger", rows)
         return int(rows[-1]["seq"]) if rows else seq
+
+    def notice(self, said: datetime, at: datetime) -> None:
+        """Tell in a row of kind `clock` that the clock, which had `said` a moment, was set back since, if it was.
+
+        For what is no row: where nothing happened for long, the last row says nothing of it. Inside a transaction.
+        """
+        was = stamp(said)
+        known = any(was <= row["value"] for row in self._tables.rows("facts", "name = 'clock'"))
+        if _is_back(was, at) and not known:
+            seq, previous, _ = self._last()
+            self._tables.insert("ledger", self._back(seq, previous, was, at))
+
+    def _back(self, seq: int, previous: str, was: str, at: datetime) -> dict[str, Any]:
+        """The row that tells of it, kept where gates look as well."""
+        when, back = stamp(at), (datetime.fromisoformat(was) - at).total_seconds()
+        self._remember(was, when)
+        return chained(seq, previous, when, "clock", "back", canonical({"was": was, "seconds": back}))
 
     def _remember(self, was: str, when: str) -> None:
         """Keep the latest moment the clock ever said before it was set back, where gates look."""

@@ -164,6 +164,16 @@ class Store:
             return str(row["value"]), datetime.fromisoformat(row["at"])
         return None
 
+    def notice_clock(self, at: datetime) -> None:
+        """Tell in the ledger where the clock was set back since the last complete cycle.
+
+        The rows that follow would not say it where the last one is older than that cycle.
+        """
+        cycle = self.fact("cycle")
+        if cycle is not None and cycle[1] > at:
+            with self.transaction():
+                self.ledger.notice(cycle[1], at)
+
     def accept_clock(self, by: str, reason: str, at: datetime) -> str:
         """A person says that the clock is right after it was set back; returns the latest moment it had said, or "".
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from checkpoints_db import Seen, Store, flag
 from checkpoints_db.catalogue import Catalogue
-from checkpoints_db.errors import HoldpointError
+from checkpoints_db.errors import HoldpointError, LedgerBroken
 from checkpoints_db.records import (
     PLANE,
     Answer,
@@ -240,14 +240,17 @@ def settle(
     at: datetime,
     *,
     checkpoint: str | None = None,
+    known: bool = False,
 ) -> Decision:
     """Judge a run's newest checkpoint (or the one named), decide, and set its gate; writes nothing twice.
 
-    `policy` is the one that the settings name; it comes into force here, or waits. Wants a transaction around it.
+    `policy` is the one that the settings name; it comes into force here, or waits. `known`: the newest one is decided
+    on anew and not judged anew where nothing its case is made of has changed. Wants a transaction around it.
     """
     read_by(store, catalogue, at)
     force = take_up(store, catalogue, policy, at)
-    ruled = rulings(store, catalogue, force, family, run, checkpoint)
+    ruled = _trusted(store, catalogue, force, family, run) if known and checkpoint is None else None
+    ruled = ruled or rulings(store, catalogue, force, family, run, checkpoint)
     for one in ruled if checkpoint is None else ():
         store.cases.put(one.case, one.policy.digest, _key(store, catalogue, one.policy, family), at)
     decision = conclude(store, ruled, at, force.pending, checkpoint=checkpoint)
@@ -324,6 +327,14 @@ def _known_rulings(store: Store, catalogue: Catalogue, force: adoption.Force, fa
     known = {force.policy.digest: newest_case}
     cases = [known.get(p.digest) or known_case(store, catalogue, p, family, run) for p in asked]
     return ruling.with_latch([Ruling(policy, case) for policy, case in zip(asked, cases, strict=True)])
+
+
+def _trusted(store: Store, catalogue: Catalogue, force: adoption.Force, family: str, run: str) -> list[Ruling] | None:
+    """`_known_rulings`; None where the ledger does not vouch for them, and all is to be computed from the evidence."""
+    try:
+        return _known_rulings(store, catalogue, force, family, run)
+    except LedgerBroken:
+        return None
 
 
 def state_of(decision: Decision) -> GateState:

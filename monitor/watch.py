@@ -324,12 +324,15 @@ def take_up(store: Store, rules: Rules) -> None:
     alerts.about_change(store, gate.take_up(store, rules.catalogue, rules.policy, at), at)
 
 
-def settle(store: Store, rules: Rules, family: str, run: str) -> Decision:
-    """Decide on one run and make gate, alerts and outbox say so. Wants a transaction around it."""
+def settle(store: Store, rules: Rules, family: str, run: str, *, known: bool = False) -> Decision:
+    """Decide on one run and make gate, alerts and outbox say so; `known` as `gate.settle` has it.
+
+    Wants a transaction around it.
+    """
     at = rules.clock.now()
     if rules.text is not None:  # whoever asks why, later, finds the lines that decided
         store.policy_texts.keep(rules.text, at)
-    decision = gate.settle(store, rules.catalogue, rules.policy, family, run, at)
+    decision = gate.settle(store, rules.catalogue, rules.policy, family, run, at, known=known)
     window = adoption.force(store, rules.policy, at).policy.confirm.window
     alerts.raise_for(store, decision, rules.told(store), at, rules.catalogue.domains_of, window=window)
     return decision
@@ -348,13 +351,14 @@ def tell_overdue(store: Store, rules: Rules) -> None:
 def settle_all(store: Store, rules: Rules) -> tuple[Decision, ...]:
     """Settle every run that has news: what became stale, overdue or expired since shows up here.
 
-    Not those of fire drills: each is settled by its own walk, and over when the drill is.
+    Done every few minutes for all the years: where nothing landed, a run is decided on anew and not judged anew. Not
+    those of fire drills: each is settled by its own walk, and over when the drill is.
     """
     decided, drills = [], store.drills.families()
     for family, run in store.evidence.runs():
         if family not in drills and any(not seen.baseline for seen in store.evidence.results(family=family, run=run)):
             with store.transaction():
-                decided.append(settle(store, rules, family, run))
+                decided.append(settle(store, rules, family, run, known=True))
     return tuple(decided)
 
 

@@ -159,6 +159,7 @@ class Jobs:
         selftest.check()  # what does not decide the known judges nothing, and does not say that it is alive
         began = self.clock.now()
         with self._open() as store:
+            store.notice_clock(began)  # before this cycle is dated: the gates would forget it
             rules = self._rules()
             with self.trace("holdpoint.arrivals") as span:
                 files = inbox.arrivals(

@@ -5,14 +5,16 @@ from __future__ import annotations
 import logging
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
 from pathlib import Path
-from types import FrameType
+from types import FrameType, MappingProxyType
 from typing import Protocol
 
 from apscheduler.events import EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED, JobExecutionEvent
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.schedulers.base import BaseScheduler
 
 from checkpoints_db import Store, flag
 from checkpoints_db.errors import HoldpointError, SelfTestFailed, SettingsError, StoreUnreadable
@@ -26,6 +28,11 @@ from monitor.daemon.reload import reread
 from monitor.settings import Settings
 
 logger = logging.getLogger("holdpoint.daemon")
+
+LOOK = 5.0
+"""Seconds after which the daemon looks whether the clock was set back under its timetable."""
+BACK = timedelta(seconds=1)
+"""By more than this."""
 
 
 class Beside(Protocol):
@@ -94,21 +101,19 @@ class Service:
             timezone="UTC",
             job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
         )
-        for name, period, _ in self.jobs.timetable():
-            scheduler.add_job(self._run, "interval", seconds=period.total_seconds(), args=[name], id=name)
+        keep_time(scheduler, self._run, self.jobs.periods())
         scheduler.add_listener(self._late, EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES)
         scheduler.start()
         logger.info("holdpoint daemon runs as %s on %s", self.holder, self.settings.at(self.settings.store))
         while not self._stop:
-            self._bell.wait()
+            self._bell.wait(LOOK)
             self._bell.clear()
+            begin_anew(scheduler, self.jobs.periods(), self.clock.now())
             if self._again and not self._stop:
                 self._again = False
                 before = self.jobs.periods()
                 self.reload()
-                for name, period in self.jobs.periods().items():
-                    if period != before[name]:
-                        scheduler.reschedule_job(name, trigger="interval", seconds=period.total_seconds())
+                keep_time(scheduler, self._run, self.jobs.periods(), before)
         systemd.tell(systemd.STOPPING)
         scheduler.shutdown(wait=True)
         if beside is not None:
@@ -221,3 +226,32 @@ class Service:
     def _late(self, event: JobExecutionEvent) -> None:
         self.jobs.pulse.missed()
         logger.warning("job %s is late: the one before it is still running", event.job_id)
+
+
+def keep_time(
+    scheduler: BaseScheduler,
+    run: Callable[[str], object],
+    periods: Mapping[str, timedelta],
+    before: Mapping[str, timedelta] = MappingProxyType({}),
+) -> None:
+    """Run each job once in its period; of a timetable that was kept `before`, change what is another now."""
+    for name in before.keys() - periods.keys():
+        scheduler.remove_job(name)
+    for name, period in periods.items():
+        if before.get(name) != period:
+            seconds = period.total_seconds()
+            scheduler.add_job(run, "interval", seconds=seconds, args=[name], id=name, replace_existing=True)
+
+
+def begin_anew(scheduler: BaseScheduler, periods: Mapping[str, timedelta], at: datetime) -> list[str]:
+    """Count the periods of jobs from now whose next time lies further ahead than that; returns which.
+
+    The timetable is kept by the clock on the wall: where it was set back by an hour, nothing would be scanned, renewed
+    or told of for an hour.
+    """
+    ahead = [job.id for job in scheduler.get_jobs() if job.next_run_time - at > periods[job.id] + BACK]
+    for name in ahead:
+        scheduler.reschedule_job(name, trigger="interval", seconds=periods[name].total_seconds())
+    if ahead:
+        logger.warning("the clock was set back: the timetable begins anew")
+    return ahead

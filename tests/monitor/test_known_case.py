@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import cProfile
+import pstats
 import sqlite3
+from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
 
@@ -111,6 +114,40 @@ def test_one_that_was_touched_holds(going: Lab, sql: str) -> None:
     rules = going.rules()
     with going.store() as store, pytest.raises(LedgerBroken):
         gate.known_case(store, rules.catalogue, rules.policy, "lab", "s6")
+
+
+def computed(lab: Lab) -> Counter[str]:
+    """Which of the functions that judge ran while every gate was settled again, and how often."""
+    profile = cProfile.Profile()
+    assert profile.runcall(lab.cycle, "overdue")
+    stats = pstats.Stats(profile).stats  # type: ignore[attr-defined]
+    called = {name: calls for (_, _, name), (calls, *_) in stats.items()}
+    return Counter({name: called[name] for name in ("settle_all", "case_of", "judge_under") if name in called})
+
+
+def test_what_is_settled_again_is_decided_anew_and_judged_only_where_something_changed(going: Lab) -> None:
+    assert computed(going) == {"settle_all": 1}
+    with going.store() as store:
+        head = store.ledger.head
+    assert computed(going) == {"settle_all": 1}
+    with going.store() as store:
+        assert store.ledger.head == head
+    a_catalogue(going)
+    assert computed(going)["case_of"] >= 1
+    assert kept(going)
+    assert computed(going) == {"settle_all": 1}
+
+
+def test_settling_again_computes_a_case_that_was_touched(going: Lab) -> None:
+    changed(
+        going.root / "holdpoint.db",
+        ("UPDATE cases SET body = replace(body, '\"judged\":true', '\"judged\":false')", ()),
+    )
+    assert going.ask("s6").answer == Answer.HOLD
+    assert going.cycle("overdue")
+    known, anew = both(going)
+    assert known.as_text() == anew.as_text()
+    assert going.ask("s6").answer == Answer.GO
 
 
 def test_a_case_that_is_gone_is_computed(going: Lab) -> None:

@@ -136,3 +136,24 @@ def test_a_clock_that_is_set_back_an_hour_holds_until_it_has_come_there_again(la
         assert [entry.subject for entry in store.ledger.entries("clock")] == ["back"]
         assert len(store.evidence.results(run="s7")) == 2
         store.ledger.verify()
+
+
+def test_a_clock_that_is_set_back_holds_where_nothing_lands_either_until_a_person_says_that_it_is_right(
+    ladder: Lab,
+) -> None:
+    ladder.arrive(rung(6), "s6.csv")
+    ladder.cycle()
+    for _ in range(3):  # days in which nothing is written down: the last row does not know what the clock said
+        ladder.clock.sleep(86_400)
+        assert ladder.cycle()
+    assert ladder.ask("s6").answer == Answer.GO
+    ladder.clock.sleep(-3600)
+    for _ in range(2):
+        assert ladder.cycle()
+        state = ladder.ask("s6")
+        assert (state.answer, "the clock was set back" in state.sentence) == (Answer.HOLD, True), state.sentence
+    with ladder.store() as store:
+        assert [entry.subject for entry in store.ledger.entries("clock")] == ["back"]
+        assert store.accept_clock("ann", "it was an hour ahead", ladder.clock.now())
+    assert ladder.cycle()
+    assert ladder.ask("s6").answer == Answer.GO
