@@ -41,6 +41,7 @@ from monitor.faces.cli import (
     route,
     run,
     safeguard,
+    schema,
     selftest,
     series,
     serve,
@@ -72,6 +73,7 @@ app.command("export")(export.export)
 app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)
 app.command("tidy")(tidy.tidy)
+app.command("schema")(schema.schema)
 for noun in (
     config,
     daemon,
