@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+import logging
 import re
 import shlex
 import shutil
 import tomllib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -130,6 +132,18 @@ def must_show(step: Step, said: str) -> None:
         assert any(re.search(wanted, line) for line in lines), f"$ {step.command}\n{shown}\n---\n{said}"
 
 
+@contextmanager
+def own_log() -> Iterator[None]:
+    """A daemon in process takes the log for itself; afterwards it is as it was."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    try:
+        yield
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)
+
+
 class Terminal:
     """A reader at a terminal, in process: holdpoint, cd, cp, mkdir, mv, `echo $?`, `&&` and `;`, and no shell."""
 
@@ -161,7 +175,8 @@ class Terminal:
             code, self.code = self.code, 0
             return f"{code}\n"
         if name == "holdpoint":
-            done = CliRunner().invoke(app, rest, env=WIDE)
+            with own_log():
+                done = CliRunner().invoke(app, rest, env=WIDE)
             if isinstance(done.exception, HoldpointError):
                 self.code = 1
                 return f"holdpoint: {done.exception}\n"

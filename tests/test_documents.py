@@ -11,6 +11,8 @@ from commands import COMMANDS, ROOT
 from played import ROOT as HERE
 from played import Block, blocks, documents
 
+from monitor.faces import reference
+
 PLAYED = {
     "policies/README.md": "tests/walk/test_fewer_false_pauses.py",
     "examples/from-lm-eval/README.md": "tests/walk/test_tutorials.py",
@@ -28,6 +30,11 @@ REASONS = {
 """Why a block is not run, and what has to be in it for that to be true."""
 BLOCKS = [block for path in documents() for block in blocks(path)]
 SHELL = [block for block in BLOCKS if block.language not in ("toml", "python", "text", "json")]
+
+
+def test_the_table_of_commands_is_that_of_the_command_line() -> None:
+    page = (HERE / "monitor" / "README.md").read_text("utf-8")
+    assert page == reference.renewed(page), "write reference.renewed(page) back to monitor/README.md"
 
 
 def lines_of(text: str) -> list[str]:

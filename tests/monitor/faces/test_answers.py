@@ -12,6 +12,7 @@ from answered import command_of, must_be_as_published, validator
 from asking import answer, run, runner
 from commands import COMMANDS
 from lab import Lab, rung
+from played import own_log
 
 from monitor.faces.answers import ANSWERS
 from monitor.faces.cli import app, shell
@@ -51,7 +52,8 @@ class House:
 
     def bare(self, *words: str, code: int = 0) -> Any:
         """A command that takes no settings."""
-        done = runner.invoke(app, [*words, "--json"])
+        with own_log():
+            done = runner.invoke(app, [*words, "--json"])
         assert done.exit_code == code, done.output
         told = json.loads(done.stdout)
         must_be_as_published(words, told)
