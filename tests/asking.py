@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from answered import must_be_as_published
 from lab import Lab
 from typer.testing import CliRunner
 
@@ -24,4 +25,6 @@ def run(lab: Lab, *words: str) -> tuple[int, str]:
 def answer(lab: Lab, *words: str, code: int = 0) -> Any:
     got, text = run(lab, *words, "--json")
     assert got == code, text
-    return json.loads(text)
+    told = json.loads(text)
+    must_be_as_published(words, told)
+    return told

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from answered import must_be_as_published
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from tables import PRIOR, Row, loss, rows, share, written
@@ -65,6 +66,7 @@ def test_the_answer_has_the_form_that_others_score(answer: Answer) -> None:
     ]
     assert list(target["quantiles"]) == list(levels.NAMES)
     assert json.loads(json.dumps(body, allow_nan=False)) == body
+    must_be_as_published(("backtest",), body)
 
 
 def test_quantiles_rise_and_tails_agree_with_them(answer: Answer) -> None:

@@ -8,9 +8,9 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
+from played import Step, must_show, steps_of
 
 ROOT = Path(__file__).resolve().parents[2]
 CASE = ROOT / "examples" / "fewer-false-pauses"
@@ -18,44 +18,9 @@ COPY = "cp -r examples/fewer-false-pauses /tmp/fewer && cd /tmp/fewer"
 END = "--- ended with"
 
 
-class Step(NamedTuple):
-    """One command of the page, and the lines that it shows."""
-
-    command: str
-    shown: list[str]
-
-
 def steps() -> list[Step]:
     page = (ROOT / "policies" / "README.md").read_text(encoding="utf-8")
-    section = page.split("\n## I want fewer false pauses\n")[1].split("\n## ")[0]
-    found: list[Step] = []
-    for block in re.findall(r"^```console\n(.*?)^```$", section, re.MULTILINE | re.DOTALL):
-        for line in block.splitlines():
-            if line.startswith("$ "):
-                found.append(Step(line[2:], []))
-            else:
-                found[-1].shown.append(line)
-    return found
-
-
-def plain(text: str) -> str:
-    return " ".join(re.sub("[│┃]", " ", text).split())
-
-
-def passages(said: str) -> list[str]:
-    """What was printed, unfolded: a passage for each row of a table, and for the lines between tables."""
-    rows: list[list[str]] = []
-    told: list[str] = []
-    for line in said.splitlines():
-        if line[:1] not in ("│", "┃"):
-            told.append(line)
-            continue
-        cells = [cell.strip() for cell in line[1:-1].split(line[0])]
-        if cells[0] or line[0] == "┃":
-            rows.append(cells)
-        else:  # a folded row goes on
-            rows[-1] = [f"{whole} {more}" for whole, more in zip(rows[-1], cells, strict=True)]
-    return [plain(" ".join(told)), *(plain(" ".join(row)) for row in rows)]
+    return steps_of(page.split("\n## I want fewer false pauses\n")[1].split("\n## ")[0])
 
 
 @pytest.fixture(scope="module")
@@ -86,10 +51,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Step, int, st
 def test_every_line_of_the_page_comes_out(played: list[tuple[Step, int, str]]) -> None:
     for step, code, said in played:
         assert code == 0, f"$ {step.command}\n{said}"
-        lines = passages(said)
-        for shown in step.shown:
-            wanted = ".*".join(re.escape(plain(part)) for part in shown.split("…"))
-            assert any(re.search(wanted, line) for line in lines), f"$ {step.command}\n{shown}\n---\n{said}"
+        must_show(step, said)
 
 
 def test_the_page_goes_from_replay_through_tune_and_diff_to_release() -> None:

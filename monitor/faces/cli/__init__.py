@@ -33,6 +33,7 @@ VERBS = {
     "backup": "backup",
     "restore": "backup",
     "tidy": "tidy",
+    "schema": "schema",
 }
 """Commands without a noun, each with the module that has a function of its name."""
 NOUNS = (

@@ -89,7 +89,7 @@ def withdraw(
     config: shell.Config = shell.DEFAULT,
     json: shell.Json = False,
 ) -> None:
-    """Let an assessment count no longer. It stays in the ledger, and so does who withdrew it."""
+    """Let what was stated count no longer. It stays in the ledger, and so does who withdrew it."""
     with shell.opened(config) as (settings, store):
         rules = load_rules(settings, shell.CLOCK)
         gone = Clerk(store, rules.catalogue, rules.policy, shell.now()).withdraw(name, by=by, note=reason)

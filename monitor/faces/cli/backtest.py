@@ -40,7 +40,10 @@ def backtest(
     ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Recorded in the answer; nothing is drawn at random.")] = 0,
 ) -> None:
-    """Forecast the target rows of tables from their train rows, and score what came, beside persistence."""
+    """Forecast the target rows of tables from their train rows, and score what came, beside persistence.
+
+    Example: holdpoint backtest history.csv --json answer.json
+    """
     believed = prior.shipped() if prior_file is None else prior.load(prior_file)
     with shell.progress() as tell:
         answer = backtesting.backtest(tables, believed.dictionaries, seed=seed, digest=believed.digest, progress=tell)

@@ -25,7 +25,10 @@ def check(
     config: shell.Config = shell.DEFAULT,
     json: shell.Json = False,
 ) -> None:
-    """Every model seen: its place, the entry that gives it, and what its FLOP count; 1 where something is wrong."""
+    """Every model seen: its place, the entry that gives it, and what its FLOP count; 1 where something is wrong.
+
+    Example: holdpoint catalogue check --family lab
+    """
     with shell.opened(config) as (settings, store), shell.progress(after=1) as tell:
         known = Catalogue.from_toml(settings.at(settings.catalogue))
         seen = _checkpoints(store, family, tick=partial(tell, "reading results"))

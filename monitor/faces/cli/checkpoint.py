@@ -20,7 +20,10 @@ def list_(
     config: shell.Config = shell.DEFAULT,
     json: shell.Json = False,
 ) -> None:
-    """Every checkpoint, its scale, and whether it came as history or as news; then what has no place yet."""
+    """Every checkpoint, its scale, and whether it came as history or as news; then what has no place yet.
+
+    Example: holdpoint checkpoint list --family lab
+    """
     with shell.opened(config) as (_, store), shell.progress(after=1) as tell:
         found: dict[str, list[Seen]] = {}
         for seen in store.evidence.walked(family, partial(tell, "reading results")):

@@ -30,7 +30,10 @@ def run(
     config: shell.Config = shell.DEFAULT,
     json: shell.Json = False,
 ) -> None:
-    """Run until SIGTERM. Exit code 0 after a clean stop, 1 when a job of --once failed, 3 when it stopped itself."""
+    """Run until SIGTERM. Exit code 0 after a clean stop, 1 when a job of --once failed, 3 when it stopped itself.
+
+    Example: holdpoint daemon run --once
+    """
     settings, clock = Settings.load(config), SystemClock()
     log_to_standard_error(settings.log, verbose=verbose)
     _check_receivers(settings)

@@ -20,7 +20,10 @@ def list_(
     config: shell.Config = shell.DEFAULT,
     json: shell.Json = False,
 ) -> None:
-    """Every file by its content, with the reason why it could not be read."""
+    """Every file by its content, with the reason why it could not be read.
+
+    Example: holdpoint file list --status quarantined
+    """
     with shell.opened(config) as (_, store):
         files = store.evidence.files(*([status] if status else []))
     rows = [

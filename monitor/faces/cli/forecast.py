@@ -35,7 +35,10 @@ def list_(
     config: shell.Config = shell.DEFAULT,
     json: shell.Json = False,
 ) -> None:
-    """The newest seal of every series: rungs it learnt from, forms, skill and coverage on its own history."""
+    """The newest seal of every series: rungs it learnt from, forms, skill and coverage on its own history.
+
+    Example: holdpoint forecast list --family lab
+    """
     with shell.opened(config) as (_, store):
         newest = list(store.judgements.newest(family).values())
         sealed = [store.judgements.sealed_at(seq) for seq in shell.each("reading seals", newest)]
@@ -189,7 +192,10 @@ def show(
     config: shell.Config = shell.DEFAULT,
     json: shell.Json = False,
 ) -> None:
-    """What one sealed forecast says at larger scales: median, intervals, and the smallest break it could see."""
+    """What one sealed forecast says at larger scales: median, intervals, and the smallest break it could see.
+
+    Example: holdpoint forecast show lab/arithmetic/acc --at 7e23
+    """
     with shell.opened(config) as (settings, store):
         rules = load_rules(settings, shell.CLOCK)
         sealed = store.judgements.forecast(name)

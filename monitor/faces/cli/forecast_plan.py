@@ -48,6 +48,8 @@ def plan(
 
     Exit code: 0 where every series sees every target, 10 where one does not (the gate would hold there), 1 where there
     is no target or no series.
+
+    Example: holdpoint forecast plan --at 7e23 --chart plan.png
     """
     with shell.opened(config) as (settings, store), shell.progress(after=PATIENCE) as tell:
         rules = load_rules(settings, shell.CLOCK)

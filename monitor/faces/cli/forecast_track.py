@@ -19,7 +19,10 @@ def track(
     config: shell.Config = shell.DEFAULT,
     json: shell.Json = False,
 ) -> None:
-    """How sealed forecasts did on the results that came: coverage with its limits, PIT, CRPS, skill. Always 0."""
+    """How sealed forecasts did on the results that came: coverage with its limits, PIT, CRPS, skill. Always 0.
+
+    Example: holdpoint forecast track --family lab
+    """
     with shell.opened(config) as (_, store):
         rows = record.rows(store.judgements.tallies("run", family=family))
     columns = ("family", "metrics", "forecasts", "runs", "in 80 %", "in 95 %", "PIT", "CRPS", "skill")

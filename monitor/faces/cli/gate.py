@@ -33,7 +33,10 @@ def ask(
     config: shell.Config = shell.DEFAULT,
     json: shell.Json = False,
 ) -> None:
-    """Ask whether RUN may go on. Exit code 0 GO, 10 HOLD, 20 PAUSE; a missing store, policy or run is HOLD."""
+    """Ask whether RUN may go on. Exit code 0 GO, 10 HOLD, 20 PAUSE; a missing store, policy or run is HOLD.
+
+    Example: holdpoint gate ask lab/7b && sbatch train.sh
+    """
     try:
         state = gate.ask(Settings.load(config), run, shell.CLOCK, stage)
     except SettingsError as error:
@@ -53,7 +56,10 @@ def status(
     config: shell.Config = shell.DEFAULT,
     json: shell.Json = False,
 ) -> None:
-    """What every gate says, or all about one: findings, approvals, and the evidence digest a release must name."""
+    """What every gate says, or all about one: findings, approvals, and the evidence digest a release must name.
+
+    Example: holdpoint gate status lab/7b
+    """
     with shell.opened(config) as (_, store):
         if run is None:
             gates = store.actions.gates()

@@ -44,7 +44,10 @@ def ingest(
     config: shell.Config = shell.DEFAULT,
     json: shell.Json = False,
 ) -> None:
-    """Read result files into the store, judge them (unless --baseline), and seal the next forecasts."""
+    """Read result files into the store, judge them (unless --baseline), and seal the next forecasts.
+
+    Example: holdpoint ingest --baseline /evals/history
+    """
     if "-" in paths:
         if len(paths) > 1:
             raise typer.BadParameter("standard input comes alone; give `-`, or paths")

@@ -21,7 +21,10 @@ def items(
     config: shell.Config = shell.DEFAULT,
     json: shell.Json = False,
 ) -> None:
-    """The documents of TASK that moved most against the largest smaller rung, and faults of the measurement."""
+    """The documents of TASK that moved most against the largest smaller rung, and faults of the measurement.
+
+    Example: holdpoint items lab/7b arithmetic
+    """
     with shell.opened(config) as (settings, store):
         place = gate.find_run(store, checkpoint.partition("@")[0])
         if place is None:

@@ -48,6 +48,8 @@ def power(
     """Which extra items, or which extra rung, would make a break of the policy's size visible, for every metric.
 
     Exit code 0 when it was answered for a metric at least, 1 when nothing is sealed that could be asked.
+
+    Example: holdpoint power arithmetic --at 7e23
     """
     if size is not None and not 0 < size < math.inf:
         raise typer.BadParameter(f"{size:g} is no size of a break", param_hint="--size")

@@ -51,7 +51,10 @@ def learn(
     config: shell.Config = shell.DEFAULT,
     json: shell.Json = False,
 ) -> None:
-    """Move the prior in force by every ladder in the store, and write it to a file for `prior` in the settings."""
+    """Move the prior in force by every ladder in the store, and write it to a file for `prior` in the settings.
+
+    Example: holdpoint prior learn --out prior.json
+    """
     if out.exists() and not force:
         raise Refused(out)
     with shell.opened(config) as (settings, store):
@@ -172,7 +175,10 @@ def show(
     config: shell.Config = shell.DEFAULT,
     json: shell.Json = False,
 ) -> None:
-    """The categories of a prior: how many entries each part has, and the heaviest of each."""
+    """The categories of a prior: how many entries each part has, and the heaviest of each.
+
+    Example: holdpoint prior show
+    """
     believed = prior_of(Settings.load(config)) if file is None else prior.load(file)
     said = [_entry(c, d) for c, d in sorted(believed.dictionaries.items())]
     rows = [

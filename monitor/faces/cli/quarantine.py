@@ -26,7 +26,10 @@ Digest = Annotated[str, typer.Argument(help="First characters of the file's dige
 
 @app.command("list")
 def list_(config: shell.Config = shell.DEFAULT, json: shell.Json = False) -> None:
-    """Every file in quarantine, with the reason."""
+    """Every file in quarantine, with the reason.
+
+    Example: holdpoint quarantine list
+    """
     with shell.opened(config) as (_, store):
         files = store.evidence.files("quarantined")
     rows = [(f.sha256[:12], f.path, f.size, moment(f.seen_at), f.reason) for f in files]
@@ -36,7 +39,10 @@ def list_(config: shell.Config = shell.DEFAULT, json: shell.Json = False) -> Non
 
 @app.command()
 def show(name: Digest, config: shell.Config = shell.DEFAULT, json: shell.Json = False) -> None:
-    """One file: why it was refused, how it begins, where its copy lies, and what to do next."""
+    """One file: why it was refused, how it begins, where its copy lies, and what to do next.
+
+    Example: holdpoint quarantine show 3f2a9c01
+    """
     with shell.opened(config) as (settings, store):
         file = _find(store, name)
         origins = store.evidence.origins(file.sha256)
@@ -65,7 +71,10 @@ def show(name: Digest, config: shell.Config = shell.DEFAULT, json: shell.Json = 
 
 @app.command()
 def retry(name: Digest, config: shell.Config = shell.DEFAULT, json: shell.Json = False) -> None:
-    """Take a file out of quarantine: the next scan reads it again, with the readers there are now."""
+    """Take a file out of quarantine: the next scan reads it again, with the readers there are now.
+
+    Example: holdpoint quarantine retry 3f2a9c01
+    """
     with shell.opened(config) as (settings, store):
         file = _find(store, name)
         where = _content(settings, file)

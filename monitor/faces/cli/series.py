@@ -25,7 +25,10 @@ def list_(
     config: shell.Config = shell.DEFAULT,
     json: shell.Json = False,
 ) -> None:
-    """Every series, its rungs, and whether a forecast of it is sealed."""
+    """Every series, its rungs, and whether a forecast of it is sealed.
+
+    Example: holdpoint series list --family lab
+    """
     with shell.opened(config) as (_, store):
         names = store.evidence.series_ids(family)
         seals = {name: store.judgements.sealed(name) for name in shell.each("reading seals", names)}
@@ -58,7 +61,10 @@ def show(
     config: shell.Config = shell.DEFAULT,
     json: shell.Json = False,
 ) -> None:
-    """The rungs of one series, with a chart of ladder, forecast, band and the newest verdict."""
+    """The rungs of one series, with a chart of ladder, forecast, band and the newest verdict.
+
+    Example: holdpoint series show lab/arithmetic/acc --chart arithmetic.html
+    """
     with shell.opened(config) as (settings, store):
         series = shell.find_series(store, name)
         judged = {v.result: v for _, v in store.judgements.verdicts(series.family) if v.series == series.id}
@@ -122,7 +128,10 @@ def doctor(
     config: shell.Config = shell.DEFAULT,
     json: shell.Json = False,
 ) -> None:
-    """Why ladders are short: what split a metric into several series, and rungs that tell nothing."""
+    """Why ladders are short: what split a metric into several series, and rungs that tell nothing.
+
+    Example: holdpoint series doctor --family lab
+    """
     with shell.opened(config) as (_, store):
         results = [seen.result for seen in store.evidence.results(family=family) if seen.counts]
     split, short = examination.splits(results), examination.shorts(results, MIN_RUNGS)

@@ -26,6 +26,8 @@ def serve(
 
     A daemon whose settings have a [web] table does this by itself. Gates still need a daemon: only its scans keep them
     from going stale.
+
+    Example: holdpoint serve --config lab/holdpoint.toml
     """
     from monitor.faces.web.server import Server  # noqa: PLC0415 - the web framework takes half a second to import
 

@@ -22,7 +22,10 @@ Run = Annotated[str | None, typer.Option("--run", help="Only this run, as `famil
 
 @app.command("list")
 def list_(run: Run = None, config: shell.Config = shell.DEFAULT, json: shell.Json = False) -> None:
-    """Every verdict with interval, tail probability and minimum detectable break; then the diagnoses."""
+    """Every verdict with interval, tail probability and minimum detectable break; then the diagnoses.
+
+    Example: holdpoint verdict list --run lab/7b
+    """
     with shell.opened(config) as (_, store):
         place = _place(store, run)
         verdicts = [verdict for _, verdict in store.judgements.verdicts(*place)]
@@ -91,7 +94,10 @@ def show(
     config: shell.Config = shell.DEFAULT,
     json: shell.Json = False,
 ) -> None:
-    """All verdicts on one task of one run, with a chart of its continuous and thresholded metric side by side."""
+    """All verdicts on one task of one run, with a chart of its continuous and thresholded metric side by side.
+
+    Example: holdpoint verdict show lab/7b arithmetic --chart task.html
+    """
     with shell.opened(config) as (settings, store):
         place = _place(store, checkpoint.partition("@")[0])
         here = [d for _, d in store.judgements.diagnoses(*place)]

@@ -28,7 +28,10 @@ def add(
     config: shell.Config = shell.DEFAULT,
     json: shell.Json = False,
 ) -> None:
-    """Let one finding of one rule pass for one run. Hard rules cannot be waived."""
+    """Let one finding of one rule pass for one run. Hard rules cannot be waived.
+
+    Example: holdpoint waiver add lab/7b --rule break --by carol --reason "known bug, ticket 12" --for 7d
+    """
     with shell.opened(config) as (settings, store):
         rules = load_rules(settings, shell.CLOCK)
         place = gate.find_run(store, run)
@@ -43,7 +46,10 @@ def add(
 
 @app.command("list")
 def list_(config: shell.Config = shell.DEFAULT, json: shell.Json = False) -> None:
-    """Every waiver ever granted; expired ones stay visible."""
+    """Every waiver ever granted; expired ones stay visible.
+
+    Example: holdpoint waiver list
+    """
     at = shell.now()
     with shell.opened(config) as (_, store):
         found = store.actions.waivers()

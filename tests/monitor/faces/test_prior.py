@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from answered import must_be_as_published
 from lab import Lab, rung
 from tables import PRIOR, small
 from typer.testing import CliRunner
@@ -30,7 +31,9 @@ def run(lab: Lab, *words: str) -> Any:
 def learnt(lab: Lab, out: Path, *words: str) -> Any:
     done = run(lab, "learn", "--out", str(out), *words, "--json")
     assert done.exit_code == 0, done.exception
-    return json.loads(done.stdout)
+    told = json.loads(done.stdout)
+    must_be_as_published(("prior", "learn"), told)
+    return told
 
 
 def believe(lab: Lab, text: str, name: str = "prior.json") -> Path:
