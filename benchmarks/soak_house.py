@@ -107,7 +107,7 @@ class Daemon(Service):
 
     def stop(self) -> None:
         """Give leadership back, as at the end of a run."""
-        self._resign()
+        self.resign()
 
 
 class House:

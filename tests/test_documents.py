@@ -26,6 +26,8 @@ REASONS = {
     "it needs root": r"\bsystemctl\b",
     "it needs Docker": r"\bdocker compose\b",
     "it needs a cluster": r"\bkubectl\b",
+    "it asks for a password": r"\bpeople add\b",
+    "it tells real receivers": r"\bholdpoint drill\b",
 }
 """Why a block is not run, and what has to be in it for that to be true."""
 BLOCKS = [block for path in documents() for block in blocks(path)]

@@ -26,6 +26,8 @@ def leaves(command: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[str, Any
     if below is None:
         yield " ".join(words), command
         return
+    if command.invoke_without_command and words:
+        yield " ".join(words), command
     for name, each in below.items():
         yield from leaves(each, (*words, name))
 

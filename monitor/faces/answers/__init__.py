@@ -13,19 +13,21 @@ from checkpoints_db.records import (
     Attestation,
     Decision,
     Finding,
+    FireDrill,
     GateState,
     SignedLease,
     StageEntry,
     Waiver,
     Withdrawal,
 )
+from checkpoints_db.records.access import Account, Token
 from checkpoints_db.records.lifecycle import Attachment, Comment
 from monitor.alert_history import Found, Happened
 from monitor.backtesting.answer import Answer
 from monitor.daemon import backups
 from monitor.daemon.push import Pushed
 from monitor.explanation import Explanation
-from monitor.faces.answers import believed, installation, seen, spoken
+from monitor.faces.answers import believed, came, installation, seen, spoken
 from monitor.keys import KnownKey
 from monitor.overview import Overview
 from monitor.replay.differing import Difference
@@ -129,6 +131,18 @@ ANSWERS: dict[str, Any] = {
     "lease revoke": SignedLease,
     "bundle make": installation.BundleMade,
     "bundle verify": installation.BundleVerified,
+    "people add": Account,
+    "people list": list[came.PersonListed],
+    "people role": Account,
+    "people disable": Account,
+    "people enable": Account,
+    "people password": Account,
+    "people roles": dict[str, came.Allowed],
+    "token make": came.TokenMade,
+    "token list": list[Token],
+    "token revoke": Token,
+    "drill": FireDrill,
+    "drill list": list[FireDrill],
 }
 
 

@@ -72,4 +72,5 @@ def _gone(store: Store, place: tuple[str, str], name: str | None, task: str) -> 
 
 def _told(row: Moved) -> dict[str, Any]:
     told = row.body()
-    return {**told, "is": told.pop("right")}
+    right = told.pop("right")
+    return {**told, "is": right}

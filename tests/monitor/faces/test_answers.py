@@ -28,7 +28,11 @@ table = "{ROOT / "examples" / "tiny-ladder" / "facts-models.csv"}"
 """
 NOT_PLAYED = {"serve": "waits for SIGTERM; what it prints is one address"}
 """Commands whose answer is published, and compared by no test. May only shrink."""
-ELSEWHERE = {"prior learn": "tests/monitor/faces/test_prior.py", "backtest": "tests/monitor/test_backtesting.py"}
+ELSEWHERE = {
+    "prior learn": "tests/monitor/faces/test_prior.py",
+    "backtest": "tests/monitor/test_backtesting.py",
+    "drill": "tests/monitor/daemon/test_drills.py",
+}
 """Commands that take long, and are compared where they are tested."""
 
 
@@ -219,9 +223,28 @@ def installation(ask: House) -> None:
     ask.bare("bundle", "verify", str(bundle))
 
 
+def doors(ask: House) -> None:
+    """Who may come in, and a drill."""
+    secret = ask.lab.root / "password"
+    secret.write_text("long enough for anybody")
+    secret.chmod(0o600)
+    ask("people", "add", "bob", "--role", "viewer", "--by", "ada", "--password-file", str(secret))
+    ask("people", "password", "bob", "--by", "ada", "--password-file", str(secret))
+    ask("people", "role", "bob", "--role", "reviewer", "--by", "ada")
+    made = ask("token", "make", "bob", "--action", "read", "--by", "ada")
+    assert len(made["token"]) >= 32
+    ask("token", "list")
+    ask("token", "revoke", made["id"], "--by", "ada")
+    ask("people", "disable", "bob", "--by", "ada")
+    ask("people", "enable", "bob", "--by", "ada")
+    ask("people", "list")
+    ask.bare("people", "roles")
+    ask("drill", "list")
+
+
 def test_answers_are_as_published(house: House) -> None:
     assert set(ANSWERS) == set(COMMANDS), "name the type of its answer in monitor/faces/answers"
-    for part in (evidence, acts, statements, policies, installation):
+    for part in (evidence, acts, statements, policies, doors, installation):
         part(house)
     print("compared by no test:", ", ".join(NOT_PLAYED))
     assert set(COMMANDS) - house.asked == {*ELSEWHERE, *NOT_PLAYED}
