@@ -357,7 +357,9 @@ def test_a_browser_acts_under_the_name_that_logged_in(stopped: Lab) -> None:
     person(stopped, "Grace", Role.reviewer, password=True)
     with asked(stopped, None) as client:
         log_in(client, "grace")
-        (alert, *_) = client.get("/api/v1/alerts").json()["rows"]
+        listed = client.get("/api/v1/alerts")
+        assert listed.status_code == 200, listed.text
+        (alert, *_) = listed.json()["rows"]
         told = {"X-CSRF-Token": secret_of(client.get("/login"))}
         assert client.post(f"/api/v1/alerts/{alert['id']}/acknowledge", json={}, headers=told).status_code == 200
         (*_, event) = client.get(f"/api/v1/alerts/{alert['id']}/history").json()["rows"]
