@@ -16,7 +16,7 @@ demo: $(STAMP) ## see a jump explained and a break pause the gate, on logs in ex
 	$(BIN)/python examples/demo.py
 
 test: lint ## ruff, mypy, then every test
-	$(BIN)/python -m pytest -q -n 2 --dist worksteal
+	$(BIN)/python -m pytest -q -n 3 --dist worksteal
 
 lint: $(STAMP) ## ruff and mypy
 	$(BIN)/python -m ruff check

@@ -10,6 +10,7 @@ import json
 import logging
 import sys
 from datetime import UTC, datetime
+from typing import TextIO
 
 from monitor.faces.render import clean
 from monitor.settings import Log
@@ -46,6 +47,18 @@ class Lines(logging.Formatter):
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
 
+class StandardError(logging.StreamHandler[TextIO]):
+    """Standard error as it is when something is logged, not as it was when the log began: it may have been closed."""
+
+    def __init__(self) -> None:
+        logging.Handler.__init__(self)
+
+    @property
+    def stream(self) -> TextIO:  # type: ignore[override]
+        """Where to."""
+        return sys.stderr
+
+
 def moment(record: logging.LogRecord) -> str:
     """When it was logged, in UTC."""
     return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
@@ -53,7 +66,7 @@ def moment(record: logging.LogRecord) -> str:
 
 def log_to_standard_error(terms: Log, *, verbose: bool = False) -> None:
     """Write what is logged from now on to standard error, as the settings say; `verbose` leaves nothing out."""
-    handler = logging.StreamHandler(sys.stderr)
+    handler = StandardError()
     handler.setFormatter(JsonLines() if terms.format == "json" else Lines())
     level = logging.DEBUG if verbose else logging.getLevelNamesMapping()[terms.level.upper()]
     logging.basicConfig(level=level, handlers=[handler], force=True)
