@@ -23,6 +23,7 @@ from checkpoints_db.records import (
     Missing,
     PolicyName,
     Reason,
+    Result,
     Series,
 )
 from checkpoints_db.records.duration import spell_duration
@@ -33,7 +34,7 @@ from monitor.faults import changed_conditions, faults_of
 from monitor.forecasting import CODE_VERSION, JUDGEMENT_VERSION
 from monitor.items import ItemLadder, ItemTallies, Past, item_ladders, tallied
 from monitor.judging import diagnosed, judged_by
-from monitor.looks import looks, progress, questions
+from monitor.looks import furthest, looks, questions
 from monitor.outlook import outlook
 from monitor.settings import Settings
 from policies.loader import find
@@ -56,7 +57,8 @@ def case_of(
     Reads only.
     """
     latch, glass = store.actions.latch(family, run), store.actions.open_glass(family, run)
-    latest, here = news_of(store, family, run, checkpoint)
+    everything = store.evidence.results(family=family, run=run, checkpoint=checkpoint)
+    latest, here = _news_in(everything)
     if latest is None:
         return Case(family=family, run=run, judged=False, latch=latch, glass=glass)
     ladder = _ladder(store, latest, catalogue.axis(family))
@@ -80,8 +82,8 @@ def case_of(
         missing=missing,
         first_at=min(seen.seen_at for seen in here),
         last_at=max(seen.seen_at for seen in here),
-        conflicts=tuple(_conflicts(here)),
-        incomparable=incomparable,
+        conflicts=tuple(_conflicts(seen for seen in everything if seen.result.checkpoint.id == latest.id)),
+        incomparable=(*incomparable, *_out_of_order(latest, everything)),
         faults=faults,
         latch=latch,
         glass=glass,
@@ -108,7 +110,7 @@ def measured(
     everything = store.evidence.results(family=family, run=run, checkpoint=checkpoint)
     if not everything:
         return Measurement((), ())
-    latest = max((seen.result.checkpoint for seen in everything), key=progress)
+    latest = furthest(seen.result.checkpoint for seen in everything)
     here = [seen for seen in everything if seen.result.checkpoint.id == latest.id]
     ladder = _learnt(store, family, _ladder(store, latest, catalogue.axis(family)))
     faults, _ = _measured(store, latest, here, ladder)
@@ -143,7 +145,10 @@ def _key(store: Store, catalogue: Catalogue, policy: Policy, family: str) -> str
 
 def news_of(store: Store, family: str, run: str, checkpoint: str | None = None) -> tuple[Checkpoint | None, list[Seen]]:
     """The newest checkpoint of a run that has news, or the one named, and its news; None where there is none."""
-    everything = store.evidence.results(family=family, run=run, checkpoint=checkpoint)
+    return _news_in(store.evidence.results(family=family, run=run, checkpoint=checkpoint))
+
+
+def _news_in(everything: Sequence[Seen]) -> tuple[Checkpoint | None, list[Seen]]:
     news = [seen for seen in everything if not seen.baseline]
     if not news:
         return None, []
@@ -164,7 +169,7 @@ def judged_ahead(
 
 def newest(results: Iterable[Seen]) -> Checkpoint:
     """The furthest checkpoint that has news. Raises ValueError where none has."""
-    return max((seen.result.checkpoint for seen in results if not seen.baseline), key=progress)
+    return furthest(seen.result.checkpoint for seen in results if not seen.baseline)
 
 
 def _ladder(store: Store, checkpoint: Checkpoint, axis: Axis | None) -> dict[str, Series]:
@@ -204,14 +209,23 @@ def _measured(
 def _absent(
     ladder: dict[str, Series], checkpoint: Checkpoint, here: Sequence[Seen]
 ) -> tuple[tuple[Missing, ...], tuple[str, ...]]:
-    """What smaller rungs were evaluated on and this checkpoint was not, or only under other conditions."""
-    have = {seen.result.series for seen in here}
-    same_name = {(seen.result.task, seen.result.metric.name) for seen in here}
+    """What smaller rungs were evaluated on and this checkpoint was not, or only under other conditions or terms.
+
+    What does not count (a remark beside a whole result, a contradiction of history) is no result that was judged.
+    """
+    have = {seen.result.series: seen.result.metric for seen in here if seen.counts}
+    same_name = {(seen.result.task, seen.result.metric.name) for seen in here if seen.counts}
     missing, incomparable = [], []
     for name, series in ladder.items():
-        if name in have or not series.points:
+        if not series.points:
             continue
-        if (series.task, series.metric.name) in same_name:
+        if name in have:
+            if differs := have[name].differs(series.metric):
+                incomparable.append(
+                    f"{checkpoint.id}: {series.task} · {series.metric.name} is stated otherwise than on "
+                    f"{len(series.points)} smaller rungs: {'; '.join(differs)}"
+                )
+        elif (series.task, series.metric.name) in same_name:
             incomparable.append(
                 f"{checkpoint.id}: {series.task} · {series.metric.name} was evaluated under other conditions "
                 f"(template, shots, subset or version) than on {len(series.points)} smaller rungs"
@@ -221,14 +235,35 @@ def _absent(
     return tuple(missing), tuple(incomparable)
 
 
-def _conflicts(here: Sequence[Seen]) -> Iterable[str]:
-    counting = {seen.result.key: seen.result for seen in here if seen.counts}
-    for seen in here:
-        if not seen.counts and not seen.result.remarks:
-            first, late = counting.get(seen.result.key), seen.result
-            was = f"{first.value:g}" if first else "another value"
-            what = f"{late.checkpoint.id}: {late.task} · {late.metric.name}"
-            yield f"{what} was {was}, and is {late.value:g} in a later file"
+def _conflicts(there: Iterable[Seen]) -> Iterable[str]:
+    """What two files say differently of a checkpoint, whether either of them came as history."""
+    counting: dict[str, Result] = {}
+    late = list[Result]()
+    for seen in there:
+        if seen.counts:
+            counting[seen.result.key] = seen.result
+        elif not seen.result.remarks:
+            late.append(seen.result)
+    for result in late:
+        what = f"{result.checkpoint.id}: {result.task} · {result.metric.name}"
+        first = counting.get(result.key)
+        yield f"{what} {result.against(first) if first else 'contradicts another value, and is'} in a later file"
+
+
+def _out_of_order(latest: Checkpoint, everything: Iterable[Seen]) -> Iterable[str]:
+    """Which checkpoint of a run is the newest is in doubt where another one has seen more: then none may speak for it.
+
+    A step counter that began anew, weights that state no step, a scale that was mended in the catalogue.
+    """
+    others = {seen.result.checkpoint.id: seen.result.checkpoint for seen in everything if not seen.baseline}
+    for other in others.values():
+        for scale, most, more in (("tokens", latest.tokens, other.tokens), ("FLOP", latest.flop, other.flop)):
+            if most is not None and more is not None and more > most * (1 + 1e-9):
+                yield (
+                    f"{latest.id} is the newest by step, and {other.id} has seen more {scale} ({more:.4g}, not "
+                    f"{most:.4g}): which one speaks for the run? State steps, tokens and FLOP alike in the catalogue"
+                )
+                break
 
 
 def settle(

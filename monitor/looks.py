@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 from checkpoints_db import Store
@@ -14,6 +15,23 @@ from policies.schema import Policy
 def progress(checkpoint: Checkpoint) -> tuple[int, float]:
     """How far its run had come: what checkpoints of one run are ordered by."""
     return checkpoint.step or 0, checkpoint.tokens or 0.0
+
+
+def furthest(arrived: Iterable[Checkpoint]) -> Checkpoint:
+    """The checkpoint at which a run had come furthest, of those that arrived in this order. ValueError without any.
+
+    By step, where each states one. Final weights often state none: they are compared with the furthest of the others
+    by tokens, then by FLOP, where both say them and differ, and else the one that arrived later is the further.
+    """
+    there = list({checkpoint.id: checkpoint for checkpoint in arrived}.values())
+    bare, stepped = [c for c in there if c.step is None], [c for c in there if c.step is not None]
+    if not bare or not stepped:
+        return max(there, key=progress)
+    one, other = max(bare, key=progress), max(stepped, key=progress)
+    for mine, theirs in ((one.tokens, other.tokens), (one.flop, other.flop)):
+        if mine is not None and theirs is not None and not math.isclose(mine, theirs, rel_tol=1e-9):
+            return one if mine > theirs else other
+    return one if there.index(one) > there.index(other) else other
 
 
 def questions(catalogue: Catalogue, verdicts: Iterable[Verdict]) -> dict[str, str]:

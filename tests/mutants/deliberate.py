@@ -18,6 +18,7 @@ STORED = ("tests/monitor/test_store_machine.py",)
 LEASE = ("tests/monitor/test_lease.py",)
 GATE = ("tests/monitor/test_gate.py",)
 RETAINED = ("tests/monitor/test_retention.py",)
+DOUBTFUL = ("tests/walk/test_doubtful_evidence.py",)
 OUTLIERS = ("tests/walk/test_outliers.py",)
 DRILLS = ("tests/monitor/daemon/test_drills.py",)
 ACCESS = tuple(f"tests/monitor/{name}.py" for name in ("test_people", "faces/test_web_api", "faces/test_web_access"))
@@ -39,6 +40,7 @@ class Mutant(NamedTuple):
 ENGINE_PY, HOUSE_PY, SEVERAL_PY = "policies/engine.py", "policies/house.py", "policies/several.py"
 WAIVERS_PY, RELEASES_PY, GLASS_PY = "policies/waivers.py", "policies/releases.py", "policies/glass.py"
 LEASE_PY, GATE_PY, LEDGER_PY = "monitor/lease.py", "monitor/gate.py", "checkpoints_db/ledger.py"
+LOOKS_PY = "monitor/looks.py"
 RETENTION_PY, ITEMS_PY = "monitor/retention.py", "checkpoints_db/item_table.py"
 GUARD_PY, DOCUMENT_PY = "monitor/adapters/guard.py", "monitor/adapters/document.py"
 
@@ -123,8 +125,8 @@ DECIDE = (
     ),
     Mutant(
         HOUSE_PY,
-        "    if not trouble or (Reason.incomparable",
-        "    if True or (Reason.incomparable",
+        "    if not trouble:\n        return []\n    sentence",
+        "    if True:\n        return []\n    sentence",
         "results that contradict each other pass where no rule looks",
         MACHINE,
     ),
@@ -408,6 +410,48 @@ STORES = (
         "str(JUDGEMENT_VERSION), policy.digest]",
         "a changed catalogue leaves the settled case standing",
         ("tests/monitor/test_known_case.py",),
+    ),
+    Mutant(
+        GATE_PY,
+        "            if differs := have[name].differs(series.metric):\n",
+        "            if differs := ():\n",
+        "a loss that is called a score is read by no rule",
+        DOUBTFUL,
+    ),
+    Mutant(
+        GATE_PY,
+        "    have = {seen.result.series: seen.result.metric for seen in here if seen.counts}\n",
+        "    have = {seen.result.series: seen.result.metric for seen in here}\n",
+        "a marked result stands for one that was never judged",
+        DOUBTFUL,
+    ),
+    Mutant(
+        GATE_PY,
+        "_conflicts(seen for seen in everything if seen",
+        "_conflicts(seen for seen in here if seen",
+        "history that contradicts what was judged is not seen",
+        DOUBTFUL,
+    ),
+    Mutant(
+        GATE_PY,
+        "        incomparable=(*incomparable, *_out_of_order(latest, everything)),\n",
+        "        incomparable=incomparable,\n",
+        "an older checkpoint speaks for a run whose steps began anew",
+        DOUBTFUL,
+    ),
+    Mutant(
+        LOOKS_PY,
+        "    if not bare or not stepped:\n",
+        "    if there:\n",
+        "final weights without a step are never the newest",
+        DOUBTFUL,
+    ),
+    Mutant(
+        "policies/rules/evidence.py",
+        "            subject=trouble_of(case, each),\n",
+        "",
+        "who waives one contradiction waives every other",
+        DOUBTFUL,
     ),
     Mutant(
         GATE_PY,
