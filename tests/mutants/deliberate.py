@@ -412,6 +412,13 @@ STORES = (
         ("tests/monitor/test_known_case.py",),
     ),
     Mutant(
+        "checkpoints_db/judgements.py",
+        "(Answer.GO, Answer.WARN) and not decision.break_glass\n",
+        "(Answer.GO, Answer.WARN)\n",
+        "one person who broke the glass makes a break the trend",
+        OUTLIERS,
+    ),
+    Mutant(
         GATE_PY,
         "            if differs := have[name].differs(series.metric):\n",
         "            if differs := ():\n",
