@@ -36,6 +36,7 @@ from monitor.items import ItemLadder, ItemTallies, Past, item_ladders, tallied
 from monitor.judging import diagnosed, judged_by
 from monitor.looks import furthest, looks, questions
 from monitor.outlook import outlook
+from monitor.rungs import sampling_variance
 from monitor.settings import Settings
 from policies.loader import find
 from policies.schema import Judging, Policy
@@ -43,6 +44,9 @@ from policies.several import Ruling, decide_all, each_decides, latched, worst_of
 
 PATIENCE = 5.0
 """Seconds that `ask` waits for a writer to finish."""
+
+FEWER = 2
+"""A result of so many times fewer items than its ladder is noisier than the ladder; how much it has to say itself."""
 
 TOLERANCE = timedelta(minutes=5)
 """Clocks of two machines may differ by this much before it counts as going backwards."""
@@ -83,7 +87,7 @@ def case_of(
         first_at=min(seen.seen_at for seen in here),
         last_at=max(seen.seen_at for seen in here),
         conflicts=tuple(_conflicts(seen for seen in everything if seen.result.checkpoint.id == latest.id)),
-        incomparable=(*incomparable, *_out_of_order(latest, everything)),
+        incomparable=(*incomparable, *_out_of_order(latest, everything), *_elsewhere(catalogue, here)),
         faults=faults,
         latch=latch,
         glass=glass,
@@ -213,18 +217,15 @@ def _absent(
 
     What does not count (a remark beside a whole result, a contradiction of history) is no result that was judged.
     """
-    have = {seen.result.series: seen.result.metric for seen in here if seen.counts}
+    have = {seen.result.series: seen.result for seen in here if seen.counts}
     same_name = {(seen.result.task, seen.result.metric.name) for seen in here if seen.counts}
     missing, incomparable = [], []
     for name, series in ladder.items():
         if not series.points:
             continue
         if name in have:
-            if differs := have[name].differs(series.metric):
-                incomparable.append(
-                    f"{checkpoint.id}: {series.task} · {series.metric.name} is stated otherwise than on "
-                    f"{len(series.points)} smaller rungs: {'; '.join(differs)}"
-                )
+            if words := _otherwise(have[name], series):
+                incomparable.append(f"{checkpoint.id}: {series.task} · {series.metric.name} {words}")
         elif (series.task, series.metric.name) in same_name:
             incomparable.append(
                 f"{checkpoint.id}: {series.task} · {series.metric.name} was evaluated under other conditions "
@@ -233,6 +234,17 @@ def _absent(
         else:
             missing.append(Missing(task=series.task, metric=series.metric.name))
     return tuple(missing), tuple(incomparable)
+
+
+def _otherwise(result: Result, series: Series) -> str:
+    """In what a result of a series is no further result of it, in words; empty where it is one."""
+    if differs := result.metric.differs(series.metric):
+        return f"is stated otherwise than on {len(series.points)} smaller rungs: {'; '.join(differs)}"
+    fewest = min((p.n for p in series.points if p.n is not None), default=0)
+    unknown = sampling_variance(result.metric, result.value, result.stderr, result.n) is None
+    if unknown and result.n is not None and result.n * FEWER <= fewest:
+        return f"was asked of {result.n} items, of {fewest} or more on smaller rungs, and states no standard error"
+    return ""
 
 
 def _conflicts(there: Iterable[Seen]) -> Iterable[str]:
@@ -264,6 +276,15 @@ def _out_of_order(latest: Checkpoint, everything: Iterable[Seen]) -> Iterable[st
                     f"{most:.4g}): which one speaks for the run? State steps, tokens and FLOP alike in the catalogue"
                 )
                 break
+
+
+def _elsewhere(catalogue: Catalogue, here: Sequence[Seen]) -> Iterable[str]:
+    """A checkpoint that the catalogue has at another scale by now was held against the wrong place of its forecast."""
+    placed = [(seen.result.checkpoint, seen.result) for seen in here]
+    places = {(c.model, c.params, c.tokens, c.flop): result for c, result in placed}
+    for said in dict.fromkeys(catalogue.contradicts(result) for result in places.values()):
+        if said:
+            yield f"{here[0].result.checkpoint.id}: {said}; evaluate it again as another run, or release it"
 
 
 def settle(

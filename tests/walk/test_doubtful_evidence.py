@@ -123,6 +123,32 @@ def test_a_step_counter_that_began_anew_leaves_the_order_in_doubt(ladder: Lab) -
     assert "lab/s6@100 has seen more tokens (3e+09, not 2e+09)" in sentence
 
 
+@pytest.mark.parametrize(
+    ("n", "stderr", "answer"), [(10, "", Answer.HOLD), (1001, "", Answer.GO), (10, 0.005, Answer.GO)]
+)
+def test_a_few_items_without_a_standard_error_hold(ladder: Lab, n: int, stderr: float | str, answer: Answer) -> None:
+    found, _, sentence = said(ladder, stated(rung(6), "nll", n=n, stderr=stderr))
+    assert found is answer
+    assert ("asked of 10 items, of 2000 or more on smaller rungs" in sentence) == (answer is Answer.HOLD)
+
+
+def test_a_scale_that_is_mended_after_the_judgement_holds_until_it_is_released(ladder: Lab) -> None:
+    book = ladder.root / "catalogue.toml"
+    entry = book.read_text() + '[[run]]\nfamily = "lab"\nmatch = "six"\nrun = "s6"\nflop = '
+    book.write_text(f"{entry}3e22\n")
+    named = [{key: row[key] for key in row if key not in ("family", "run", "params", "flop")} for row in rung(6)]
+    assert said(ladder, [{**row, "model": "six"} for row in stated(named, "nll", value=1.635)])[0] is Answer.GO
+    book.write_text(f"{entry}4.1e21\n")
+    ladder.cycle()
+    state = ladder.ask("s6")
+    assert (state.answer, state.reason) == (Answer.HOLD, Reason.incomparable)
+    assert "was judged at flop 3e+22, and the catalogue now says 4.1e+21" in state.sentence
+    with ladder.store() as store:
+        for who in ("ada", "grace"):
+            ladder.desk(store).release("lab", "s6", by=who, reason="on trend there too", evidence=state.evidence)
+    assert ladder.ask("s6").answer is Answer.GO
+
+
 def test_who_waives_one_contradiction_waives_no_other(ladder: Lab) -> None:
     ladder.baseline([{**row, "task": "other"} for i in range(6) for row in rung(i)], "other.csv")
     rows = [*rung(6), *({**row, "task": "other"} for row in rung(6))]
