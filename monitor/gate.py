@@ -45,6 +45,9 @@ from policies.several import Ruling, decide_all, each_decides, latched, worst_of
 PATIENCE = 5.0
 """Seconds that `ask` waits for a writer to finish."""
 
+INVALIDATED = "invalidated"
+"""Remark of an evaluation that those who made it took back."""
+
 FEWER = 2
 """A result of so many times fewer items than its ladder is noisier than the ladder; how much it has to say itself."""
 
@@ -254,12 +257,15 @@ def _conflicts(there: Iterable[Seen]) -> Iterable[str]:
     for seen in there:
         if seen.counts:
             counting[seen.result.key] = seen.result
-        elif not seen.result.remarks:
+        elif not seen.result.remarks or INVALIDATED in seen.result.remarks:
             late.append(seen.result)
     for result in late:
         what = f"{result.checkpoint.id}: {result.task} · {result.metric.name}"
         first = counting.get(result.key)
-        yield f"{what} {result.against(first) if first else 'contradicts another value, and is'} in a later file"
+        if not result.remarks:
+            yield f"{what} {result.against(first) if first else 'contradicts another value'} in a later file"
+        elif first and (first.value, first.stderr, first.n) == (result.value, result.stderr, result.n):
+            yield f"{what} is the one that a later file marks as {INVALIDATED}"  # another evaluation has other numbers
 
 
 def _out_of_order(latest: Checkpoint, everything: Iterable[Seen]) -> Iterable[str]:

@@ -455,6 +455,13 @@ STORES = (
     ),
     Mutant(
         GATE_PY,
+        "        elif not seen.result.remarks or INVALIDATED in seen.result.remarks:\n",
+        "        elif not seen.result.remarks:\n",
+        "an evaluation that was taken back leaves the gate open",
+        DOUBTFUL,
+    ),
+    Mutant(
+        GATE_PY,
         ", *_elsewhere(catalogue, here)),\n",
         "),\n",
         "a scale that was mended after the judgement leaves the gate open",

@@ -99,6 +99,22 @@ def _mark(lab: Lab, store: Store) -> None:
         store.evidence.record([result], baseline=False, seen_at=at, seen_after=head, at=at)
 
 
+@pytest.mark.parametrize(("value", "answer"), [(None, Answer.HOLD), (0.4, Answer.GO)], ids=["this one", "another one"])
+def test_an_evaluation_that_is_taken_back_after_it_was_judged_holds(
+    ladder: Lab, value: float | None, answer: Answer
+) -> None:
+    said(ladder, rung(6))
+    with ladder.store() as store, store.transaction():
+        acc = next(s.result for s in store.evidence.results(run="s6") if s.result.metric.name == "acc")
+        taken = acc.model_copy(update={"remarks": ("invalidated",), "value": value or acc.value})
+        at, head = ladder.clock.now(), store.ledger.head[0]
+        assert store.evidence.record([taken], baseline=False, seen_at=at, seen_after=head, at=at).aside == (taken,)
+    ladder.cycle()
+    state = ladder.ask("s6")
+    assert state.answer is answer
+    assert ("sums · acc is the one that a later file marks as invalidated" in state.sentence) == (value is None)
+
+
 def at_step(rows: list[Row], step: int | str, **more: float) -> list[Row]:
     return [{**row, "step": step, **more} for row in rows]
 
