@@ -12,7 +12,7 @@ from pydantic import Field
 
 from checkpoints_db.records import Answer, Case, Finding, Kind, Reason, Verdict
 from policies.direction import ANSWERS, HIGHER, LOWER, WIDER
-from policies.rules.base import absent, found, spoken, subject_of
+from policies.rules.base import absent, found, out_of_range, spoken, subject_of
 from policies.schema import Globs, Policy, RuleTerms, matches
 
 
@@ -82,6 +82,17 @@ class LevelRule:
                 numbers=numbers,
                 remedy=remedy,
                 magnitude=over / (abs(terms.ceiling) or 1.0),
+            )
+        if words := out_of_range(terms.ceiling, verdict.metric):
+            return found(
+                terms,
+                Answer.HOLD,
+                Reason.incomparable,
+                f"{where}, and {words}",
+                subject=subject,
+                numbers=numbers,
+                magnitude=1.0,
+                remedy="the ceiling were written in the units of the metric",
             )
         if exact and not terms.assume_exact:
             return found(

@@ -475,6 +475,13 @@ STORES = (
         DOUBTFUL,
     ),
     Mutant(
+        "policies/rules/level.py",
+        "        if words := out_of_range(terms.ceiling, verdict.metric):\n",
+        "        if words := '':\n",
+        "a ceiling in other units than the metric never fires, and nobody hears of it",
+        ("tests/policies/test_rules_fire_and_hold.py",),
+    ),
+    Mutant(
         "policies/rules/evidence.py",
         "            subject=trouble_of(case, each),\n",
         "",
