@@ -412,6 +412,13 @@ STORES = (
         ("tests/monitor/test_known_case.py",),
     ),
     Mutant(
+        "monitor/judging.py",
+        "ladder[name].axis).without(outliers)\n",
+        "ladder[name].axis)\n",
+        "a fall is a dip because of breaks that nobody accepted",
+        OUTLIERS,
+    ),
+    Mutant(
         "checkpoints_db/judgements.py",
         "(Answer.GO, Answer.WARN) and not decision.break_glass\n",
         "(Answer.GO, Answer.WARN)\n",
