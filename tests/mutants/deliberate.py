@@ -441,6 +441,13 @@ STORES = (
     ),
     Mutant(
         GATE_PY,
+        "    missing = tuple(dict.fromkeys((*missing, *_dropped(latest, everything))))\n",
+        "",
+        "a doubtful task is asked no more, and the gate opens",
+        DOUBTFUL,
+    ),
+    Mutant(
+        GATE_PY,
         "_conflicts(seen for seen in everything if seen",
         "_conflicts(seen for seen in here if seen",
         "history that contradicts what was judged is not seen",
