@@ -241,7 +241,7 @@ def _absent(
 
 
 def _dropped(latest: Checkpoint, everything: Iterable[Seen]) -> Iterable[Missing]:
-    """What an earlier checkpoint of the run was evaluated on and its newest was not: who asks no more passes nothing."""
+    """What an earlier checkpoint of the run was evaluated on and its newest was not: to ask no more is no pass."""
     counting = [seen.result for seen in everything if seen.counts and seen.result.checkpoint.stage == latest.stage]
     there = {(result.task, result.metric.name) for result in counting if result.checkpoint.id == latest.id}
     for result in counting:
