@@ -86,12 +86,13 @@ class BreakRule:
         why = sight(verdict, policy)
         if why in MAY_SPEAK and improbable and (effect is None or effect >= terms.min_effect):
             chance = "" if tail is None else f"; tail probability {tail:.2g}, limit {limit:g}"
+            fell = terms.side == "either" and side == "below"
             return found(
                 terms,
                 spoken(terms.answer),
                 Reason.broken,
                 f"{verdict.checkpoint}: {subject} came out at {verdict.observed:.4g}, {side} {around(verdict)}{chance}",
-                subject=subject,
+                subject=f"{subject} below" if fell else subject,  # who waives a fall waives no rise
                 numbers=numbers,
                 magnitude=surprise(tail),
                 remedy=f"the tail probability were at least {limit:g}",

@@ -57,8 +57,9 @@ def _passed(terms: EvidenceTerms, sentence: str) -> list[Finding]:
 
 
 def _comparable(terms: EvidenceTerms, case: Case) -> list[Finding]:
-    faults = [fault.sentence for fault in _faults(terms, case, "incomparable")]
-    trouble = [*case.conflicts, *faults, *case.incomparable]
+    trouble = {each: trouble_of(case, each) for each in (*case.conflicts, *case.incomparable)}
+    for fault in _faults(terms, case, "incomparable"):
+        trouble[fault.sentence] = subject_of(fault.task, trouble_of(case, fault.sentence))
     if not trouble:
         return _passed(terms, f"{case.family}/{case.run}: no results contradict each other or the ladder's conditions")
     return [
@@ -67,11 +68,11 @@ def _comparable(terms: EvidenceTerms, case: Case) -> list[Finding]:
             Answer.HOLD,
             Reason.incomparable,
             f"{case.family}/{case.run}: {each}",
-            subject=trouble_of(case, each),
+            subject=subject,
             magnitude=1.0,
             remedy="it were repeated under the conditions of the ladder",
         )
-        for each in dict.fromkeys(trouble)
+        for each, subject in trouble.items()
     ]
 
 

@@ -497,8 +497,8 @@ STORES = (
     ),
     Mutant(
         "policies/rules/evidence.py",
-        "            subject=trouble_of(case, each),\n",
-        "",
+        '            subject=subject,\n            magnitude=1.0,\n            remedy="it were',
+        '            magnitude=1.0,\n            remedy="it were',
         "who waives one contradiction waives every other",
         DOUBTFUL,
     ),

@@ -219,6 +219,16 @@ def test_level_takes_the_farther_bound(made: SimpleNamespace, stderr: float, bou
         assert said(made, {"kind": "level", "metric": "acc", "ceiling": ceiling}, case).answer is answer
 
 
+def test_a_fall_and_a_rise_of_one_metric_are_two_subjects(made: SimpleNamespace) -> None:
+    """Else who waives the one waives the other, as long as it is no more surprising."""
+    table, subjects = {"kind": "break", "side": "either"}, []
+    for tails in ({"tail_above": 1e-6, "tail_below": 1.0}, {"tail_above": 1.0, "tail_below": 1e-9}):
+        way = "above" if tails["tail_above"] < 1 else "below"
+        case = made.case((made.verdict(metric=made.MATCH, outcome=way, observed=0.9, **tails),))
+        subjects.append(said(made, table, case).findings[0].subject)
+    assert subjects == ["shift · exact_match", "shift · exact_match below"]
+
+
 @pytest.mark.parametrize(("ceiling", "answer"), [(1.0, Answer.GO), (50.0, Answer.HOLD)])
 def test_a_ceiling_that_no_result_could_reach_is_in_other_units(
     made: SimpleNamespace, ceiling: float, answer: Answer
