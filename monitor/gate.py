@@ -37,8 +37,9 @@ from monitor.looks import looks, progress, questions
 from monitor.outlook import outlook
 from monitor.settings import Settings
 from policies.loader import find
-from policies.schema import Judging, Policy
+from policies.schema import Policy
 from policies.several import Ruling, decide_all, each_decides, latched, worst_of
+from policies.terms import Judging
 
 PATIENCE = 5.0
 """Seconds that `ask` waits for a writer to finish."""
