@@ -17,7 +17,7 @@ from typing import Any, get_args
 from checkpoints_db.actions import Review, alert_row, gate_row, review_row
 from checkpoints_db.drills import drill_row
 from checkpoints_db.errors import LedgerBroken, StoreError
-from checkpoints_db.evidence import File, Held, Kept, file_row, result_row, unplaced_row
+from checkpoints_db.evidence_rows import File, Held, Kept, file_row, result_row, unplaced_row
 from checkpoints_db.judgements import (
     NOWHERE,
     TABLE_OF,

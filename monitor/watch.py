@@ -28,7 +28,7 @@ from checkpoints_db.readers import MAX_BYTES, Reader, read
 from checkpoints_db.readers.context import context_of
 from checkpoints_db.records import Answer, Checkpoint, Decision, Forecast, PolicyText, Reading, Record, Result, Series
 from checkpoints_db.series import make_series
-from monitor import adoption, alerts, gate
+from monitor import adoption, alerts, cases, gate
 from monitor.clock import Clock
 from monitor.forecasting import CODE_VERSION, JUDGEMENT_VERSION, data_digest, forecast
 from monitor.looks import progress
@@ -303,7 +303,7 @@ def _settle(store: Store, rules: Rules, news: Iterable[Checkpoint]) -> tuple[Dec
         runs.setdefault((checkpoint.family, checkpoint.run), {})[checkpoint.id] = checkpoint
     decisions = []
     for (family, run), touched in sorted(runs.items()):
-        newest = gate.newest(store.evidence.results(family=family, run=run))
+        newest = cases.newest(store.evidence.results(family=family, run=run))
         for checkpoint in sorted(touched.values(), key=progress):
             if checkpoint.id != newest.id:
                 _settle_earlier(store, rules, checkpoint)

@@ -10,7 +10,8 @@ from checkpoints_db.errors import DeliveryError, EvidenceError, PolicyError, Set
 from checkpoints_db.records import Alert, Answer, Message, digest_of
 from monitor import notify
 from monitor.daemon import inbox
-from monitor.daemon.jobs import guarded, prior_of, readers_of
+from monitor.daemon.jobs import guarded
+from monitor.daemon.rules import prior_of, readers_of
 from monitor.doctor.patient import Checked, Patient, roughly
 from monitor.keys import Keys
 from policies.loader import find

@@ -15,7 +15,7 @@ from lives import changed
 
 from checkpoints_db.errors import LedgerBroken
 from checkpoints_db.records import Answer, Case, Reason, digest_of
-from monitor import gate
+from monitor import cases, gate
 
 
 @pytest.fixture
@@ -30,14 +30,14 @@ def both(lab: Lab, run: str = "s6") -> tuple[Case, Case]:
     rules = lab.rules()
     with lab.store() as store:
         place = (rules.catalogue, rules.policy, "lab", run)
-        return gate.known_case(store, *place), gate.case_of(store, *place)
+        return cases.known_case(store, *place), cases.case_of(store, *place)
 
 
 def kept(lab: Lab) -> bool:
     """Whether the case of s6 would be read, not computed."""
     rules = lab.rules()
     with lab.store() as store:
-        key = gate._key(store, rules.catalogue, rules.policy, "lab")
+        key = cases.case_key(store, rules.catalogue, rules.policy, "lab")
         return store.cases.get("lab", "s6", rules.policy.digest, key) is not None
 
 
@@ -113,7 +113,7 @@ def test_one_that_was_touched_holds(going: Lab, sql: str) -> None:
     assert (state.answer, state.reason) == (Answer.HOLD, Reason.fault), state.sentence
     rules = going.rules()
     with going.store() as store, pytest.raises(LedgerBroken):
-        gate.known_case(store, rules.catalogue, rules.policy, "lab", "s6")
+        cases.known_case(store, rules.catalogue, rules.policy, "lab", "s6")
 
 
 def computed(lab: Lab) -> Counter[str]:

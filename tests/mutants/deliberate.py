@@ -39,6 +39,7 @@ class Mutant(NamedTuple):
 ENGINE_PY, HOUSE_PY, SEVERAL_PY = "policies/engine.py", "policies/house.py", "policies/several.py"
 WAIVERS_PY, RELEASES_PY, GLASS_PY = "policies/waivers.py", "policies/releases.py", "policies/glass.py"
 LEASE_PY, GATE_PY, LEDGER_PY = "monitor/lease.py", "monitor/gate.py", "checkpoints_db/ledger.py"
+CASES_PY = "monitor/cases.py"
 RETENTION_PY, ITEMS_PY = "monitor/retention.py", "checkpoints_db/item_table.py"
 GUARD_PY, DOCUMENT_PY = "monitor/adapters/guard.py", "monitor/adapters/document.py"
 
@@ -403,14 +404,14 @@ STORES = (
         (*GATE, *STORED),
     ),
     Mutant(
-        GATE_PY,
+        CASES_PY,
         "str(JUDGEMENT_VERSION), policy.digest, catalogue.digest]",
         "str(JUDGEMENT_VERSION), policy.digest]",
         "a changed catalogue leaves the settled case standing",
         ("tests/monitor/test_known_case.py",),
     ),
     Mutant(
-        GATE_PY,
+        CASES_PY,
         "    store.judgements.must_be_sealed(v.forecast for v in kept.verdicts if v.forecast)\n",
         "",
         "a forecast that was touched goes unseen",
@@ -510,7 +511,7 @@ LEARNT = (
         OUTLIERS,
     ),
     Mutant(
-        GATE_PY,
+        CASES_PY,
         "    return {name: series.without(outliers) for name, series in ladder.items()}\n",
         "    return ladder if outliers else {}\n",
         "a break that nobody accepted is what the next one is measured by",

@@ -10,7 +10,7 @@ import typer
 from checkpoints_db.errors import HoldpointError, SettingsError
 from checkpoints_db.records import Record
 from monitor import notify
-from monitor.daemon.jobs import load_rules
+from monitor.daemon.rules import load_rules
 from monitor.faces.cli import shell
 from monitor.faces.render import table
 from monitor.reference import settings_of

@@ -14,7 +14,7 @@ import typer
 from checkpoints_db.errors import LeadershipLost
 from checkpoints_db.records import FireDrill
 from monitor.daemon import drills
-from monitor.daemon.jobs import load_rules
+from monitor.daemon.rules import load_rules
 from monitor.daemon.service import Service
 from monitor.faces.alert_chart import alert_chart
 from monitor.faces.cli import shell

@@ -11,7 +11,7 @@ import typer
 
 from checkpoints_db.errors import EvidenceError, ForecastError
 from checkpoints_db.records import PLANE, Forecast, Place, Sealed, Tally, cost_of
-from monitor.daemon.jobs import load_rules
+from monitor.daemon.rules import load_rules
 from monitor.faces.cli import forecast_plan, forecast_track, shell
 from monitor.faces.render import interval, moment, number, scale, table
 from monitor.forecasting import law_at

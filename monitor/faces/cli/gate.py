@@ -10,7 +10,7 @@ from checkpoints_db import Store
 from checkpoints_db.errors import SettingsError
 from checkpoints_db.records import Approval, Decision, Finding, GateState, Reason
 from monitor import adoption, gate, ruling
-from monitor.daemon.jobs import load_rules
+from monitor.daemon.rules import load_rules
 from monitor.faces.cli import gate_glass, shell
 from monitor.faces.render import as_json, clean, console, moment, table
 from monitor.review import Desk

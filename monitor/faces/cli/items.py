@@ -8,7 +8,7 @@ import typer
 
 from checkpoints_db import Entry, Store
 from checkpoints_db.catalogue import Catalogue
-from monitor import gate
+from monitor import cases, gate
 from monitor.faces.cli import shell
 from monitor.faces.render import number, table
 from monitor.items import Moved, moved
@@ -31,7 +31,7 @@ def items(
             raise typer.BadParameter(f"unknown or ambiguous run {checkpoint!r}; name it as `family/run`")
         catalogue = Catalogue.from_toml(settings.at(settings.catalogue))
         name = f"{'/'.join(place)}@{checkpoint.partition('@')[2]}" if "@" in checkpoint else None
-        measured = gate.measured(store, catalogue, *place, checkpoint=name)
+        measured = cases.measured(store, catalogue, *place, checkpoint=name)
         gone = _gone(store, place, name, task)
         ladder = next((each for each in measured.ladders if each.task == task), None)
         faults = [fault for fault in measured.faults if fault.task == task]

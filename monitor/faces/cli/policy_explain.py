@@ -12,7 +12,7 @@ from checkpoints_db.catalogue import Catalogue
 from checkpoints_db.errors import PolicyError
 from checkpoints_db.records import Finding
 from checkpoints_db.records.duration import spell_duration
-from monitor import gate
+from monitor import cases, gate
 from monitor.explanation import SHORTEST, Explanation, explained, found
 from monitor.faces.cli import shell
 from monitor.faces.cli.policy_named import named
@@ -144,7 +144,7 @@ def _run(policy: Policy, run: str, config: Path, *, json: bool) -> None:
         if place is None:
             raise typer.BadParameter(f"unknown or ambiguous run {run!r}; name it as `family/run`")
         catalogue = Catalogue.from_toml(settings.at(settings.catalogue))
-        case = gate.case_of(store, catalogue, policy, *place)
+        case = cases.case_of(store, catalogue, policy, *place)
         waivers, approvals = store.actions.waivers(*place), store.actions.approvals(*place)
         said = examine(policy, case, waivers, approvals, shell.now()).findings
     rows = [(f.rule, f.level, f.answer, f.subject or "the run", f.sentence, f.would_pass_if) for f in said]

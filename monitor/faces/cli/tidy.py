@@ -8,7 +8,7 @@ import typer
 
 from checkpoints_db import flag
 from monitor import retention
-from monitor.daemon.jobs import load_rules
+from monitor.daemon.rules import load_rules
 from monitor.faces.cli import shell
 from monitor.faces.render import table
 

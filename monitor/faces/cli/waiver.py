@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from monitor import gate
-from monitor.daemon.jobs import load_rules
+from monitor.daemon.rules import load_rules
 from monitor.faces.cli import shell
 from monitor.faces.render import moment, number, table
 from monitor.review import Desk
