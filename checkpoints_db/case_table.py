@@ -13,6 +13,9 @@ from checkpoints_db.records import Case
 from checkpoints_db.records.base import digest_of
 from checkpoints_db.tables import Tables
 
+STATED = ("assessment", "attestation", "breakglass", "glassreview", "stageentry", "withdrawal")
+"""Kinds of reviews that cases are made of. The others are about alerts, decisions and policies, and enter none."""
+
 
 class CaseTable:
     """One case for each run and policy, under the key of all it was made of. Writing wants a transaction around it."""
@@ -21,12 +24,12 @@ class CaseTable:
         self._tables, self._ledger = tables, ledger
 
     def key(self, family: str, *made_by: str) -> str:
-        """Digest of all a case of a family is made of: its newest result, the newest items and reviews, and `made_by`
-        (code, policy, catalogue). Equal keys mean an equal case, but for its latch."""
+        """Digest of all a case of a family is made of: its newest result, the newest items, the newest of what people
+        stated, and `made_by` (code, policy, catalogue). Equal keys mean an equal case, but for its latch."""
         seqs = [
             self._tables.last("results", "seq", "family = ?", [family]),
             self._tables.last("items", "seq"),
-            self._tables.last("reviews", "seq"),
+            self._tables.last("reviews", "seq", f"kind in ({', '.join('?' * len(STATED))})", STATED),
         ]
         return digest_of([*made_by, *seqs])
 

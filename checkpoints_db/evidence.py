@@ -215,8 +215,31 @@ class Evidence:
 
     def runs(self) -> list[tuple[str, str]]:
         """Every (family, run) that has a result, in order of first arrival."""
-        found = self._tables.rows("results", order_by="seq", select="family, run")
-        return list(dict.fromkeys((row["family"], row["run"]) for row in found))
+        return self._runs_where("1 = 1")
+
+    def runs_with_news(self) -> list[tuple[str, str]]:
+        """Every (family, run) that has a result which is no baseline, in order of the first of these."""
+        return self._runs_where("baseline = 0")
+
+    def _runs_where(self, where: str) -> list[tuple[str, str]]:
+        group, columns = f"{where} group by run, family", "family, run, min(seq) as first"
+        found = self._tables.rows("results", group, order_by="first", select=columns)
+        return [(row["family"], row["run"]) for row in found]
+
+    @property
+    def last(self) -> int:
+        """The ledger row of the newest result; 0 before the first."""
+        return int(self._tables.last("results", "seq") or 0)
+
+    def families_since(self, seq: int) -> list[str]:
+        """Families of which a result arrived after ledger row `seq`, by name."""
+        rows = self._tables.rows("results", "seq > ? group by family", [seq], order_by="family", select="family")
+        return [row["family"] for row in rows]
+
+    def logs(self, family: str) -> list[str]:
+        """Digests of the files that the results of a family are from."""
+        rows = self._tables.rows("results", "family = ? group by source", [family], order_by="source", select="source")
+        return [row["source"] for row in rows]
 
     def run_counts(self) -> dict[tuple[str, str], int]:
         """(family, run) -> how many results it has, by name; from the index alone."""

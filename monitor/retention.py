@@ -48,8 +48,10 @@ def forgettable(
     store: Store, catalogue: Catalogue, policy: Policy, family: str, age: timedelta, at: datetime
 ) -> Forgetting:
     """Which items of a family may be forgotten now, and why others may not. Reads only."""
+    items = store.items.sizes(store.evidence.logs(family))
+    if not items:
+        return Forgetting(family=family)
     results = store.evidence.results(family=family)
-    items = store.items.sizes(sorted({seen.result.source for seen in results}))
     stays = _reasons(store, catalogue, family, results, {(source, task) for source, task, _ in items.values()}, age, at)
     kept = Counter(stays[source, task] for source, task, _ in items.values() if (source, task) in stays)
     names = [name for name, (source, task, _) in items.items() if (source, task) not in stays]

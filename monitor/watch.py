@@ -26,7 +26,18 @@ from checkpoints_db.errors import (
 from checkpoints_db.items import ItemLog
 from checkpoints_db.readers import MAX_BYTES, Reader, read
 from checkpoints_db.readers.context import context_of
-from checkpoints_db.records import Answer, Checkpoint, Decision, Forecast, PolicyText, Reading, Record, Result, Series
+from checkpoints_db.records import (
+    Answer,
+    Checkpoint,
+    Decision,
+    Forecast,
+    PolicyText,
+    Reading,
+    Record,
+    Result,
+    Series,
+    digest_of,
+)
 from checkpoints_db.series import make_series
 from monitor import adoption, alerts, cases, gate
 from monitor.clock import Clock
@@ -103,8 +114,10 @@ class Walked(Record):
 
 def consider(store: Store, rules: Rules, files: Sequence[File]) -> Walked:
     """Walk `files` (as `daemon.inbox.arrivals` gives them) to the end, then seal the next forecasts."""
+    last = store.evidence.last
     walked = take_in(store, rules, files)
-    return added(walked, Walked(sealed=seal_missing(store, rules)))
+    touched = store.evidence.families_since(last)
+    return added(walked, Walked(sealed=sum(seal_missing(store, rules, family=family) for family in touched)))
 
 
 def take_in(store: Store, rules: Rules, files: Sequence[File]) -> Walked:
@@ -355,8 +368,8 @@ def settle_all(store: Store, rules: Rules) -> tuple[Decision, ...]:
     those of fire drills: each is settled by its own walk, and over when the drill is.
     """
     decided, drills = [], store.drills.families()
-    for family, run in store.evidence.runs():
-        if family not in drills and any(not seen.baseline for seen in store.evidence.results(family=family, run=run)):
+    for family, run in store.evidence.runs_with_news():
+        if family not in drills:
             with store.transaction():
                 decided.append(settle(store, rules, family, run, known=True))
     return tuple(decided)
@@ -384,6 +397,13 @@ def seal_missing(
             store.judgements.seal(made, rules.clock.now())
         sealed += 1
     return sealed
+
+
+def sealing_key(store: Store, rules: Rules) -> str:
+    """Digest of all that seals are made of: while it stays, what is sealed stays what would be sealed."""
+    return digest_of(
+        [rules.catalogue.digest, rules.prior.digest, store.evidence.last, sorted(store.judgements.every_outlier())]
+    )
 
 
 def learnt(store: Store, catalogue: Catalogue, name: str) -> Series:

@@ -55,6 +55,8 @@ class Jobs:
         self.trace: Trace = untraced
         self.heartbeat, self.pulse = Heartbeat(settings, clock), Pulse()
         self._failed = set[str]()
+        self._sealed = ""
+        """Of what every seal was made when they were last looked through."""
         self._drills = drills.Schedule()
 
     def follow(self, settings: Settings) -> None:
@@ -200,9 +202,13 @@ class Jobs:
             self._failed.discard(name)
 
     def forecast(self) -> str:
-        """Make up seals that a crash left out."""
+        """Make up seals that a crash or a failed scan left out, where anything changed since all of them were made."""
         with self._open() as store:
-            sealed = watch.seal_missing(store, self._rules())
+            rules = self._rules()
+            of = watch.sealing_key(store, rules)
+            if of == self._sealed:
+                return ""
+            sealed, self._sealed = watch.seal_missing(store, rules), of
         return f"{sealed} seals made up" if sealed else ""
 
     def overdue(self) -> str:

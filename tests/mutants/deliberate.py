@@ -404,6 +404,13 @@ STORES = (
         (*GATE, *STORED),
     ),
     Mutant(
+        "checkpoints_db/case_table.py",
+        '"stageentry", "withdrawal")\n',
+        '"stageentry")\n',
+        "a safeguard that was withdrawn leaves the settled case standing",
+        ("tests/monitor/test_known_case.py",),
+    ),
+    Mutant(
         CASES_PY,
         "str(JUDGEMENT_VERSION), policy.digest, catalogue.digest]",
         "str(JUDGEMENT_VERSION), policy.digest]",
