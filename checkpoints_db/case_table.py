@@ -22,6 +22,8 @@ class CaseTable:
 
     def __init__(self, tables: Tables, ledger: Ledger) -> None:
         self._tables, self._ledger = tables, ledger
+        self._vouched = set[tuple[str, str]]()
+        """Names and keys of the cases that were read from here: they are kept already."""
 
     def key(self, family: str, *made_by: str) -> str:
         """Digest of all a case of a family is made of: its newest result, the newest items, the newest of what people
@@ -35,8 +37,10 @@ class CaseTable:
 
     def put(self, case: Case, policy: str, key: str, at: datetime) -> None:
         """Keep a case, without its latch, and its digest in the ledger; of one that is there the key is renewed."""
-        text = case.model_copy(update={"latch": None}).as_text()
         name = digest_of([case.family, case.run, policy])
+        if (name, key) in self._vouched:
+            return
+        text = case.model_copy(update={"latch": None}).as_text()
         for row in self._tables.rows("cases", "name = ?", [name]):
             if row["body"] == text:
                 if row["key"] != key:
@@ -57,6 +61,7 @@ class CaseTable:
             entry = self._ledger.entry(seq)
             if entry.kind != "case" or entry.value() != {"sha256": _sha256(text), "policy": policy}:
                 raise LedgerBroken(seq, f"the case of {family}/{run} is not the one that was decided on")
+            self._vouched.add((name, key))
             return _read(text)
         return None
 
