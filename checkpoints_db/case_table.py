@@ -35,20 +35,24 @@ class CaseTable:
         ]
         return digest_of([*made_by, *seqs])
 
-    def put(self, case: Case, policy: str, key: str, at: datetime) -> None:
-        """Keep a case, without its latch, and its digest in the ledger; of one that is there the key is renewed."""
+    def put(self, case: Case, policy: str, key: str, at: datetime) -> bool:
+        """Keep a case, without its latch, and its digest in the ledger; of one that is there the key is renewed.
+
+        Returns whether it is made anew: False where it was read from here under this key.
+        """
         name = digest_of([case.family, case.run, policy])
         if (name, key) in self._vouched:
-            return
+            return False
         text = case.model_copy(update={"latch": None}).as_text()
         for row in self._tables.rows("cases", "name = ?", [name]):
             if row["body"] == text:
                 if row["key"] != key:
                     self._tables.upsert("cases", {**row, "key": key})
-                return
+                return True
         told = {"sha256": _sha256(text), "policy": policy}
         seq = self._ledger.append("case", f"{case.family}/{case.run}", told, at)
         self._tables.upsert("cases", {"name": name, "key": key, "seq": seq, "body": text})
+        return True
 
     def get(self, family: str, run: str, policy: str, key: str) -> Case | None:
         """The case of a run under a policy, without its latch, if it was kept under this very key.

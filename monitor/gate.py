@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -46,9 +46,12 @@ def settle(
     force = take_up(store, catalogue, policy, at)
     ruled = _trusted(store, catalogue, force, family, run) if known and checkpoint is None else None
     ruled = ruled or rulings(store, catalogue, force, family, run, checkpoint)
+    written = set[str]()
     for one in ruled if checkpoint is None else ():
-        store.cases.put(one.case, one.policy.digest, case_key(store, catalogue, one.policy, family), at)
-    decision = conclude(store, ruled, at, force.pending, checkpoint=checkpoint)
+        key = case_key(store, catalogue, one.policy, family)
+        if not store.cases.put(one.case, one.policy.digest, key, at):
+            written.add(one.policy.digest)
+    decision = conclude(store, ruled, at, force.pending, checkpoint=checkpoint, written=written)
     ruling.in_shadow(store, partial(case_of, store, catalogue), force, ruled, checkpoint, at)
     return decision
 
@@ -62,17 +65,24 @@ def read_by(store: Store, catalogue: Catalogue, at: datetime) -> None:
 
 
 def conclude(
-    store: Store, ruled: Sequence[Ruling], at: datetime, pending: PolicyName | None = None, *, checkpoint: str | None
+    store: Store,
+    ruled: Sequence[Ruling],
+    at: datetime,
+    pending: PolicyName | None = None,
+    *,
+    checkpoint: str | None,
+    written: Collection[str] = (),
 ) -> Decision:
     """Decide on a run by the policies that rule, and write down what came of it.
 
-    `checkpoint`: the one that was named, where it was not simply the newest. Wants a transaction around it.
+    `checkpoint`: the one that was named, where it was not simply the newest. `written`: digests of the policies whose
+    case, with its verdicts and diagnoses, was written down before. Wants a transaction around it.
     """
     family, run = ruled[0].case.family, ruled[0].case.run
-    for one in ruled:
-        for verdict in one.case.verdicts:
+    for case in (one.case for one in ruled if one.policy.digest not in written):
+        for verdict in case.verdicts:
             store.judgements.put_verdict(verdict, at)
-        for diagnosis in one.case.diagnoses:
+        for diagnosis in case.diagnoses:
             store.judgements.put_diagnosis(diagnosis, at)
     waivers, approvals = store.actions.waivers(family, run), store.actions.approvals(family, run)
     decided = each_decides(ruled, waivers, approvals, at)
