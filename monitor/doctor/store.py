@@ -66,7 +66,7 @@ def schema(patient: Patient) -> Iterator[Checked]:
 
 
 def clock(patient: Patient) -> Iterator[Checked]:
-    """The clock stands behind what the ledger says last, and was not set back."""
+    """The clock is after what the ledger says last, and was not set back."""
     if patient.opened is None:
         return
     at, ledger = patient.clock.now(), patient.opened.ledger
@@ -86,7 +86,7 @@ def clock(patient: Patient) -> Iterator[Checked]:
         found = f"set back {len(steps)} times in 30 days, last at {steps[-1].at:%Y-%m-%d %H:%M}Z"
         yield Checked(name="clock", state="warn", found=found, do="find out what sets it; NTP slews and does not step")
         return
-    yield Checked(name="clock", state="ok", found=f"{at:%Y-%m-%d %H:%M:%S}Z, behind the last row of the ledger")
+    yield Checked(name="clock", state="ok", found=f"{at:%Y-%m-%d %H:%M:%S}Z, after the last row of the ledger")
 
 
 def ledger(patient: Patient) -> Iterator[Checked]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -136,6 +137,7 @@ def test_sources_catalogue_keys_and_receivers_are_looked_at_one_by_one(well: Lab
     found = examined(well)
     assert found[f"source {well.root / 'inbox'}"].state == "warn"
     assert "NO_SUCH_HOOK" in found["receiver page"].found
+    assert found["policy"].state == "ok"  # it is not the policy's fault
     assert found["keys"].state == "ok"
     keys.path.chmod(0o644)
     assert "0644" in examined(well)["keys"].found
@@ -178,6 +180,13 @@ def test_a_package_of_the_same_name_is_found_before_and_behind_ours(tmp_path: Pa
     other = installation._origin(loaded, [*sys.path, str(tmp_path)])
     assert (other.state, str(tmp_path / "policies") in other.found) == ("warn", True)
     shadowed = installation._origin({**loaded, "policies": tmp_path / "policies"}, sys.path)
+    (tmp_path / "policies" / "loader.py").write_text("")
+    words = [sys.executable, "-m", "monitor", "doctor"]
+    asked = subprocess.run(
+        words, check=False, env={**os.environ, "PYTHONPATH": str(tmp_path)}, capture_output=True, text=True, cwd="/"
+    )
+    assert asked.returncode == 3, asked
+    assert asked.stderr.startswith(f"holdpoint: {tmp_path / 'policies' / '__init__.py'} is imported instead of")
     assert (shadowed.state, "something else decides here" in shadowed.do) == ("fail", True)
 
 
