@@ -53,7 +53,10 @@ def examined(lab: Lab, **how: object) -> dict[str, doctor.Checked]:
 
 
 def test_a_sound_installation_gets_no_complaint(well: Lab) -> None:
-    found = examined(well, deep=True)
+    told = list[tuple[str, int, int]]()
+    found = examined(well, deep=True, tell=lambda *far: told.append(far))
+    assert {what for what, _, _ in told} == {"rebuilding"}
+    assert told[-1][1] == told[-1][2]
     assert {one.name: one.found for one in found.values() if one.state != "ok"} == {}
     checks = {check.__name__ for check in doctor.CHECKS}
     assert {name.split()[0].removesuffix("s") for name in found} == {name.removesuffix("s") for name in checks}

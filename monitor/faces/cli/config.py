@@ -115,8 +115,8 @@ def _web(settings: Settings) -> str:
 
     token.token_of(settings)
     token.readers_token_of(settings)
-    how = "over TLS" if server.certificates(settings, settings.web) else "in the clear"
-    return f"{settings.web.listen}, {how}, with a token"
+    how = "over TLS, " if server.certificates(settings, settings.web) else ""
+    return f"{settings.web.listen}, {how}with a token"
 
 
 def _log(settings: Settings) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -33,14 +34,17 @@ def tidy(
     """
     with shell.opened(config) as (settings, store):
         age, at, rules = settings.retention.items, shell.now(), load_rules(settings, shell.CLOCK)
-        before = store.path.stat().st_size
+        before, looked_at = store.path.stat().st_size, partial(shell.each, "families")
         found: list[retention.Forgetting] = []
         if age is not None and dry:
-            families = dict.fromkeys(family for family, _ in store.evidence.runs())
-            each = (retention.forgettable(store, rules.catalogue, rules.policy, family, age, at) for family in families)
+            families = list(dict.fromkeys(family for family, _ in store.evidence.runs()))
+            each = (
+                retention.forgettable(store, rules.catalogue, rules.policy, family, age, at)
+                for family in looked_at(families)
+            )
             found = [one for one in each if one.names or one.kept]
         elif age is not None:
-            found = retention.forget(store, rules.catalogue, rules.policy, age, at)
+            found = retention.forget(store, rules.catalogue, rules.policy, age, at, looked_at)
         if not dry:
             store.tidy()
         if rewrite and not dry:
