@@ -407,9 +407,10 @@ class Settings(BaseSettings):
                 "only holdpoint reads as client_secret_file, or set HOLDPOINT_WEB__OIDC__CLIENT_SECRET"
             )
         try:
-            return cls(**{**given, "base": path.resolve().parent})
+            read = cls(**given)
         except ValidationError as error:
             raise SettingsError("; ".join(_explained(error, str(path)))) from error
+        return read.model_copy(update={"base": path.resolve().parent})
 
     def at(self, path: Path) -> Path:
         """`path` as seen from the settings file."""
@@ -421,7 +422,7 @@ def strange_variables(settings: Settings) -> list[str]:
     receivers = settings.receivers.values()
     named = {name for each in receivers for name in (each.url_env, each.token_env, each.password_env)}
     named |= {name for each in receivers for name in (*each.secret_env, *each.env)}
-    ours = {f"{PREFIX}{name}".upper() for name in (*Settings.model_fields, *OTHERS)}
+    ours = {f"{PREFIX}{name}".upper() for name in (*Settings.model_fields, *OTHERS) if name != "base"}
     variables = sorted(set(os.environ) - named)
     return [v for v in variables if v.upper().startswith(PREFIX) and v.upper().partition(DEEPER)[0] not in ours]
 

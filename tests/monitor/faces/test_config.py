@@ -212,7 +212,7 @@ def test_a_mistake_in_the_environment_is_called_by_its_variable(lab: Lab, monkey
 
 def test_a_variable_that_is_no_setting_is_named(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     lab.config.write_text(lab.config.read_text() + '[receivers.mine]\nkind = "slack"\nurl_env = "HOLDPOINT_MINE"\n')
-    for name in ("HOLDPOINT_DEAMON__SCAN", "HOLDPOINT_MINE", "HOLDPOINT_CONFIG"):
+    for name in ("HOLDPOINT_DEAMON__SCAN", "HOLDPOINT_MINE", "HOLDPOINT_CONFIG", "HOLDPOINT_BASE"):
         monkeypatch.setenv(name, "https://example.org/5s")
     says = answer(lab, "config", "check")["checks"][0]["says"]
-    assert "no setting is called so: HOLDPOINT_DEAMON__SCAN of the environment" in says
+    assert "no setting is called so: HOLDPOINT_BASE, HOLDPOINT_DEAMON__SCAN of the environment" in says
