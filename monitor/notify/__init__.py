@@ -30,6 +30,7 @@ __all__ = [
     "Notifier",
     "check",
     "check_names",
+    "check_receivers",
     "deliver",
     "one_line",
     "plan",
@@ -77,6 +78,11 @@ def check_names(policy: Policy, settings: Settings) -> None:
 def check(policy: Policy, settings: Settings) -> None:
     """Raise SettingsError where the policy names a receiver that settings do not have, or one lacks something."""
     check_names(policy, settings)
+    check_receivers(settings)
+
+
+def check_receivers(settings: Settings) -> None:
+    """Raise SettingsError where a receiver lacks something."""
     for name, receiver in settings.receivers.items():
         try:
             NOTIFIERS.get(receiver.kind).check(receiver, settings)

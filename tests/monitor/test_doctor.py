@@ -152,6 +152,20 @@ def test_sources_catalogue_keys_and_receivers_are_looked_at_one_by_one(well: Lab
     assert examined(well)["catalogue"].state == "fail"
 
 
+def test_a_source_that_is_gone_is_told_once_and_until_it_is_back(well: Lab) -> None:
+    well.inbox.rename(well.root / "elsewhere")
+    for _ in range(2):
+        assert well.cycle("scan")
+    with well.store() as store:
+        [alert] = [each for each in store.actions.alerts(still_open=True) if each.rule == "fault"]
+    assert f"{well.inbox}: there is no such folder" in alert.sentence
+    assert examined(well)["cycle"].state != "fail"  # no gate holds for it
+    (well.root / "elsewhere").rename(well.inbox)
+    assert well.cycle("scan")
+    with well.store() as store:
+        assert [each for each in store.actions.alerts(still_open=True) if each.rule == "fault"] == []
+
+
 def test_backups_that_stay_away_or_fail_their_drill_fail_and_one_nobody_tried_warns(well: Lab) -> None:
     assert "a drill was sound" in examined(well)["backup"].found
     with well.store() as store, store.transaction():

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import typer
 
-from checkpoints_db.errors import HoldpointError, SettingsError
+from checkpoints_db.errors import HoldpointError, PolicyError, SettingsError
 from checkpoints_db.records import Record
 from monitor import notify
 from monitor.daemon.jobs import load_rules
@@ -16,6 +16,7 @@ from monitor.faces.cli.daemon import to_collector
 from monitor.faces.render import table
 from monitor.reference import settings_of
 from monitor.settings import Settings, strange_variables
+from policies.loader import find
 
 app = typer.Typer(no_args_is_help=True, help="The settings: what is in force, where it comes from, is it right?")
 
@@ -88,8 +89,13 @@ def _rules(settings: Settings) -> str:
 
 
 def _receivers(settings: Settings) -> str:
-    notify.check(load_rules(settings, shell.CLOCK).policy, settings)
-    return ", ".join(settings.receivers) or "nobody is told of anything"
+    notify.check_receivers(settings)
+    told = ", ".join(settings.receivers) or "nobody is told of anything"
+    try:
+        notify.check_names(find(settings.policy, settings.base), settings)
+    except PolicyError:
+        return f"{told}; whether the policy names others is not known while it does not load"
+    return told
 
 
 def _sources(settings: Settings) -> str:

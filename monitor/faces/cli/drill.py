@@ -60,7 +60,7 @@ def drill(
     with shell.opened(config) as (settings, store), shell.progress(after=1) as tell, _walking(settings, config) as walk:
 
         def walked() -> object:
-            tell("seconds", round((shell.now() - begun).total_seconds()), round(length.total_seconds()))
+            tell("fire drill, seconds", round((shell.now() - begun).total_seconds()), round(length.total_seconds()))
             return walk()
 
         ended = drills.conduct(store, load_rules(settings, shell.CLOCK), order, walked)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from checkpoints_db import flag
+from checkpoints_db.errors import LeadershipLost
 from monitor import retention
 from monitor.daemon.jobs import load_rules
 from monitor.faces.cli import shell
@@ -28,12 +29,15 @@ def tidy(
 
     The daemon does so every `retention.tidy`. Results, judgements and the ledger stay, and no gate answers otherwise.
 
-    Exit code 1 where the store cannot be written, or the disk has no room for --rewrite.
+    Exit code 1 where the store cannot be written, or, with --rewrite, where a daemon leads or the disk has no room.
 
     Example: holdpoint tidy --dry-run
     """
     with shell.opened(config) as (settings, store):
         age, at, rules = settings.retention.items, shell.now(), load_rules(settings, shell.CLOCK)
+        leader = store.leader()
+        if rewrite and not dry and leader is not None and leader[1] > at:
+            raise LeadershipLost(leader[0])
         before, looked_at = store.path.stat().st_size, partial(shell.each, "families")
         found: list[retention.Forgetting] = []
         if age is not None and dry:

@@ -8,6 +8,7 @@ import pty
 import select
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -194,6 +195,25 @@ def test_check_names_what_is_wrong(lab: Lab, breaks: Any, what: str, says: str) 
     assert not told["passed"]
     wrong = {one["what"]: one["says"] for one in told["checks"] if not one["passed"]}
     assert says in wrong[what]
+
+
+def test_a_policy_that_does_not_load_is_told_once(lab: Lab) -> None:
+    lab.policy.write_text("x = ")
+    wrong = [one["what"] for one in answer(lab, "config", "check", code=1)["checks"] if not one["passed"]]
+    assert wrong == ["policy, catalogue, readers, prior"]
+
+
+def test_nobody_is_asked_for_a_password_where_nobody_is(lab: Lab) -> None:
+    code, text = run(lab, "people", "add", "ada", "--role", "admin", "--by", "ada")
+    assert (code, "--password-file" in text) == (1, True)
+
+
+def test_a_file_that_a_daemon_leads_is_not_rewritten(lab: Lab) -> None:
+    with lab.store() as store:
+        store.lead("other", lab.clock.now(), datetime(2126, 1, 1, tzinfo=UTC))
+    code, text = run(lab, "tidy", "--rewrite")
+    assert (code, "another daemon (other) leads" in text) == (1, True)
+    assert run(lab, "tidy")[0] == 0
 
 
 def test_a_mistake_in_the_environment_is_called_by_its_variable(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
