@@ -10,9 +10,10 @@ import sys
 import traceback
 from functools import cache
 from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -117,8 +118,21 @@ app = typer.Typer(
 )
 
 
+def _version(wanted: bool) -> None:
+    if wanted:
+        try:
+            sys.stdout.write(f"holdpoint {version('holdpoint')}\n")
+        except PackageNotFoundError:
+            sys.stdout.write(f"holdpoint, not installed, in {HOME}\n")
+        raise typer.Exit
+
+
 @app.callback()
-def _holdpoint() -> None:
+def _holdpoint(
+    told: Annotated[
+        bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_version)
+    ] = False,
+) -> None:
     """Makes it a group, whose commands are found by name."""
 
 
