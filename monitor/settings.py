@@ -393,8 +393,10 @@ class Settings(BaseSettings):
             raise SettingsError(f"{path}: no settings here; make them with `holdpoint init`")
         try:
             given = tomllib.loads(path.read_text("utf-8"))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-            raise SettingsError(f"{path}: {error}") from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise SettingsError(f"{path}: not TOML: {error}; texts stand in quotes, tables in [brackets]") from error
+        except OSError as error:
+            raise SettingsError(f"{path}: cannot be read: {error.strerror or error}") from error
         if isinstance(given.get("web"), dict) and "token" in given["web"]:
             raise SettingsError(
                 f"{path}: web.token: a token does not belong here, everybody reads this file; put it into a file only "

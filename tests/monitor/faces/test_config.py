@@ -181,6 +181,7 @@ def test_check_is_right_about_a_right_house(lab: Lab) -> None:
     ("breaks", "what", "says"),
     [
         (lambda lab: lab.config.write_text("scan = 1"), "settings", "scan"),
+        (lambda lab: lab.config.write_text("store = holdpoint.db"), "settings", "not TOML: Invalid value (at line 1"),
         (lambda lab: lab.policy.write_text("x = "), "policy, catalogue, readers, prior", "policy.toml"),
         (lambda lab: lab.policy.write_text(house.policy_text("default", ["slack"])), "receivers", "'slack'"),
         (lambda lab: lab.inbox.rmdir(), "sources", "inbox"),
