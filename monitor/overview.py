@@ -123,7 +123,7 @@ def overview(store: Store, settings: Settings, at: datetime, tell: Tell = lambda
         wrong.append(str(error))
     cycle, leader, owing, places = store.fact("cycle"), store.leader(), store.vitals.outbox(), store.vitals.gates()
     leads = leader is not None and leader[1] > at
-    held, gates = gate.held_back(store, settings, at), list[Gated]()
+    held, gates = gate.held_back(store, settings, at) or "; ".join(wrong), list[Gated]()
     for done, place in enumerate(places, 1):
         gates += _gated(store, place, held=bool(held))
         tell("gates", done, len(places))

@@ -19,10 +19,9 @@ from pydantic.fields import FieldInfo
 
 from checkpoints_db.records import Record
 from checkpoints_db.records.duration import spell_duration
-from monitor.settings import Receiver, Settings, Source
+from monitor.settings import DEEPER, PREFIX, Receiver, Settings, Source
 
 BEGIN, END = "<!-- settings: made by monitor/reference.py; a test compares -->", "<!-- /settings -->"
-PREFIX, DEEPER = "HOLDPOINT_", "__"
 MASKED = "**********"
 """A secret, whatever it is."""
 LISTS: dict[str, type[BaseModel]] = {"source": Source, "receivers": Receiver}

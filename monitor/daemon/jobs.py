@@ -179,6 +179,7 @@ class Jobs:
                 store.note("cycle", rules.policy.digest, at)
                 for name, _, _ in self.timetable():
                     alerts.settle_about(store, "fault", name, tuple(self.settings.receivers), at)
+                self._tell_of_sources(store, at)
         flag.down(self.settings.at(self.settings.store))
         self.pulse.took_in(watch.added(walked, placed))
         self.pulse.cycle_lasted = self.clock.now() - began
@@ -193,6 +194,19 @@ class Jobs:
         return (
             f"{walked.files} files, {walked.new + placed.new} new results, {walked.sealed} seals; {gates or 'no gate'}"
         )
+
+    def _tell_of_sources(self, store: Store, at: datetime) -> None:
+        """An alert while a folder of the settings is not there: nothing ever arrives from it. Holds no gate."""
+        folders = [self.settings.at(source.path) for source in self.settings.source if source.path is not None]
+        gone, told = [str(folder) for folder in folders if not folder.is_dir()], tuple(self.settings.receivers)
+        if gone:
+            sentence = (
+                f"{', '.join(gone)}: there is no such folder, and nothing arrives from there; mount it, make it, or "
+                "take its [[source]] out of the settings"
+            )
+            alerts.raise_about(store, "fault", "sources", sentence, told, at)
+        else:
+            alerts.settle_about(store, "fault", "sources", told, at)
 
     def _make_up(self) -> None:
         """Run what failed since: a cycle is only complete when every job is. Telling people decides nothing."""

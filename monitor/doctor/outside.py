@@ -44,7 +44,7 @@ def sources(patient: Patient) -> Iterator[Checked]:
 def policy(patient: Patient) -> Iterator[Checked]:
     """The policy loads, and its receivers are in the settings."""
     loaded = find(patient.settings.policy, patient.settings.base)
-    notify.check(loaded, patient.settings)
+    notify.check_names(loaded, patient.settings)
     found = f"{loaded.name} {loaded.version}, {len(loaded.rules)} rules, digest {loaded.digest[:12]}"
     yield Checked(name="policy", state="ok", found=found)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import os
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +18,16 @@ from monitor.settings.tables import Backups, Drill, GateTerms, LeaseFiles, Log, 
 from monitor.settings.web import Oidc, Web
 
 FILE = "holdpoint.toml"
+PREFIX, DEEPER = "HOLDPOINT_", "__"
+OTHERS = ("CONFIG", "SCREENSHOTS")
+"""What else is read from variables with this prefix, beside settings."""
 
 
 class Settings(BaseSettings):
     """All settings; unknown keys are refused."""
 
     model_config = SettingsConfigDict(
-        extra="forbid", env_prefix="HOLDPOINT_", env_nested_delimiter="__", frozen=True, validate_default=True
+        extra="forbid", env_prefix=PREFIX, env_nested_delimiter=DEEPER, frozen=True, validate_default=True
     )
 
     store: Path = Path("holdpoint.db")
@@ -76,8 +81,10 @@ class Settings(BaseSettings):
             raise SettingsError(f"{path}: no settings here; make them with `holdpoint init`")
         try:
             given = tomllib.loads(path.read_text("utf-8"))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-            raise SettingsError(f"{path}: {error}") from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise SettingsError(f"{path}: not TOML: {error}; texts stand in quotes, tables in [brackets]") from error
+        except OSError as error:
+            raise SettingsError(f"{path}: cannot be read: {error.strerror or error}") from error
         if isinstance(given.get("web"), dict) and "token" in given["web"]:
             raise SettingsError(
                 f"{path}: web.token: a token does not belong here, everybody reads this file; put it into a file only "
@@ -90,25 +97,49 @@ class Settings(BaseSettings):
                 "only holdpoint reads as client_secret_file, or set HOLDPOINT_WEB__OIDC__CLIENT_SECRET"
             )
         try:
-            return cls(**{**given, "base": path.resolve().parent})
+            read = cls(**given)
         except ValidationError as error:
-            raise SettingsError(f"{path}: {_explain(error)}") from error
+            raise SettingsError("; ".join(_explained(error, str(path)))) from error
+        return read.model_copy(update={"base": path.resolve().parent})
 
     def at(self, path: Path) -> Path:
         """`path` as seen from the settings file."""
         return path if path.is_absolute() else self.base / path
 
 
-def _explain(error: ValidationError) -> str:
-    sentences = []
+def strange_variables(settings: Settings) -> list[str]:
+    """Variables of the environment that are spelled like settings and are none: a slip of the pen has no effect."""
+    receivers = settings.receivers.values()
+    named = {name for each in receivers for name in (each.url_env, each.token_env, each.password_env)}
+    named |= {name for each in receivers for name in (*each.secret_env, *each.env)}
+    ours = {f"{PREFIX}{name}".upper() for name in (*Settings.model_fields, *OTHERS) if name != "base"}
+    variables = sorted(set(os.environ) - named)
+    return [v for v in variables if v.upper().startswith(PREFIX) and v.upper().partition(DEEPER)[0] not in ours]
+
+
+def _explained(error: ValidationError, file: str) -> Iterator[str]:
+    """What is wrong, a sentence for each mistake: in which file and key, or in which variable of the environment."""
+    told = False
     for problem in error.errors():
-        key = ".".join(str(part) for part in problem["loc"])
+        path = [str(part) for part in problem["loc"]]
         text = problem["msg"].removeprefix("Value error, ")
         if problem["type"] == "extra_forbidden":
-            nearest = difflib.get_close_matches(str(problem["loc"][-1]), _keys(), n=1)
+            nearest = difflib.get_close_matches(path[-1], _keys(), n=1)
             text = f"unknown key; did you mean {nearest[0]!r}?" if nearest else "unknown key"
-        sentences.append(f"{key}: {text}")
-    return "; ".join(sentences)
+        variable = _variable(path)
+        where = f"{variable} of the environment" if variable else ".".join(path)
+        yield f"{where}: {text}" if variable or told else f"{file}: {where}: {text}"
+        told = told or not variable
+
+
+def _variable(path: list[str]) -> str:
+    """The variable that gave the value of a key, alone or in a table of JSON; empty where the file did."""
+    there = {name.upper(): name for name in os.environ}
+    for end in range(len(path), 0, -1):
+        name = there.get((PREFIX + DEEPER.join(path[:end])).upper())
+        if name is not None and (end == len(path) or f'"{path[end]}"' in os.environ[name]):
+            return name
+    return ""
 
 
 def _keys() -> list[str]:

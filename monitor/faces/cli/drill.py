@@ -56,8 +56,14 @@ def drill(
     order = drills.Order(
         by=by.strip() or getpass.getuser(), within=length, receivers=_named(receivers), trainer=trainer
     )
-    with shell.opened(config) as (settings, store), _walking(settings, config) as walk:
-        ended = drills.conduct(store, load_rules(settings, shell.CLOCK), order, walk)
+    begun = shell.now()
+    with shell.opened(config) as (settings, store), shell.progress(after=1) as tell, _walking(settings, config) as walk:
+
+        def walked() -> object:
+            tell("fire drill, seconds", round((shell.now() - begun).total_seconds()), round(length.total_seconds()))
+            return walk()
+
+        ended = drills.conduct(store, load_rules(settings, shell.CLOCK), order, walked)
     show(ended, json=json)
     if ended.state != "passed":
         raise typer.Exit(1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,11 @@ def released(lab: Lab, run: str) -> None:
             assert gate is not None
             lab.desk(store).release("lab", run, by=who, reason="looked at it", evidence=gate.evidence)
     lab.cycle("forecast")
+
+
+def test_it_says_its_version() -> None:
+    done = runner.invoke(app, ["--version"])
+    assert (done.exit_code, done.output) == (0, f"holdpoint {metadata.version('holdpoint')}\n")
 
 
 def test_init_makes_a_house_that_answers(tmp_path: Path) -> None:
