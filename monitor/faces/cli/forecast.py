@@ -40,6 +40,7 @@ def list_(
     Example: holdpoint forecast list --family lab
     """
     with shell.opened(config) as (_, store):
+        shell.must_have(store, family)
         newest = list(store.judgements.newest(family).values())
         sealed = [store.judgements.sealed_at(seq) for seq in shell.each("reading seals", newest)]
         live = {each.series: each for each in store.judgements.tallies("series", family=family)}

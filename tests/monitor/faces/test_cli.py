@@ -270,3 +270,21 @@ def test_a_composition_is_shown_with_its_parts(lab: Lab) -> None:
     assert "foreseen from its parts" in words
     steps = run(lab, "series", "show", "lab/sums/acc")[1]
     assert "one of 3 steps" in steps
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("checkpoint", "list"),
+        ("series", "list"),
+        ("series", "doctor"),
+        ("forecast", "list"),
+        ("forecast", "track"),
+        ("catalogue", "check"),
+    ],
+)
+def test_a_family_that_nobody_knows_is_no_empty_table(ladder: Lab, words: tuple[str, ...]) -> None:
+    assert run(ladder, *words, "--family", "lab")[0] == 0
+    for name, hint in (("labs", "did you mean 'lab'?"), ("zz", "known are lab")):
+        code, text = run(ladder, *words, "--family", name)
+        assert (code, hint in " ".join(text.replace("│", " ").split())) == (2, True), text
