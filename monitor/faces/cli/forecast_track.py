@@ -24,7 +24,6 @@ def track(
     Example: holdpoint forecast track --family lab
     """
     with shell.opened(config) as (_, store):
-        shell.must_have(store, family)
         rows = record.rows(store.judgements.tallies("run", family=family))
     columns = ("family", "metrics", "forecasts", "runs", "in 80 %", "in 95 %", "PIT", "CRPS", "skill")
     cells = [

@@ -115,7 +115,6 @@ def test_acknowledge_and_waive_by_command(paused: Lab) -> None:
         ("series", "doctor"),
         ("series", "show", "lab/sums/nll"),
         ("forecast", "list"),
-        ("forecast", "track"),
         ("forecast", "show", "lab/sums/nll"),
         ("verdict", "list"),
         ("verdict", "show", "s6", "sums"),
@@ -279,7 +278,6 @@ def test_a_composition_is_shown_with_its_parts(lab: Lab) -> None:
         ("series", "list"),
         ("series", "doctor"),
         ("forecast", "list"),
-        ("forecast", "track"),
         ("catalogue", "check"),
     ],
 )
