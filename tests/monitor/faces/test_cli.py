@@ -273,13 +273,7 @@ def test_a_composition_is_shown_with_its_parts(lab: Lab) -> None:
 
 @pytest.mark.parametrize(
     "words",
-    [
-        ("checkpoint", "list"),
-        ("series", "list"),
-        ("series", "doctor"),
-        ("forecast", "list"),
-        ("catalogue", "check"),
-    ],
+    [("checkpoint", "list"), ("series", "list"), ("series", "doctor"), ("forecast", "list"), ("catalogue", "check")],
 )
 def test_a_family_that_nobody_knows_is_no_empty_table(ladder: Lab, words: tuple[str, ...]) -> None:
     assert run(ladder, *words, "--family", "lab")[0] == 0
