@@ -65,9 +65,9 @@ class IncompleteResult(EvidenceError):
 class ConflictingResult(EvidenceError):
     """Two results of one thing that differ."""
 
-    def __init__(self, checkpoint: str, task: str, metric: str, old: float, new: float) -> None:
+    def __init__(self, checkpoint: str, task: str, metric: str, differs: str) -> None:
         super().__init__(
-            f"{checkpoint}: {task} · {metric} was {old:g} and is now {new:g} under the same conditions; both are kept, "
+            f"{checkpoint}: {task} · {metric} {differs} under the same conditions; both are kept, "
             "the first one counts. Find out which evaluation is right."
         )
 

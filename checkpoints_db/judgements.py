@@ -313,8 +313,11 @@ def judged_row(record: Judged, digest: str, at: str, seq: int) -> dict[str, Any]
 
 
 def lets_go_on(decision: Decision) -> bool:
-    """Whether a run goes on after a decision, and what it measured is accepted as part of the trend."""
-    return decision.answer in (Answer.GO, Answer.WARN)
+    """Whether a run goes on after a decision, and what it measured is accepted as part of the trend.
+
+    Behind broken glass it goes on for a while, and nobody has accepted anything yet.
+    """
+    return decision.answer in (Answer.GO, Answer.WARN) and not decision.break_glass
 
 
 def outlier_row(verdict: Verdict, seq: int) -> dict[str, Any] | None:

@@ -49,10 +49,11 @@ def best_axis(results: Sequence[Result]) -> Axis | None:
 
 
 def make_series(results: Sequence[Result], axis: Axis | None = None) -> Series:
-    """The series of `results`, which must all be of one series.
+    """The series of `results`, which must all be of one series, oldest first.
 
-    Results with remarks (a limit, an invalidated evaluation) and results without a position on the axis are left
-    out: they are kept in the store and shown, but train nothing. Raises Incomparable when two series are mixed, and
+    Results with remarks (a limit, an invalidated evaluation), those that state the metric otherwise than the first one
+    (per cent among fractions) and those without a position on the axis are left out: they are kept in the store and
+    shown, but train nothing. Raises Incomparable when two series are mixed, and
     ValueError when there is no result.
     """
     first = results[0] if results else None
@@ -86,7 +87,7 @@ def assembled(
 ) -> Series:
     """`make_series` of results that are known to be of one series; `point` is who makes a rung of a result."""
     first = results[0]
-    usable = [result for result in results if not result.remarks]
+    usable = [result for result in results if not result.remarks and not result.metric.differs(first.metric)]
     chosen = axis or best_axis(usable) or best_axis(results) or "flop"
     points = [made for result in usable if (made := point(result, chosen)) is not None]
     return Series(

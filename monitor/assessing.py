@@ -21,7 +21,7 @@ from checkpoints_db.records import (
     digest_of,
 )
 from monitor import adoption, alerts, gate
-from monitor.looks import progress
+from monitor.looks import furthest
 from policies.schema import Policy
 
 P = TypeVar("P", bound=Paper)
@@ -172,7 +172,7 @@ class Clerk:
                 f"{family}/{run}: nothing says that {what} had been evaluated by {when:%Y-%m-%d %H:%M} UTC; "
                 f"known now: {known}"
             )
-        return max(there.values(), key=progress)
+        return furthest(there.values())
 
     def _compute(self, checkpoint: Checkpoint, flop: float | None) -> Compute | None:
         compute = self.catalogue.compute(checkpoint)

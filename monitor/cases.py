@@ -7,16 +7,22 @@ from typing import NamedTuple
 
 from checkpoints_db import Seen, Store
 from checkpoints_db.catalogue import Catalogue
-from checkpoints_db.records import PLANE, Axis, Case, Checkpoint, Fault, Missing, Series
+from checkpoints_db.records import PLANE, Axis, Case, Checkpoint, Fault, Missing, Result, Series
 from monitor.drifting import drifts
 from monitor.faults import changed_conditions, faults_of
 from monitor.forecasting import CODE_VERSION, JUDGEMENT_VERSION
 from monitor.items import ItemLadder, ItemTallies, Past, item_ladders, tallied
 from monitor.judging import diagnosed, judged_by
-from monitor.looks import looks, progress, questions
+from monitor.looks import further, furthest, looks, questions
 from monitor.outlook import outlook
+from monitor.rungs import sampling_variance
 from policies.schema import Policy
 from policies.terms import Judging
+
+INVALIDATED = "invalidated"
+"""Remark of an evaluation that those who made it took back."""
+FEWER = 2
+"""A result of so many times fewer items than its ladder is noisier than the ladder; how much it has to say itself."""
 
 
 def case_of(
@@ -28,7 +34,8 @@ def case_of(
     Reads only.
     """
     latch, glass = store.actions.latch(family, run), store.actions.open_glass(family, run)
-    latest, here = news_of(store, family, run, checkpoint)
+    everything = store.evidence.results(family=family, run=run, checkpoint=checkpoint)
+    latest, here = _news_in(everything)
     if latest is None:
         return Case(family=family, run=run, judged=False, latch=latch, glass=glass)
     ladder = _ladder(store, latest, catalogue.axis(family))
@@ -51,9 +58,10 @@ def case_of(
         drifts=drifts(rules, diagnoses, {v.series: places for v, places in judged}, catalogue.domains_of),
         missing=missing,
         first_at=min(seen.seen_at for seen in here),
-        last_at=max(seen.seen_at for seen in here),
-        conflicts=tuple(_conflicts(here)),
-        incomparable=incomparable,
+        # What is kept aside evaluated nothing anew.
+        last_at=max((seen.seen_at for seen in here if seen.counts), default=None),
+        conflicts=tuple(_conflicts(seen for seen in everything if seen.result.checkpoint.id == latest.id)),
+        incomparable=(*incomparable, *_out_of_order(latest, everything), *_elsewhere(catalogue, here)),
         faults=faults,
         latch=latch,
         glass=glass,
@@ -80,7 +88,7 @@ def measured(
     everything = store.evidence.results(family=family, run=run, checkpoint=checkpoint)
     if not everything:
         return Measurement((), ())
-    latest = max((seen.result.checkpoint for seen in everything), key=progress)
+    latest = furthest(seen.result.checkpoint for seen in everything)
     here = [seen for seen in everything if seen.result.checkpoint.id == latest.id]
     ladder = _learnt(store, family, _ladder(store, latest, catalogue.axis(family)))
     faults, _ = _measured(store, latest, here, ladder)
@@ -115,7 +123,10 @@ def case_key(store: Store, catalogue: Catalogue, policy: Policy, family: str) ->
 
 def news_of(store: Store, family: str, run: str, checkpoint: str | None = None) -> tuple[Checkpoint | None, list[Seen]]:
     """The newest checkpoint of a run that has news, or the one named, and its news; None where there is none."""
-    everything = store.evidence.results(family=family, run=run, checkpoint=checkpoint)
+    return _news_in(store.evidence.results(family=family, run=run, checkpoint=checkpoint))
+
+
+def _news_in(everything: Sequence[Seen]) -> tuple[Checkpoint | None, list[Seen]]:
     news = [seen for seen in everything if not seen.baseline]
     if not news:
         return None, []
@@ -136,7 +147,7 @@ def judged_ahead(
 
 def newest(results: Iterable[Seen]) -> Checkpoint:
     """The furthest checkpoint that has news. Raises ValueError where none has."""
-    return max((seen.result.checkpoint for seen in results if not seen.baseline), key=progress)
+    return furthest(seen.result.checkpoint for seen in results if not seen.baseline)
 
 
 def _ladder(store: Store, checkpoint: Checkpoint, axis: Axis | None) -> dict[str, Series]:
@@ -176,14 +187,20 @@ def _measured(
 def _absent(
     ladder: dict[str, Series], checkpoint: Checkpoint, here: Sequence[Seen]
 ) -> tuple[tuple[Missing, ...], tuple[str, ...]]:
-    """What smaller rungs were evaluated on and this checkpoint was not, or only under other conditions."""
-    have = {seen.result.series for seen in here}
-    same_name = {(seen.result.task, seen.result.metric.name) for seen in here}
+    """What smaller rungs were evaluated on and this checkpoint was not, or only under other conditions or terms.
+
+    What does not count (a remark beside a whole result, a contradiction of history) is no result that was judged.
+    """
+    have = {seen.result.series: seen.result for seen in here if seen.counts}
+    same_name = {(seen.result.task, seen.result.metric.name) for seen in here if seen.counts}
     missing, incomparable = [], []
     for name, series in ladder.items():
-        if name in have or not series.points:
+        if not series.points:
             continue
-        if (series.task, series.metric.name) in same_name:
+        if name in have:
+            if words := _otherwise(have[name], series):
+                incomparable.append(f"{checkpoint.id}: {series.task} · {series.metric.name} {words}")
+        elif (series.task, series.metric.name) in same_name:
             incomparable.append(
                 f"{checkpoint.id}: {series.task} · {series.metric.name} was evaluated under other conditions "
                 f"(template, shots, subset or version) than on {len(series.points)} smaller rungs"
@@ -193,11 +210,60 @@ def _absent(
     return tuple(missing), tuple(incomparable)
 
 
-def _conflicts(here: Sequence[Seen]) -> Iterable[str]:
-    counting = {seen.result.key: seen.result for seen in here if seen.counts}
-    for seen in here:
-        if not seen.counts and not seen.result.remarks:
-            first, late = counting.get(seen.result.key), seen.result
-            was = f"{first.value:g}" if first else "another value"
-            what = f"{late.checkpoint.id}: {late.task} · {late.metric.name}"
-            yield f"{what} was {was}, and is {late.value:g} in a later file"
+def _otherwise(result: Result, series: Series) -> str:
+    """In what a result of a series is no further result of it, in words; empty where it is one."""
+    if differs := result.metric.differs(series.metric):
+        return f"is stated otherwise than on {len(series.points)} smaller rungs: {'; '.join(differs)}"
+    fewest = min((p.n for p in series.points if p.n is not None), default=0)
+    unknown = sampling_variance(result.metric, result.value, result.stderr, result.n) is None
+    if unknown and result.n is not None and result.n * FEWER <= fewest:
+        return f"was asked of {result.n} items, of {fewest} or more on smaller rungs, and states no standard error"
+    return ""
+
+
+def _conflicts(there: Iterable[Seen]) -> Iterable[str]:
+    """What two files say differently of a checkpoint, whether either of them came as history."""
+    counting: dict[str, Result] = {}
+    late = list[Result]()
+    for seen in there:
+        if seen.counts:
+            counting[seen.result.key] = seen.result
+        elif not seen.result.remarks or INVALIDATED in seen.result.remarks:
+            late.append(seen.result)
+    for result in late:
+        what = f"{result.checkpoint.id}: {result.task} · {result.metric.name}"
+        first = counting.get(result.key)
+        if not result.remarks:
+            yield f"{what} {result.against(first) if first else 'contradicts another value'} in a later file"
+        elif first and (first.value, first.stderr, first.n) == (result.value, result.stderr, result.n):
+            yield f"{what} is the one that a later file marks as {INVALIDATED}"  # another evaluation has other numbers
+
+
+def _out_of_order(latest: Checkpoint, everything: Iterable[Seen]) -> Iterable[str]:
+    """Which checkpoint of a run is the newest is in doubt where another one has seen more: then none may speak for it.
+
+    A step counter that began anew, weights that state no step, a scale that was mended in the catalogue.
+    """
+    others = {seen.result.checkpoint.id: seen.result.checkpoint for seen in everything if not seen.baseline}
+    for other in others.values():
+        if latest.step is not None and other.step is None and not further(latest, other):
+            yield (
+                f"{latest.id} arrived last, and nothing says whether {other.id}, which states no step, was trained "
+                "further: state steps, tokens or FLOP of both in the catalogue"
+            )
+        for scale, most, more in (("tokens", latest.tokens, other.tokens), ("FLOP", latest.flop, other.flop)):
+            if most is not None and more is not None and more > most * (1 + 1e-9):
+                yield (
+                    f"{latest.id} is the newest by step, and {other.id} has seen more {scale} ({more:.4g}, not "
+                    f"{most:.4g}): which one speaks for the run? State steps, tokens and FLOP alike in the catalogue"
+                )
+                break
+
+
+def _elsewhere(catalogue: Catalogue, here: Sequence[Seen]) -> Iterable[str]:
+    """A checkpoint that the catalogue has at another scale by now was held against the wrong place of its forecast."""
+    placed = [(seen.result.checkpoint, seen.result) for seen in here]
+    places = {(c.model, c.params, c.tokens, c.flop): result for c, result in placed}
+    for said in dict.fromkeys(catalogue.contradicts(result) for result in places.values()):
+        if said:
+            yield f"{here[0].result.checkpoint.id}: {said}; evaluate it again as another run, or release it"

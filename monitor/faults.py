@@ -30,7 +30,7 @@ def changed_conditions(
     store: Store, checkpoint: Checkpoint, here: Sequence[Seen], ladder: Mapping[str, Series]
 ) -> Iterator[Fault]:
     """One fault for each task that the ladder was evaluated on under other terms only, naming those that differ."""
-    have = {seen.result.series for seen in here}
+    have = {seen.result.series for seen in here if seen.counts}
     mine = {(seen.result.task, seen.result.metric.name): seen.result for seen in here if seen.counts}
     agreed = {(s.task, s.metric.name) for name, s in ladder.items() if s.points and name in have}
     told: set[str] = set()

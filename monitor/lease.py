@@ -24,7 +24,7 @@ from checkpoints_db.records.duration import spell_duration
 from checkpoints_db.records.lease import PURPOSE
 from checkpoints_db.signing import SigningKey
 from monitor import adoption, gate, selftest
-from monitor.looks import progress
+from monitor.looks import furthest
 from monitor.settings import Settings
 from policies.loader import find
 from policies.spelling import spell_multiple
@@ -237,7 +237,7 @@ def _judged(store: Store, state: GateState) -> Checkpoint:
     judged = [seen.result.checkpoint for seen in results if not seen.baseline]
     if not judged:
         raise BadLease(f"no lease for {state.family}/{state.run}: nothing of it was judged")
-    return max(judged, key=progress)
+    return furthest(judged)
 
 
 def next_trigger(checkpoint: Checkpoint, terms: LeaseTerms) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 from checkpoints_db import Store
@@ -14,6 +15,29 @@ from policies.schema import Policy
 def progress(checkpoint: Checkpoint) -> tuple[int, float]:
     """How far its run had come: what checkpoints of one run are ordered by."""
     return checkpoint.step or 0, checkpoint.tokens or 0.0
+
+
+def furthest(arrived: Iterable[Checkpoint]) -> Checkpoint:
+    """The checkpoint at which a run had come furthest, of those that arrived in this order. ValueError without any.
+
+    By step, where each states one. Final weights often state none: they are compared with the furthest of the others
+    by tokens, then by FLOP, where both say them and differ, and else the one that arrived later is the further.
+    """
+    there = list({checkpoint.id: checkpoint for checkpoint in arrived}.values())
+    bare, stepped = [c for c in there if c.step is None], [c for c in there if c.step is not None]
+    if not bare or not stepped:
+        return max(there, key=progress)
+    one, other = max(bare, key=progress), max(stepped, key=progress)
+    ahead = further(one, other) or there.index(one) - there.index(other)
+    return one if ahead > 0 else other
+
+
+def further(one: Checkpoint, other: Checkpoint) -> float:
+    """By how much more tokens, or else FLOP, `one` was trained than `other`; 0 where neither tells them apart."""
+    for mine, its in ((one.tokens, other.tokens), (one.flop, other.flop)):
+        if mine is not None and its is not None and not math.isclose(mine, its, rel_tol=1e-9):
+            return mine - its
+    return 0.0
 
 
 def questions(catalogue: Catalogue, verdicts: Iterable[Verdict]) -> dict[str, str]:

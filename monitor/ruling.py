@@ -9,7 +9,7 @@ from typing import Protocol
 from checkpoints_db import Store
 from checkpoints_db.records import Case, Decision
 from monitor.adoption import Force
-from monitor.looks import progress
+from monitor.looks import furthest
 from policies.schema import Policy
 from policies.several import Ruling, decide_all, softened
 
@@ -86,5 +86,5 @@ def notes(decision: Decision) -> list[str]:
 def reach(store: Store, family: str, run: str, multiple: float) -> float | None:
     """How far in FLOP a multiple of the run's newest checkpoint is; None where its FLOP are unknown."""
     news = [seen.result.checkpoint for seen in store.evidence.results(family=family, run=run) if not seen.baseline]
-    flop = max(news, key=progress).flop if news else None
+    flop = furthest(news).flop if news else None
     return None if flop is None else flop * multiple

@@ -267,7 +267,7 @@ def _tell_conflicts(store: Store, rules: Rules, recorded: Recorded, at: datetime
     told = rules.told(store)
     for old, new in recorded.conflicting:
         checkpoint = new.checkpoint
-        sentence = str(ConflictingResult(checkpoint.id, new.task, new.metric.name, old.value, new.value))
+        sentence = str(ConflictingResult(checkpoint.id, new.task, new.metric.name, new.against(old)))
         alerts.raise_about(store, "conflict", new.key, sentence, told, at, family=checkpoint.family, run=checkpoint.run)
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from checkpoints_db.records import Answer, Case, Finding, Latch, Level, Reason
 from policies.rule_terms import RuleTerms
-from policies.rules.base import doubt, sight, subject_of, takes_missing
+from policies.rules.base import doubt, sight, subject_of, takes_missing, trouble_of
 from policies.schema import Policy
 from policies.spelling import matches
 
@@ -75,8 +75,9 @@ def unread(policy: Policy, case: Case, looks: Sequence[Look]) -> list[Finding]:
 
 
 def _contradictions(policy: Policy, case: Case, said: set[tuple[Reason, str]]) -> list[Finding]:
-    trouble = [*case.conflicts, *case.incomparable]
-    if not trouble or (Reason.incomparable, "") in said:
+    every = [*case.conflicts, *case.incomparable]
+    trouble = [each for each in every if (Reason.incomparable, trouble_of(case, each)) not in said]
+    if not trouble:
         return []
     sentence = f"{case.family}/{case.run}: {trouble[0]}; no rule of the policy looks at contradictions"
     remedy = "the evaluations were repeated under the conditions of the ladder"

@@ -87,7 +87,7 @@ from checkpoints_db.catalogue.scales import (
 )
 from checkpoints_db.catalogue.toml_file import entries_of
 from checkpoints_db.errors import SettingsError, Unplaced
-from checkpoints_db.records import Axis, Checkpoint, Compute, Reading, Record
+from checkpoints_db.records import Axis, Checkpoint, Compute, Reading, Record, Result
 
 __all__ = [
     "TOLERANCE",
@@ -230,6 +230,38 @@ class Catalogue(Record):
             return Placement(**told, reason=str(error))
         return Placement(**{"by": "source", **told}, checkpoint=checkpoint)
 
+    def today(self, result: Result) -> Placement:
+        """What the catalogue of today says of a model that was placed before.
+
+        What the log itself had said is not kept apart from what the catalogue added, so as little as possible is taken
+        from the checkpoint: first its step and parameters, then every scale, then its family and run.
+        """
+        checkpoint = result.checkpoint
+        few = {"step": checkpoint.step, "params": checkpoint.params}
+        every = {**few, "tokens": checkpoint.tokens, "flop": checkpoint.flop}
+        told = self.explain(_reading(result, **few))
+        if told.checkpoint is None:
+            told = self.explain(_reading(result, **every))
+        if told.by == "nothing":
+            told = self.explain(_reading(result, **every, family=checkpoint.family, run=checkpoint.run))
+        return told
+
+    def contradicts(self, result: Result) -> str:
+        """How the catalogue of today contradicts where a result was placed, in words; empty where it does not.
+
+        A scale that it does not state came from the log and stands; so does the step it was compared at.
+        """
+        then, now = result.checkpoint, self.today(result).checkpoint
+        if now is None:
+            return ""
+        if (now.family, now.run) != (then.family, then.run):
+            return f"was judged as {then.family}/{then.run}, and the catalogue now says {now.family}/{now.run}"
+        for name in (self.axis(then.family) or ",".join(SCALES)).split(","):
+            was, is_now = getattr(then, name), getattr(now, name)
+            if was is not None and is_now is not None and not near(is_now / was, 1.0, TOLERANCE):
+                return f"was judged at {name.replace('_', ' ')} {was:.4g}, and the catalogue now says {is_now:.4g}"
+        return ""
+
     @cached_property
     def _declared(self) -> dict[str, Family]:
         return {family.name: family for family in self.families}
@@ -264,3 +296,8 @@ class Catalogue(Record):
             labels = " and ".join(run.label for run, _ in found)
             raise Unplaced(model, f"{labels} match it; one of them has to give way")
         return found[0] if found else (None, {})
+
+
+def _reading(result: Result, **said: Any) -> Reading:
+    measured = {name: getattr(result, name) for name in ("task", "metric", "value")}
+    return Reading(**measured, model=result.checkpoint.model, **said)

@@ -66,6 +66,19 @@ class Metric(Record):
         above = self.lower is None or value >= self.lower - 1e-9
         return above and (self.upper is None or value <= self.upper + 1e-9)
 
+    def differs(self, other: Metric) -> tuple[str, ...]:
+        """What two statements of one metric say differently, in words; numbers under both cannot be compared.
+
+        >>> Metric(name="nll", kind="continuous").differs(Metric(name="nll", kind="thresholded", upper=100))
+        ('kind is continuous, was thresholded', 'upper is not stated, was 100')
+        """
+        named = ((name, getattr(self, name), getattr(other, name)) for name in ("kind", "direction", "lower", "upper"))
+        return tuple(f"{name} is {_stated(now)}, was {_stated(was)}" for name, now, was in named if now != was)
+
+
+def _stated(part: str | float | None) -> str:
+    return "not stated" if part is None else part if isinstance(part, str) else f"{part:g}"
+
 
 class Measured(Record):
     """What a reading and a result have in common: one metric of one task, with its noise."""
@@ -167,6 +180,17 @@ class Result(Measured):
     def identity(self) -> str:
         """What the result says: its key and its numbers, whatever file carried it."""
         return digest_of([self.key, self.value, self.stderr, self.n, list(self.remarks)])
+
+    def against(self, first: Result) -> str:
+        """In which number it differs from the result of the same key that came first, in words."""
+        numbers = (("", first.value, self.value), ("standard error ", first.stderr, self.stderr))
+        for what, was, now in (*numbers, ("number of items ", first.n, self.n)):
+            if was != now:
+                told = [_stated(was), _stated(now)]
+                if told[0] == told[1]:  # they differ in a digit that is not shown
+                    told = [str(was), str(now)]
+                return f"{what}was {told[0]}, and is {told[1]}"
+        return f"was {_stated(first.value)}, and is that with other remarks"
 
     @property
     def series(self) -> str:

@@ -56,6 +56,8 @@ def linked(c: Verdict, t: Verdict, verdicts: Sequence[Verdict], history: Mapping
     lower, upper = t.metric.lower, t.metric.upper
     if lower is None or upper is None or t.metric.sign < 0:
         return None
+    if any(v.series in history and v.metric.differs(history[v.series].metric) for v in (c, t)):
+        return None  # per cent beside fractions: the smaller rungs say nothing of it
     asked = Question(c, t, {bare(v.metric.name): v for v in verdicts}, history)
     for method, candidate in CANDIDATES:
         law = candidate(asked)

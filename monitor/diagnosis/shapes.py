@@ -22,7 +22,7 @@ a fall of one per cent over a hundred thousand items is real, and is no shape.""
 def shape_of(v: Verdict, history: Mapping[str, Series]) -> Shape | None:
     """Shape of the smaller rungs and this one; None on two axes, where nothing is before or after, or with too few."""
     series = history.get(v.series)
-    if series is None or series.axis == PLANE or len(series.points) + 1 < LEAST:
+    if series is None or series.axis == PLANE or len(series.points) + 1 < LEAST or v.metric.differs(series.metric):
         return None
     points = sorted(series.points, key=lambda p: p.x)
     y = [p.value for p in points] + [v.observed]

@@ -44,6 +44,11 @@ def subject_of(task: str, metric: str) -> str:
     return f"{task} · {metric}"
 
 
+def trouble_of(case: Case, sentence: str) -> str:
+    """How a finding names a contradiction: as it stands, so that who waives one waives no other."""
+    return sentence.removeprefix(f"{case.checkpoint}: ")
+
+
 def takes_missing(terms: RuleTerms, missing: Missing, case: Case) -> bool:
     """Whether the rule would look at what is missing; its kind of metric is not known and counts as the one asked for.
 

@@ -10,7 +10,7 @@ from checkpoints_db.records import Answer, Case, Fault, Finding, Reason
 from checkpoints_db.records.duration import spell_duration
 from policies.direction import ANSWERS, MORE, REQUIRED, SOONER
 from policies.rule_terms import RuleTerms
-from policies.rules.base import found, spoken, subject_of, takes_missing
+from policies.rules.base import found, spoken, subject_of, takes_missing, trouble_of
 from policies.schema import Policy
 from policies.spelling import Duration, Several, matches
 
@@ -43,7 +43,7 @@ class EvidenceRule:
     reads_verdicts = False
 
     def look(self, terms: EvidenceTerms, case: Case, policy: Policy, at: datetime) -> tuple[Finding, ...]:
-        """One HOLD per missing result, one for contradictions, one for age; one pass for each check that holds."""
+        """One HOLD per missing result and contradiction, one for age; one pass for each check that holds."""
         checks = [_comparable(terms, case), _hints(terms, case)]
         if terms.require == "ladder":
             checks.append(_ladder(terms, case, at))
@@ -63,21 +63,17 @@ def _comparable(terms: EvidenceTerms, case: Case) -> list[Finding]:
     trouble = [*case.conflicts, *faults, *case.incomparable]
     if not trouble:
         return _passed(terms, f"{case.family}/{case.run}: no results contradict each other or the ladder's conditions")
-    more = f" (and {len(trouble) - 1} more)" if len(trouble) > 1 else ""
     return [
         found(
             terms,
             Answer.HOLD,
             Reason.incomparable,
-            f"{case.family}/{case.run}: {trouble[0]}{more}",
-            numbers={
-                "conflicts": float(len(case.conflicts)),
-                "incomparable": float(len(case.incomparable)),
-                "faults": float(len(faults)),
-            },
-            magnitude=float(len(trouble)),
-            remedy="they were repeated under the conditions of the ladder",
+            f"{case.family}/{case.run}: {each}",
+            subject=trouble_of(case, each),
+            magnitude=1.0,
+            remedy="it were repeated under the conditions of the ladder",
         )
+        for each in dict.fromkeys(trouble)
     ]
 
 

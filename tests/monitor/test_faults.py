@@ -69,7 +69,7 @@ def test_other_documents_hold(lab: ItemLab) -> None:
     assert state.answer is Answer.HOLD
     assert (fault.stance, fault.numbers["new"], fault.numbers["gone"]) == ("incomparable", 3.0, 3.0)
     assert set(fault.documents) == {"new 117", "new 118", "new 119", "gone 0", "gone 1", "gone 2"}
-    assert findings(lab)["evidence"] is Answer.HOLD
+    assert findings(lab)[fault.sentence.removeprefix("lab/i6: ")] is Answer.HOLD
 
 
 def test_the_same_documents_in_another_order_are_the_same(lab: ItemLab) -> None:
@@ -82,7 +82,7 @@ def test_a_changed_task_hash_is_named_and_holds(lab: ItemLab) -> None:
     fault = faults(lab)["changed_conditions"]
     assert state.answer is Answer.HOLD
     assert "task_hash was one, is two" in fault.sentence
-    assert findings(lab)["evidence"] is Answer.HOLD
+    assert findings(lab)[fault.sentence.removeprefix("lab/i6: ")] is Answer.HOLD
 
 
 def test_a_policy_may_pause_over_a_hint(lab: ItemLab) -> None:

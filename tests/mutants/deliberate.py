@@ -18,6 +18,7 @@ STORED = ("tests/monitor/test_store_machine.py",)
 LEASE = ("tests/monitor/test_lease.py",)
 GATE = ("tests/monitor/test_gate.py",)
 RETAINED = ("tests/monitor/test_retention.py",)
+DOUBTFUL = ("tests/walk/test_doubtful_evidence.py",)
 OUTLIERS = ("tests/walk/test_outliers.py",)
 DRILLS = ("tests/monitor/daemon/test_drills.py",)
 ACCESS = tuple(f"tests/monitor/{name}.py" for name in ("test_people", "faces/test_web_api", "faces/test_web_access"))
@@ -40,6 +41,7 @@ ENGINE_PY, HOUSE_PY, SEVERAL_PY = "policies/engine.py", "policies/house.py", "po
 WAIVERS_PY, RELEASES_PY, GLASS_PY = "policies/waivers.py", "policies/releases.py", "policies/glass.py"
 LEASE_PY, GATE_PY, LEDGER_PY = "monitor/lease.py", "monitor/gate.py", "checkpoints_db/ledger.py"
 CASES_PY = "monitor/cases.py"
+LOOKS_PY = "monitor/looks.py"
 RETENTION_PY, ITEMS_PY = "monitor/retention.py", "checkpoints_db/item_table.py"
 GUARD_PY, DOCUMENT_PY = "monitor/adapters/guard.py", "monitor/adapters/document.py"
 
@@ -124,8 +126,8 @@ DECIDE = (
     ),
     Mutant(
         HOUSE_PY,
-        "    if not trouble or (Reason.incomparable",
-        "    if True or (Reason.incomparable",
+        "    if not trouble:\n        return []\n    sentence",
+        "    if True:\n        return []\n    sentence",
         "results that contradict each other pass where no rule looks",
         MACHINE,
     ),
@@ -418,6 +420,76 @@ STORES = (
         ("tests/monitor/test_known_case.py",),
     ),
     Mutant(
+        "checkpoints_db/judgements.py",
+        "(Answer.GO, Answer.WARN) and not decision.break_glass\n",
+        "(Answer.GO, Answer.WARN)\n",
+        "one person who broke the glass makes a break the trend",
+        OUTLIERS,
+    ),
+    Mutant(
+        CASES_PY,
+        "    if differs := result.metric.differs(series.metric):\n",
+        "    if differs := ():\n",
+        "a loss that is called a score is read by no rule",
+        DOUBTFUL,
+    ),
+    Mutant(
+        CASES_PY,
+        "    have = {seen.result.series: seen.result for seen in here if seen.counts}\n",
+        "    have = {seen.result.series: seen.result for seen in here}\n",
+        "a marked result stands for one that was never judged",
+        DOUBTFUL,
+    ),
+    Mutant(
+        CASES_PY,
+        "_conflicts(seen for seen in everything if seen",
+        "_conflicts(seen for seen in here if seen",
+        "history that contradicts what was judged is not seen",
+        DOUBTFUL,
+    ),
+    Mutant(
+        CASES_PY,
+        "*_out_of_order(latest, everything), ",
+        "",
+        "an older checkpoint speaks for a run whose steps began anew",
+        DOUBTFUL,
+    ),
+    Mutant(
+        CASES_PY,
+        "    if unknown and result.n is not None and result.n * FEWER <= fewest:\n",
+        "    if not fewest and unknown and result.n is not None:\n",
+        "ten items of two thousand are as good as all of them",
+        DOUBTFUL,
+    ),
+    Mutant(
+        CASES_PY,
+        "        elif not seen.result.remarks or INVALIDATED in seen.result.remarks:\n",
+        "        elif not seen.result.remarks:\n",
+        "an evaluation that was taken back leaves the gate open",
+        DOUBTFUL,
+    ),
+    Mutant(
+        CASES_PY,
+        ", *_elsewhere(catalogue, here)),\n",
+        "),\n",
+        "a scale that was mended after the judgement leaves the gate open",
+        DOUBTFUL,
+    ),
+    Mutant(
+        LOOKS_PY,
+        "    if not bare or not stepped:\n",
+        "    if there:\n",
+        "final weights without a step are never the newest",
+        DOUBTFUL,
+    ),
+    Mutant(
+        "policies/rules/evidence.py",
+        "            subject=trouble_of(case, each),\n",
+        "",
+        "who waives one contradiction waives every other",
+        DOUBTFUL,
+    ),
+    Mutant(
         CASES_PY,
         "    store.judgements.must_be_sealed(v.forecast for v in kept.verdicts if v.forecast)\n",
         "",
@@ -526,8 +598,8 @@ LEARNT = (
     ),
     Mutant(
         "checkpoints_db/judgements.py",
-        "    return decision.answer in (Answer.GO, Answer.WARN)\n",
-        "    return decision.answer is not Answer.PAUSE\n",
+        "    return decision.answer in (Answer.GO, Answer.WARN) and",
+        "    return decision.answer is not Answer.PAUSE and",
         "a fall that holds is learnt while it holds",
         OUTLIERS,
     ),

@@ -67,6 +67,22 @@ def test_what_a_person_released_is_learnt_and_what_nobody_released_is_not(ladder
     assert not all("n2" in known for known in rungs(ladder))
 
 
+def test_broken_glass_lets_a_run_go_on_and_accepts_nothing(ladder: Lab) -> None:
+    ladder.arrive(like("n1", 0, loss=1.0), "n1.csv")
+    ladder.cycle()
+    with ladder.store() as store:
+        before, hour = store.judgements.outliers("lab"), ladder.later(hours=1)
+        ladder.desk(store).break_glass("lab", "n1", by="ann", reason="a night alone", until=hour, max_flop=5e21)
+    ladder.cycle()
+    assert answers(ladder, ("n1",)) == [Answer.WARN]
+    with ladder.store() as store:
+        assert store.judgements.outliers("lab") == before != frozenset()
+        assert rebuild(store, ladder.root / "rebuilt.db") == []
+    ladder.arrive(like("n2", 1, loss=1.0), "n2.csv")
+    ladder.cycle()
+    assert answers(ladder, ("n2",)) == [Answer.PAUSE]
+
+
 def test_what_goes_on_is_learnt_however_far_off_it_lies(ladder: Lab) -> None:
     ladder.arrive(like("n1", 0), "n1.csv")
     ladder.cycle()

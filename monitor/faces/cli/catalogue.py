@@ -11,7 +11,7 @@ import typer
 from checkpoints_db import Seen, Store
 from checkpoints_db.catalogue import Catalogue, Placement
 from checkpoints_db.catalogue.convention import Counted, counted
-from checkpoints_db.records import Checkpoint, Reading
+from checkpoints_db.records import Checkpoint
 from monitor.faces.cli import shell
 from monitor.faces.render import number, table
 
@@ -34,7 +34,7 @@ def check(
         known = Catalogue.from_toml(settings.at(settings.catalogue))
         seen = _checkpoints(store, family, tick=partial(tell, "reading results"))
         homeless = {held.reading.model: known.explain(held.reading) for held in store.evidence.unplaced()}
-    placed = [(one, _today(known, first)) for one, first in zip(_counted(seen), seen, strict=True)]
+    placed = [(one, known.today(first.result)) for one, first in zip(_counted(seen), seen, strict=True)]
     value = {
         "checkpoints": [_row(one, today) for one, today in placed],
         "families": _families(known, [one for one, _ in placed]),
@@ -58,28 +58,6 @@ def _checkpoints(store: Store, family: str | None, tick: Callable[[int, int], ob
 
 def _counted(seen: list[Seen]) -> list[Counted]:
     return counted(one.result.checkpoint for one in seen)
-
-
-def _today(known: Catalogue, seen: Seen) -> Placement:
-    """What the catalogue of today says of a model that was placed before.
-
-    What the log itself had said is not kept apart from what the catalogue added, so as little as possible is taken
-    from the checkpoint: first its step and parameters, then every scale, then its family and run.
-    """
-    checkpoint = seen.result.checkpoint
-    few = {"step": checkpoint.step, "params": checkpoint.params}
-    every = {**few, "tokens": checkpoint.tokens, "flop": checkpoint.flop}
-    told = known.explain(_reading(seen, **few))
-    if told.checkpoint is None:
-        told = known.explain(_reading(seen, **every))
-    if told.by == "nothing":
-        told = known.explain(_reading(seen, **every, family=checkpoint.family, run=checkpoint.run))
-    return told
-
-
-def _reading(seen: Seen, **said: Any) -> Reading:
-    measured = {name: getattr(seen.result, name) for name in ("task", "metric", "value")}
-    return Reading(**measured, model=seen.result.checkpoint.model, **said)
 
 
 def _row(one: Counted, today: Placement) -> dict[str, Any]:
