@@ -47,6 +47,7 @@ def case_of(
     # Of whatever stage: the run may ask to enter another than it is in.
     rules = [part for rule in policy.rules if rule.select.applies(family, run, ()) for part in rule.parts]
     missing, incomparable = _absent(ladder, latest, here)
+    missing = tuple(dict.fromkeys((*missing, *_dropped(latest, everything))))
     tasks = {v.task for v in verdicts} | {m.task for m in missing} | {d.question for d in diagnoses}
     case = Case(
         family=family,
@@ -208,6 +209,15 @@ def _absent(
         else:
             missing.append(Missing(task=series.task, metric=series.metric.name))
     return tuple(missing), tuple(incomparable)
+
+
+def _dropped(latest: Checkpoint, everything: Iterable[Seen]) -> Iterable[Missing]:
+    """What an earlier checkpoint of the run was evaluated on and its newest was not: to ask no more is no pass."""
+    counting = [seen.result for seen in everything if seen.counts and seen.result.checkpoint.stage == latest.stage]
+    there = {(result.task, result.metric.name) for result in counting if result.checkpoint.id == latest.id}
+    for result in counting:
+        if (result.task, result.metric.name) not in there:
+            yield Missing(task=result.task, metric=result.metric.name)
 
 
 def _otherwise(result: Result, series: Series) -> str:

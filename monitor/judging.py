@@ -109,11 +109,14 @@ def _diagnosis(
 def _later(
     store: Store, checkpoint: Checkpoint, ladder: dict[str, Series], verdicts: Sequence[Verdict]
 ) -> dict[str, Series]:
-    """The rungs beyond `checkpoint` of every series that fell below its forecast: they tell a dip from a regression."""
-    later = {}
+    """The rungs beyond `checkpoint` of every series that fell below its forecast: they tell a dip from a regression.
+
+    What broke its forecast itself, while nobody let its run go on, excuses nothing.
+    """
+    later, outliers = {}, store.judgements.outliers(checkpoint.family)
     for name in {v.series for v in verdicts if v.outcome == "below"}:
         found = store.evidence.results(family=checkpoint.family, stage=checkpoint.stage, series=name)
-        series = make_series([seen.result for seen in found if seen.counts], ladder[name].axis)
+        series = make_series([seen.result for seen in found if seen.counts], ladder[name].axis).without(outliers)
         x = checkpoint.scale(series.axis)
         if x is not None:
             beyond = tuple(p for p in series.points if p.x > x * (1 + 1e-9) and p.run != checkpoint.run)

@@ -60,7 +60,7 @@ class GlassReview(Signed):
 
 
 class Missing(Record):
-    """A result that the ladder has and this run has not."""
+    """A result that the ladder has, or an earlier checkpoint of the run at its stage, and the newest has not."""
 
     task: Name
     metric: Name
@@ -80,7 +80,7 @@ class Case(Record):
     drifts: tuple[Drift, ...] = ()
     """One for each `drift` rule of the policy that has enough questions to speak of."""
     missing: tuple[Missing, ...] = ()
-    """What smaller rungs were evaluated on and this run was not."""
+    """What smaller rungs, or earlier checkpoints of the run, were evaluated on and its newest checkpoint was not."""
     first_at: Instant | None = None
     """When the first result of the run arrived."""
     last_at: Instant | None = None

@@ -19,7 +19,7 @@ from checkpoints_db.items import Items
 from checkpoints_db.judgements import Moment
 from checkpoints_db.past import History, NoSeals, Past
 from checkpoints_db.records import Checkpoint, Result
-from monitor.looks import progress
+from monitor.looks import furthest, progress
 from monitor.prior import Prior
 from monitor.replay.seals import MadeSeals
 from monitor.replay.source import Catalogues, Told, in_part
@@ -185,14 +185,14 @@ def _by_date(read: Iterable[Opened]) -> list[Batch]:
 
 def _by_scale(read: Iterable[Opened]) -> list[Batch]:
     """One batch a checkpoint: smaller models first, each from its first step to its last."""
-    landed: dict[tuple[float, str, str, tuple[int, float]], list[Opened]] = {}
+    landed: dict[tuple[float, str, str, bool, tuple[int, float]], list[Opened]] = {}
     for one in read:
         landed.setdefault(max(_place(result.checkpoint) for result in one.results), []).append(one)
     return [Batch(FIRST + i * APART, landed[place]) for i, place in enumerate(sorted(landed))]
 
 
-def _place(c: Checkpoint) -> tuple[float, str, str, tuple[int, float]]:
-    return c.params or c.flop or c.tokens or 0.0, c.family, c.run, progress(c)
+def _place(c: Checkpoint) -> tuple[float, str, str, bool, tuple[int, float]]:
+    return c.params or c.flop or c.tokens or 0.0, c.family, c.run, c.step is None, progress(c)
 
 
 def _walked(landed: Sequence[Batch], since: datetime | None) -> _Telling:
@@ -211,7 +211,7 @@ class _Telling:
         self.items: dict[tuple[str, str, str], bytes] = {}
         self._counting: dict[str, Result] = {}
         self._known: set[str] = set()
-        self._newest: dict[tuple[str, str], Checkpoint] = {}
+        self._there: dict[tuple[str, str], list[Checkpoint]] = {}
         self._seq = 0
 
     def land(self, batch: Batch, *, baseline: bool) -> None:
@@ -248,9 +248,9 @@ class _Telling:
         for c in news:
             touched.setdefault((c.family, c.run), {})[c.id] = c
         for (family, run), own in sorted(touched.items()):
-            before = self._newest.get((family, run))
-            newest = max([*([] if before is None else [before]), *own.values()], key=progress)
-            self._newest[family, run] = newest
+            there = self._there.setdefault((family, run), [])
+            there += own.values()
+            newest = furthest(there)
             earlier = [c for c in sorted(own.values(), key=progress) if c.id != newest.id]
             for c in (*earlier, newest):
                 self._seq += 1

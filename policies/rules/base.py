@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol, TypeVar
 
-from checkpoints_db.records import Answer, Case, Finding, Missing, Reason, Verdict, Why
+from checkpoints_db.records import Answer, Case, Finding, Metric, Missing, Reason, Verdict, Why
 from policies.rule_terms import RuleTerms
 from policies.schema import Policy
 from policies.spelling import matches
@@ -90,6 +90,21 @@ def unanswered(
             magnitude=1.0,
         )
         for subject, lack in gone
+    )
+
+
+def out_of_range(ceiling: float, metric: Metric) -> str:
+    """Why no result of a metric could ever reach a ceiling, in words; empty where one could.
+
+    >>> out_of_range(80, Metric(name="acc", kind="thresholded", lower=0, upper=1))
+    'no result could reach the ceiling of 80: its best possible value is 1, so they are in different units'
+    """
+    best = metric.upper if metric.sign > 0 else metric.lower
+    if best is None or metric.sign * (ceiling - best) <= 1e-9:
+        return ""
+    return (
+        f"no result could reach the ceiling of {ceiling:g}: its best possible value is {best:g}, so they are in "
+        "different units"
     )
 
 

@@ -97,6 +97,19 @@ class BreakRule:
                 magnitude=surprise(tail),
                 remedy=f"the tail probability were at least {limit:g}",
             )
+        room = _room(verdict)
+        if room is not None and terms.min_effect > room:
+            return found(
+                terms,
+                Answer.HOLD,
+                Reason.incomparable,
+                f"{verdict.checkpoint}: no break of {subject} could be as large as min_effect = {terms.min_effect:g}: "
+                f"its range is {room:g} wide, so they are in different units",
+                subject=subject,
+                numbers=numbers,
+                magnitude=1.0,
+                remedy="min_effect were written in the units of the metric",
+            )
         if why != "ok":
             reason, remedy = doubt(why, policy)
             return found(
@@ -117,6 +130,12 @@ class BreakRule:
             subject=subject,
             numbers=numbers,
         )
+
+
+def _room(verdict: Verdict) -> float | None:
+    """How far two values of the metric may lie apart; None where it has no two bounds."""
+    lower, upper = verdict.metric.lower, verdict.metric.upper
+    return None if lower is None or upper is None else upper - lower
 
 
 def worse_side(side: Literal["above", "below", "either"], verdict: Verdict) -> tuple[str, float | None]:

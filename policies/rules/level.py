@@ -13,7 +13,7 @@ from pydantic import Field
 from checkpoints_db.records import Answer, Case, Finding, Kind, Reason, Verdict
 from policies.direction import ANSWERS, HIGHER, LOWER, WIDER
 from policies.rule_terms import RuleTerms
-from policies.rules.base import absent, found, spoken, subject_of
+from policies.rules.base import absent, found, out_of_range, spoken, subject_of
 from policies.schema import Policy
 from policies.spelling import Globs, matches
 
@@ -84,6 +84,17 @@ class LevelRule:
                 numbers=numbers,
                 remedy=remedy,
                 magnitude=over / (abs(terms.ceiling) or 1.0),
+            )
+        if words := out_of_range(terms.ceiling, verdict.metric):
+            return found(
+                terms,
+                Answer.HOLD,
+                Reason.incomparable,
+                f"{where}, and {words}",
+                subject=subject,
+                numbers=numbers,
+                magnitude=1.0,
+                remedy="the ceiling were written in the units of the metric",
             )
         if exact and not terms.assume_exact:
             return found(

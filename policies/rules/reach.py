@@ -11,7 +11,7 @@ from pydantic import Field
 from checkpoints_db.records import Answer, Case, Finding, Kind, Reach, Reason
 from policies.assessed import SinceTerms, counted
 from policies.direction import ANSWERS, HIGHER, LOWER, WIDER
-from policies.rules.base import doubt, found, spoken, subject_of, unanswered
+from policies.rules.base import doubt, found, out_of_range, spoken, subject_of, unanswered
 from policies.schema import Policy
 from policies.spelling import Globs, Multiple, matches, spell_multiple
 
@@ -83,13 +83,13 @@ class ReachRule:
                 remedy=f"that probability were below {terms.probability:g}, or it were assessed before it is "
                 f"{spell_multiple(terms.until)} larger",
             )
-        reason, remedy = self._unsure(reach, policy)
+        reason, remedy = self._unsure(terms.ceiling, reach, policy)
         if reason is not Reason.ok:
             return found(
                 terms,
                 Answer.HOLD,
                 reason,
-                reach.sentence,
+                "; ".join(filter(None, [reach.sentence, out_of_range(terms.ceiling, reach.metric)])),
                 subject=subject,
                 numbers=numbers,
                 magnitude=1.0,
@@ -97,8 +97,10 @@ class ReachRule:
             )
         return found(terms, Answer.GO, Reason.ok, reach.sentence, subject=subject, numbers=numbers)
 
-    def _unsure(self, reach: Reach, policy: Policy) -> tuple[Reason, str]:
+    def _unsure(self, ceiling: float, reach: Reach, policy: Policy) -> tuple[Reason, str]:
         """Why a small probability is worth nothing, and what would make it worth something."""
+        if out_of_range(ceiling, reach.metric):
+            return Reason.incomparable, "the ceiling were written in the units of the metric"
         if reach.until is not None and reach.start is not None and reach.until <= reach.start:
             return Reason.assessment_due, "it were assessed: the next assessment was due at a smaller scale"
         if reach.why != "ok":

@@ -420,6 +420,13 @@ STORES = (
         ("tests/monitor/test_known_case.py",),
     ),
     Mutant(
+        "monitor/judging.py",
+        "ladder[name].axis).without(outliers)\n",
+        "ladder[name].axis)\n",
+        "a fall is a dip because of breaks that nobody accepted",
+        OUTLIERS,
+    ),
+    Mutant(
         "checkpoints_db/judgements.py",
         "(Answer.GO, Answer.WARN) and not decision.break_glass\n",
         "(Answer.GO, Answer.WARN)\n",
@@ -438,6 +445,13 @@ STORES = (
         "    have = {seen.result.series: seen.result for seen in here if seen.counts}\n",
         "    have = {seen.result.series: seen.result for seen in here}\n",
         "a marked result stands for one that was never judged",
+        DOUBTFUL,
+    ),
+    Mutant(
+        CASES_PY,
+        "    missing = tuple(dict.fromkeys((*missing, *_dropped(latest, everything))))\n",
+        "",
+        "a doubtful task is asked no more, and the gate opens",
         DOUBTFUL,
     ),
     Mutant(
@@ -481,6 +495,13 @@ STORES = (
         "    if there:\n",
         "final weights without a step are never the newest",
         DOUBTFUL,
+    ),
+    Mutant(
+        "policies/rules/level.py",
+        "        if words := out_of_range(terms.ceiling, verdict.metric):\n",
+        "        if words := '':\n",
+        "a ceiling in other units than the metric never fires, and nobody hears of it",
+        ("tests/policies/test_rules_fire_and_hold.py",),
     ),
     Mutant(
         "policies/rules/evidence.py",

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from checkpoints_db.errors import BadPolicy
-from checkpoints_db.records import Answer, Decision, Knot, Rate, Reach, Reason
+from checkpoints_db.records import Answer, Decision, Knot, Metric, Rate, Reach, Reason
 from policies import decide
 
 REACH: dict[str, Any] = {"kind": "reach", "id": "it", "metric": "exact_match", "ceiling": 0.62, "until": "4x"}
@@ -63,6 +63,7 @@ def test_reach_looks_toward_capability(made: SimpleNamespace) -> None:
         ({"why": "too_far"}, Reason.blind),
         ({"why": "no_scale", "probability": None}, Reason.incomparable),
         ({"rungs": 3}, Reason.unregistered),
+        ({"metric": Metric(name="exact_match", kind="thresholded", lower=0, upper=0.6)}, Reason.incomparable),
         ({"until": 1e20, "probability": None}, Reason.assessment_due),
     ],
 )

@@ -219,6 +219,29 @@ def test_level_takes_the_farther_bound(made: SimpleNamespace, stderr: float, bou
         assert said(made, {"kind": "level", "metric": "acc", "ceiling": ceiling}, case).answer is answer
 
 
+@pytest.mark.parametrize(("ceiling", "answer"), [(1.0, Answer.GO), (50.0, Answer.HOLD)])
+def test_a_ceiling_that_no_result_could_reach_is_in_other_units(
+    made: SimpleNamespace, ceiling: float, answer: Answer
+) -> None:
+    case = made.case((made.verdict(metric=ACC, observed=0.5, n=100),))
+    table = {"kind": "level", "metric": "acc", "ceiling": ceiling, "confidence": 0.95}
+    decision = said(made, table, case)
+    assert decision.answer is answer
+    if answer is Answer.HOLD:
+        assert (decision.reason, "different units" in decision.sentence) == (Reason.incomparable, True)
+
+
+@pytest.mark.parametrize(("min_effect", "answer"), [(1.0, Answer.GO), (2.0, Answer.HOLD)])
+def test_a_least_effect_wider_than_the_metric_is_in_other_units(
+    made: SimpleNamespace, min_effect: float, answer: Answer
+) -> None:
+    case = made.case((made.verdict(metric=made.MATCH, outcome="above", observed=0.99, tail_above=1e-9),))
+    decision = said(made, {"kind": "break", "min_effect": min_effect}, case)
+    assert decision.answer is answer
+    if answer is Answer.HOLD:
+        assert (decision.reason, "different units" in decision.sentence) == (Reason.incomparable, True)
+
+
 def test_level_without_noise(made: SimpleNamespace) -> None:
     table = {"kind": "level", "metric": "elo", "ceiling": 20.0}
     for stderr in (None, 0.0):

@@ -161,6 +161,14 @@ def test_history_that_says_the_same_changes_nothing(ladder: Lab) -> None:
     assert ladder.ask("s6").answer is Answer.GO
 
 
+def test_a_task_that_the_run_was_asked_before_and_is_asked_no_more_is_missing(ladder: Lab) -> None:
+    """There it would hold, as no smaller model was asked it: to ask it no more must not open the gate."""
+    new = [{**row, "task": "new"} for row in at_step(rung(6), 1000)]
+    assert said(ladder, [*at_step(rung(6), 1000), *new])[:2] == (Answer.HOLD, Reason.unregistered)
+    answer, reason, sentence = said(ladder, at_step(rung(6), 2000, flop=5e21), "without.csv")
+    assert (answer, reason, "new · acc is missing" in sentence) == (Answer.HOLD, Reason.no_data, True)
+
+
 def test_a_step_counter_that_began_anew_leaves_the_order_in_doubt(ladder: Lab) -> None:
     assert said(ladder, at_step(rung(6), 2000, tokens=2e9))[0] is Answer.GO
     answer, reason, sentence = said(ladder, at_step(rung(6, loss=2.6), 100, tokens=3e9), "resumed.csv")

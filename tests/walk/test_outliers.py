@@ -67,6 +67,18 @@ def test_what_a_person_released_is_learnt_and_what_nobody_released_is_not(ladder
     assert not all("n2" in known for known in rungs(ladder))
 
 
+def test_breaks_that_nobody_accepted_excuse_no_fall_before_them(ladder: Lab) -> None:
+    """Two larger runs back above the trend would make a dip of it; these two are paused themselves."""
+    for run, rows in {
+        "fallen": rung(6, loss=2.6, acc=0.2, run="fallen"),
+        "n1": rung(7, loss=1.0, acc=0.95, run="n1"),
+        "n2": rung(7, loss=0.9, acc=0.97, run="n2", flop=6e22),
+    }.items():
+        ladder.arrive(rows, f"{run}.csv")
+        ladder.cycle()
+    assert answers(ladder, ("fallen", "n1", "n2")) == [Answer.HOLD, Answer.PAUSE, Answer.PAUSE]
+
+
 def test_broken_glass_lets_a_run_go_on_and_accepts_nothing(ladder: Lab) -> None:
     ladder.arrive(like("n1", 0, loss=1.0), "n1.csv")
     ladder.cycle()
