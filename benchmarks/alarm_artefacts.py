@@ -38,7 +38,7 @@ from monitor.diagnosis import diagnose, linked
 from monitor.forecasting import forecast, law_at
 from monitor.rungs import sampling_variance
 from monitor.verdicts import judge
-from policies.schema import Judging
+from policies.terms import Judging
 
 Array = npt.NDArray[np.float64]
 JUDGING = Judging()

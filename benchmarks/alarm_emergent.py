@@ -38,7 +38,7 @@ from monitor.forecasting import forecast
 from monitor.rungs import sampling_variance
 from monitor.science.emergence import figures
 from monitor.verdicts import judge
-from policies.schema import Judging
+from policies.terms import Judging
 
 Array = npt.NDArray[np.float64]
 

@@ -30,7 +30,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 from lab import Lab, rung
 
 from checkpoints_db import Store
-from checkpoints_db.evidence import Kept, result_row
+from checkpoints_db.evidence_rows import Kept, result_row
 from checkpoints_db.records import Alert, Answer, Checkpoint, Metric, Result, digest_of
 from monitor import gate, watch
 from monitor.clock import VirtualClock

@@ -29,7 +29,7 @@ from monitor.forecasting import forecast
 from monitor.prior import shipped
 from monitor.science.link_items import Tally, predicted, tally
 from monitor.verdicts import judge
-from policies.schema import Judging
+from policies.terms import Judging
 
 AT_ONCE = 500
 """Series whose items are in memory at a time."""

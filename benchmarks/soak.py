@@ -53,6 +53,7 @@ class Month(NamedTuple):
     wal: float
     lag: float
     longest: float
+    name: str
     jobs: int
     seconds: float
 
@@ -73,9 +74,9 @@ def lived(house: House, year: Year) -> list[Month]:
             size = (house.lab.root / "holdpoint.db").stat().st_size
             done, now = house.seen["jobs"] - jobs, time.perf_counter()
             months.append(
-                Month(resident() / MB, size / MB, house.wal / MB, house.lag, house.busiest, done, now - began)
+                Month(resident() / MB, size / MB, house.wal / MB, house.lag, *house.busiest, done, now - began)
             )
-            began, jobs, house.wal, house.lag, house.busiest = now, house.seen["jobs"], 0, 0.0, 0.0
+            began, jobs, house.wal, house.lag, house.busiest = now, house.seen["jobs"], 0, 0.0, (0.0, "")
             told(months)
     return months
 
@@ -164,7 +165,7 @@ def told(months: list[Month]) -> None:
         print(f"{'month':>8}" + "".join(f"{name:>10}" for name in Month._fields))
     newest = months[-1]
     print(f"{len(months):>8}" + "".join(f"{figure:>10,.1f}" for figure in newest[:5]), end="")
-    print(f"{newest.jobs:>10,}{newest.seconds:>10,.1f}", flush=True)
+    print(f"{newest.name:>10}{newest.jobs:>10,}{newest.seconds:>10,.1f}", flush=True)
 
 
 def report(found: dict[str, Any], file: Path | None) -> None:

@@ -125,7 +125,9 @@ class House:
         self.lab.policy.write_text(told, encoding="utf-8")
         self.seen = Counter[str]()
         self.wrong = list[str]()
-        self.lag = self.busiest = 0.0
+        self.lag = 0.0
+        self.busiest = (0.0, "")
+        """The longest job: its seconds, and its name."""
         self.wal = 0
         self._history()
         self.reader = Store.open(root / "holdpoint.db", read_only=True)
@@ -168,7 +170,7 @@ class House:
             self.seen["power cuts"] += 1
             self.daemon = self._started()
         spent = time.perf_counter() - before
-        self.busiest, self.wal = max(self.busiest, spent), max(self.wal, jobs.largest)
+        self.busiest, self.wal = max(self.busiest, (spent, name)), max(self.wal, jobs.largest)
         self.clock.sleep(spent)  # as long as it really took, the next one waits
         while self.due[name] <= self.clock.monotonic():
             self.due[name] += period

@@ -1,6 +1,6 @@
 """What was observed: evaluation results of checkpoints, and everything that was concluded from them, in one file."""
 
-from checkpoints_db.evidence import File, Recorded, Seen, Sighting, UnplacedReading
+from checkpoints_db.evidence_rows import File, Recorded, Seen, Sighting, UnplacedReading
 from checkpoints_db.ledger import Entry
 from checkpoints_db.store import Store
 

@@ -202,6 +202,10 @@ class Judgements:
         rows = self._tables.rows("outliers", "family = ? and accepted = 0", [family], select="result")
         return frozenset(str(row["result"]) for row in rows)
 
+    def every_outlier(self) -> frozenset[str]:
+        """The outliers of every family."""
+        return frozenset(str(row["result"]) for row in self._tables.rows("outliers", "accepted = 0", select="result"))
+
     def _put(self, kind: str, record: Judged, subject: str, at: datetime, **more: str) -> bool:
         """Whether the record is new."""
         table, digest = TABLE_OF[kind], record.digest

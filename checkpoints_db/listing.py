@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from checkpoints_db.errors import StoreError
-from checkpoints_db.evidence import Seen, seen_of
+from checkpoints_db.evidence_rows import Seen, seen_of
 from checkpoints_db.ledger import Entry, Ledger
 from checkpoints_db.records import Alert, Instant, Record, SignedLease, Verdict
 from checkpoints_db.tables import Tables

@@ -17,7 +17,7 @@ from typing import Any, get_args
 from checkpoints_db.actions import Review, alert_row, gate_row, review_row
 from checkpoints_db.drills import drill_row
 from checkpoints_db.errors import LedgerBroken, StoreError
-from checkpoints_db.evidence import File, Held, Kept, file_row, result_row, unplaced_row
+from checkpoints_db.evidence_rows import File, Held, Kept, file_row, result_row, unplaced_row
 from checkpoints_db.judgements import (
     NOWHERE,
     TABLE_OF,
@@ -76,6 +76,15 @@ REVIEWS: dict[str, type[Review]] = {
     for kind in (*get_args(Review), *Paper.__subclasses__(), *AlertReview.__subclasses__())
     if kind not in (Paper, AlertReview)
 }
+
+MEANT: dict[tuple[str, str], type[Record]] = {
+    ("alerts", "body"): Alert,
+    ("drills", "body"): FireDrill,
+    ("gates", "body"): GateState,
+    ("gates", "latch"): Latch,
+    ("outbox", "body"): Message,
+}
+"""Columns that keep a record as it was spelled when it was last written: an older version had fewer fields."""
 
 
 class Difference(Record):
@@ -343,7 +352,7 @@ def _compared(table: str, key: str, old: Iterator[Row], fresh: Iterator[Row]) ->
             yield Difference(table=table, key=str(theirs[key]), seq=_seq(theirs), why=why)
             theirs = next(fresh, None)
         else:
-            changed = [name for name in mine if not _same(mine[name], theirs.get(name))]
+            changed = [name for name in mine if not _same(mine[name], theirs.get(name), MEANT.get((table, name)))]
             if changed:
                 yield Difference(table=table, key=str(mine[key]), seq=_seq(theirs), why=_told(changed, mine, theirs))
             mine, theirs = next(old, None), next(fresh, None)
@@ -364,13 +373,18 @@ def _seq(row: Row) -> int | None:
     return int(row["seq"]) if row.get("seq") is not None else None
 
 
-def _same(mine: object, theirs: object) -> bool:
-    """Equal, or spelled otherwise by another version: JSON with keys in another order."""
+def _same(mine: object, theirs: object, record: type[Record] | None = None) -> bool:
+    """Equal, or spelled otherwise by another version: keys in another order, or without a field that it did not know.
+
+    What the table lacks is read as its default; where the ledger says anything else, the two are not the same.
+    """
     if mine == theirs:
         return True
     if not (isinstance(mine, str) and isinstance(theirs, str) and mine[:1] == theirs[:1] == "{"):
         return False
     try:
-        return bool(json.loads(mine) == json.loads(theirs))
+        if json.loads(mine) == json.loads(theirs):
+            return True
+        return record is not None and record.model_validate_json(mine) == record.model_validate_json(theirs)
     except ValueError:
         return False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable, Iterator
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import Generic, TypeVar
 
 from checkpoints_db.errors import PolicyError, UnknownName
@@ -45,15 +45,28 @@ class Registry(Generic[T]):
         return f"holdpoint.{self.kind}s"
 
     def get(self, name: str) -> T:
-        """The object called `name`. Raises UnknownName, with the nearest known name, when there is none."""
+        """The object called `name`. Raises UnknownName, with the nearest known name, when there is none.
+
+        Raises PolicyError where it is called the same as another one, or cannot be imported.
+        """
         found = entry_points(group=self.group, name=name)
         if name in self._built_in:
             if found:
                 raise PolicyError(f"{self.kind} {name!r} is built in and also installed by {next(iter(found)).value}")
             return self._built_in[name]
         if len(found) == 1:
-            return next(iter(found)).load()  # type: ignore[no-any-return]
+            return self._load(next(iter(found)))
         if found:
             raise PolicyError(f"{self.kind} {name!r} is installed by {len(found)} packages; keep one")
         nearest = difflib.get_close_matches(name, self._built_in, n=1)
         raise UnknownName(self.kind, name, self.names(), nearest[0] if nearest else None)
+
+    def _load(self, point: EntryPoint) -> T:
+        try:
+            return point.load()  # type: ignore[no-any-return]
+        except (ImportError, AttributeError, SyntaxError) as error:
+            by = f" by {point.dist.name}" if point.dist else ""
+            raise PolicyError(
+                f"{self.kind} {point.name!r} is installed{by} as {point.value}, which cannot be imported ({error}); "
+                "see that the file is in the package (`only-include` of its pyproject.toml), and install it again"
+            ) from error

@@ -218,13 +218,28 @@ def pages(
 
     Raises StoreError for a sheet that is none, LedgerBroken where a row of the ledger was touched.
     """
+    sheet = _sheet(name)
+    for page in tables.pages(sheet.table, sheet.key, *_where(sheet, family, since)):
+        yield [_made(sheet, row, ledger) for row in page]
+
+
+def count(tables: Tables, name: str, family: str | None = None, since: datetime | None = None) -> int:
+    """How many rows `pages` gives."""
+    sheet = _sheet(name)
+    return tables.count(sheet.table, *_where(sheet, family, since))
+
+
+def _sheet(name: str) -> Sheet:
     sheet = SHEETS.get(name)
     if sheet is None:
         raise StoreError(f"no sheet {name!r}; there are {', '.join(get_args(SheetName))}")
+    return sheet
+
+
+def _where(sheet: Sheet, family: str | None, since: datetime | None) -> tuple[str | None, list[str]]:
     given = {"family = ?": family, f"{sheet.moment} >= ?": None if since is None else stamp(since)}
     tests = {test: value for test, value in given.items() if value is not None}
-    for page in tables.pages(sheet.table, sheet.key, " and ".join(tests) or None, list(tests.values())):
-        yield [_made(sheet, row, ledger) for row in page]
+    return " and ".join(tests) or None, list(tests.values())
 
 
 def _made(sheet: Sheet, row: Row, ledger: Ledger) -> Row:

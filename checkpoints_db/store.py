@@ -86,6 +86,10 @@ class Store:
         """Plain rows of a sheet (results, forecasts, verdicts, decisions, alerts), page by page; see `sheets`."""
         return sheets.pages(self._tables, self.ledger, sheet, family, since)
 
+    def size(self, sheet: str, *, family: str | None = None, since: datetime | None = None) -> int:
+        """How many rows the same has."""
+        return sheets.count(self._tables, sheet, family, since)
+
     def rows(self, sheet: str, *, family: str | None = None, since: datetime | None = None) -> Iterator[dict[str, Any]]:
         """The same, row by row."""
         return chain.from_iterable(self.pages(sheet, family=family, since=since))

@@ -45,7 +45,7 @@ def history(store: Store, alert: str, *, told: bool = True) -> list[Happened]:
     lines += [_review(review) for review in said.values()]
     if told:
         lines += [_message(alert, event, receiver, at) for event, receiver, at in store.outbox.told_of(alert)]
-    return sorted(lines, key=lambda line: (line.at, line.seq or float("inf")))
+    return sorted(lines, key=lambda line: (line.at, line.seq or float("inf"), line.to))
 
 
 def _line(event: AlertEvent, review: Reviewed | None) -> Happened:

@@ -14,7 +14,7 @@ from monitor.diagnosis import primary
 from monitor.forecasting import JUDGEMENT_VERSION
 from monitor.rungs import sampling_variance
 from monitor.science.composition import Excess, bounds, excess, per_step, wilson
-from policies.schema import Judging
+from policies.terms import Judging
 
 Array = npt.NDArray[np.float64]
 

@@ -10,7 +10,8 @@ import numpy.typing as npt
 from checkpoints_db.records import Diagnosis, Drift, Verdict
 from monitor.forecasting import JUDGEMENT_VERSION
 from monitor.science.drift import FEWEST, Drifted, drift, strongest
-from policies.schema import RuleTerms, matches
+from policies.rule_terms import RuleTerms
+from policies.spelling import matches
 
 Array = npt.NDArray[np.float64]
 

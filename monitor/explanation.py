@@ -6,7 +6,7 @@ from checkpoints_db import Store
 from checkpoints_db.catalogue import Catalogue
 from checkpoints_db.errors import PolicyError
 from checkpoints_db.records import Answer, Approval, Decision, Finding, PolicyText, Record, Waiver
-from monitor.gate import case_of
+from monitor.cases import case_of
 from policies.engine import examine
 from policies.loader import LoadedPolicy, from_body, rule_lines
 from policies.schema import RESERVED, Policy

@@ -38,7 +38,7 @@ from monitor.science.signs import last_miss
 from monitor.science.view import Ladder, View, view, views
 from monitor.standing import sealed
 
-JUDGEMENT_VERSION = 4
+JUDGEMENT_VERSION = 5
 """Raised by any change after which the same data and policy could give another decision."""
 
 CODE_VERSION = version("holdpoint")

@@ -16,7 +16,7 @@ from monitor.diagnosis import diagnose
 from monitor.forecasting import MIN_RUNGS
 from monitor.items import Past
 from monitor.verdicts import judge_under
-from policies.schema import Judging
+from policies.terms import Judging
 
 
 def judged_by(

@@ -27,7 +27,8 @@ from monitor import adoption, gate, selftest
 from monitor.looks import furthest
 from monitor.settings import Settings
 from policies.loader import find
-from policies.schema import LeaseTerms, spell_multiple
+from policies.spelling import spell_multiple
+from policies.terms import LeaseTerms
 
 GATE = "gate"
 """Who takes back the leases of a run that paused."""

@@ -28,10 +28,16 @@ def furthest(arrived: Iterable[Checkpoint]) -> Checkpoint:
     if not bare or not stepped:
         return max(there, key=progress)
     one, other = max(bare, key=progress), max(stepped, key=progress)
-    for mine, theirs in ((one.tokens, other.tokens), (one.flop, other.flop)):
-        if mine is not None and theirs is not None and not math.isclose(mine, theirs, rel_tol=1e-9):
-            return one if mine > theirs else other
-    return one if there.index(one) > there.index(other) else other
+    ahead = further(one, other) or there.index(one) - there.index(other)
+    return one if ahead > 0 else other
+
+
+def further(one: Checkpoint, other: Checkpoint) -> float:
+    """By how much more tokens, or else FLOP, `one` was trained than `other`; 0 where neither tells them apart."""
+    for mine, its in ((one.tokens, other.tokens), (one.flop, other.flop)):
+        if mine is not None and its is not None and not math.isclose(mine, its, rel_tol=1e-9):
+            return mine - its
+    return 0.0
 
 
 def questions(catalogue: Catalogue, verdicts: Iterable[Verdict]) -> dict[str, str]:

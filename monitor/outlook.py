@@ -9,7 +9,7 @@ from checkpoints_db import Store
 from checkpoints_db.records import Case, Checkpoint, Sealed, Series, Verdict
 from monitor.rating import rates
 from monitor.reaching import reaches, skills
-from policies.schema import RuleTerms
+from policies.rule_terms import RuleTerms
 
 
 def outlook(

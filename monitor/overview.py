@@ -10,7 +10,7 @@ from checkpoints_db.catalogue import Catalogue
 from checkpoints_db.errors import PolicyError, SettingsError
 from checkpoints_db.records import Alert, Answer, GateState, Instant, Record
 from checkpoints_db.vitals import Place
-from monitor import adoption, gate
+from monitor import adoption, cases, gate
 from monitor.measures import answers_now
 from monitor.settings import Settings
 from monitor.track import Row, rows
@@ -123,7 +123,7 @@ def overview(store: Store, settings: Settings, at: datetime, tell: Tell = lambda
         wrong.append(str(error))
     cycle, leader, owing, places = store.fact("cycle"), store.leader(), store.vitals.outbox(), store.vitals.gates()
     leads = leader is not None and leader[1] > at
-    held, gates = gate.held_back(store, settings, at), list[Gated]()
+    held, gates = gate.held_back(store, settings, at) or "; ".join(wrong), list[Gated]()
     for done, place in enumerate(places, 1):
         gates += _gated(store, place, held=bool(held))
         tell("gates", done, len(places))
@@ -216,7 +216,7 @@ def _triggers(store: Store, catalogue: Catalogue, policy: Policy, gates: list[Ga
     found = []
     for gated in gates if wanted else []:
         family, run = gated.state.family, gated.state.run
-        case = gate.known_case(store, catalogue, policy, family, run)
+        case = cases.known_case(store, catalogue, policy, family, run)
         for part in wanted:
             if part.select.applies(family, run, case.concerned):
                 for said in rule_of(part.kind).look(part, case, policy, at):

@@ -18,7 +18,7 @@ from monitor.prior import Prior
 from monitor.science.blend import Blend
 from monitor.standing import forbids
 from monitor.verdicts import detectable, held
-from policies.schema import Judging
+from policies.terms import Judging
 
 Sight = Literal[
     "none", "too_few", "plateau", "blind", "saturated", "trend_unstable", "forms_disagree", "too_far", "sees", "reached"

@@ -12,9 +12,9 @@ import numpy as np
 from checkpoints_db.records import Case, Checkpoint, Knot, Rate, Series, Verdict
 from monitor.forecasting import JUDGEMENT_VERSION
 from monitor.science.rate import Bend, bend, lower_bound
+from policies.rule_terms import RuleTerms
 from policies.rules.base import subject_of
 from policies.rules.rate import RateTerms
-from policies.schema import RuleTerms
 
 YEAR = 365.25 * 86400.0
 """Seconds of a year."""

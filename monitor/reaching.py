@@ -28,9 +28,10 @@ from monitor.rungs import sampling_variance
 from monitor.science.reach import crossing
 from monitor.standing import forbids
 from policies.assessed import counted
+from policies.rule_terms import RuleTerms
 from policies.rules.base import subject_of
 from policies.rules.reach import ReachTerms
-from policies.schema import RuleTerms, spell_multiple
+from policies.spelling import spell_multiple
 
 PLACES = 17
 """Places between here and the next assessment at which the forecast is asked."""

@@ -19,11 +19,9 @@ from pydantic.fields import FieldInfo
 
 from checkpoints_db.records import Record
 from checkpoints_db.records.duration import spell_duration
-from monitor import settings as described
-from monitor.settings import Receiver, Settings, Source
+from monitor.settings import DEEPER, PREFIX, Receiver, Settings, Source
 
 BEGIN, END = "<!-- settings: made by monitor/reference.py; a test compares -->", "<!-- /settings -->"
-PREFIX, DEEPER = "HOLDPOINT_", "__"
 MASKED = "**********"
 """A secret, whatever it is."""
 LISTS: dict[str, type[BaseModel]] = {"source": Source, "receivers": Receiver}
@@ -133,26 +131,27 @@ def table_of(field: FieldInfo) -> type[BaseModel] | None:
 @cache
 def meanings() -> dict[tuple[str, ...], str]:
     """What is written below each key in the source, by its path: read once, and only when somebody asks."""
-    said = {
-        owner.name: {
-            key.target.id: " ".join(str(text.value.value).split())
-            for key, text in zip(owner.body, owner.body[1:], strict=False)
-            if isinstance(key, ast.AnnAssign) and isinstance(key.target, ast.Name)
-            if isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant)
-        }
-        for owner in ast.parse(inspect.getsource(described)).body
-        if isinstance(owner, ast.ClassDef)
-    }
 
     def below(model: type[BaseModel], above: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
+        said = _said(model)
         for name, field in model.model_fields.items():
             table = LISTS.get(name) or table_of(field)
-            if name in said[model.__name__]:
-                yield (*above, name), said[model.__name__][name]
+            if name in said:
+                yield (*above, name), said[name]
             if table is not None:
                 yield from below(table, (*above, name))
 
     return dict(below(Settings, ()))
+
+
+def _said(model: type[BaseModel]) -> dict[str, str]:
+    (owner,) = (node for node in ast.parse(inspect.getsource(model)).body if isinstance(node, ast.ClassDef))
+    return {
+        key.target.id: " ".join(str(text.value.value).split())
+        for key, text in zip(owner.body, owner.body[1:], strict=False)
+        if isinstance(key, ast.AnnAssign) and isinstance(key.target, ast.Name)
+        if isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant)
+    }
 
 
 def _origin(path: tuple[str, ...], written: Mapping[str, Any]) -> str:

@@ -14,7 +14,7 @@ and every release stays bound to the evidence that was seen.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 
 from pydantic import Field
@@ -48,8 +48,10 @@ def forgettable(
     store: Store, catalogue: Catalogue, policy: Policy, family: str, age: timedelta, at: datetime
 ) -> Forgetting:
     """Which items of a family may be forgotten now, and why others may not. Reads only."""
+    items = store.items.sizes(store.evidence.logs(family))
+    if not items:
+        return Forgetting(family=family)
     results = store.evidence.results(family=family)
-    items = store.items.sizes(sorted({seen.result.source for seen in results}))
     stays = _reasons(store, catalogue, family, results, {(source, task) for source, task, _ in items.values()}, age, at)
     kept = Counter(stays[source, task] for source, task, _ in items.values() if (source, task) in stays)
     names = [name for name, (source, task, _) in items.items() if (source, task) not in stays]
@@ -78,13 +80,21 @@ def evidence(store: Store, catalogue: Catalogue, policy: Policy, family: str, at
     }
 
 
-def forget(store: Store, catalogue: Catalogue, policy: Policy, age: timedelta, at: datetime) -> list[Forgetting]:
+def forget(
+    store: Store,
+    catalogue: Catalogue,
+    policy: Policy,
+    age: timedelta,
+    at: datetime,
+    each: Callable[[list[str]], Iterable[str]] = iter,
+) -> list[Forgetting]:
     """Forget what may be forgotten, family by family; returns what became of each that has items old enough.
 
-    Where anything was written while a family was looked at, it is left for the next time.
+    Where anything was written while a family was looked at, it is left for the next time. `each` goes through the
+    families, and may tell how far it is.
     """
     done = []
-    for family in dict.fromkeys(family for family, _ in store.evidence.runs()):
+    for family in each(list(dict.fromkeys(family for family, _ in store.evidence.runs()))):
         head = store.ledger.head
         found = forgettable(store, catalogue, policy, family, age, at)
         if found.names:

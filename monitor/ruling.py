@@ -15,7 +15,7 @@ from policies.several import Ruling, decide_all, softened
 
 
 class Look(Protocol):
-    """Makes the case of a run as the terms of a policy judge it: `gate.case_of` over one store."""
+    """Makes the case of a run as the terms of a policy judge it: `cases.case_of` over one store."""
 
     def __call__(self, policy: Policy, family: str, run: str, checkpoint: str | None = None) -> Case:
         """The case of the newest checkpoint of the run, or of the one named."""

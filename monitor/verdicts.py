@@ -16,7 +16,7 @@ from monitor.science.blend import Blend
 from monitor.science.power import smallest_break
 from monitor.science.scores import crps, crps_levels
 from monitor.standing import forbids
-from policies.schema import Judging
+from policies.terms import Judging
 
 _UNSEEN: dict[Why, str] = {
     "unsealed": "no forecast of this series was sealed before the result arrived",

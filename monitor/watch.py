@@ -26,9 +26,20 @@ from checkpoints_db.errors import (
 from checkpoints_db.items import ItemLog
 from checkpoints_db.readers import MAX_BYTES, Reader, read
 from checkpoints_db.readers.context import context_of
-from checkpoints_db.records import Answer, Checkpoint, Decision, Forecast, PolicyText, Reading, Record, Result, Series
+from checkpoints_db.records import (
+    Answer,
+    Checkpoint,
+    Decision,
+    Forecast,
+    PolicyText,
+    Reading,
+    Record,
+    Result,
+    Series,
+    digest_of,
+)
 from checkpoints_db.series import make_series
-from monitor import adoption, alerts, gate
+from monitor import adoption, alerts, cases, gate
 from monitor.clock import Clock
 from monitor.forecasting import CODE_VERSION, JUDGEMENT_VERSION, data_digest, forecast
 from monitor.looks import progress
@@ -103,8 +114,10 @@ class Walked(Record):
 
 def consider(store: Store, rules: Rules, files: Sequence[File]) -> Walked:
     """Walk `files` (as `daemon.inbox.arrivals` gives them) to the end, then seal the next forecasts."""
+    last = store.evidence.last
     walked = take_in(store, rules, files)
-    return added(walked, Walked(sealed=seal_missing(store, rules)))
+    touched = store.evidence.families_since(last)
+    return added(walked, Walked(sealed=sum(seal_missing(store, rules, family=family) for family in touched)))
 
 
 def take_in(store: Store, rules: Rules, files: Sequence[File]) -> Walked:
@@ -303,7 +316,7 @@ def _settle(store: Store, rules: Rules, news: Iterable[Checkpoint]) -> tuple[Dec
         runs.setdefault((checkpoint.family, checkpoint.run), {})[checkpoint.id] = checkpoint
     decisions = []
     for (family, run), touched in sorted(runs.items()):
-        newest = gate.newest(store.evidence.results(family=family, run=run))
+        newest = cases.newest(store.evidence.results(family=family, run=run))
         for checkpoint in sorted(touched.values(), key=progress):
             if checkpoint.id != newest.id:
                 _settle_earlier(store, rules, checkpoint)
@@ -355,8 +368,8 @@ def settle_all(store: Store, rules: Rules) -> tuple[Decision, ...]:
     those of fire drills: each is settled by its own walk, and over when the drill is.
     """
     decided, drills = [], store.drills.families()
-    for family, run in store.evidence.runs():
-        if family not in drills and any(not seen.baseline for seen in store.evidence.results(family=family, run=run)):
+    for family, run in store.evidence.runs_with_news():
+        if family not in drills:
             with store.transaction():
                 decided.append(settle(store, rules, family, run, known=True))
     return tuple(decided)
@@ -384,6 +397,13 @@ def seal_missing(
             store.judgements.seal(made, rules.clock.now())
         sealed += 1
     return sealed
+
+
+def sealing_key(store: Store, rules: Rules) -> str:
+    """Digest of all that seals are made of: while it stays, what is sealed stays what would be sealed."""
+    return digest_of(
+        [rules.catalogue.digest, rules.prior.digest, store.evidence.last, sorted(store.judgements.every_outlier())]
+    )
 
 
 def learnt(store: Store, catalogue: Catalogue, name: str) -> Series:

@@ -4,8 +4,10 @@ from policies.engine import cannot_decide, decide, examine
 from policies.files import shelf_names
 from policies.loader import find, load, shelf
 from policies.releases import approve
+from policies.rule_terms import RuleTerms
 from policies.rules import RULES, Rule
-from policies.schema import Judging, Policy, RuleTerms
+from policies.schema import Policy
+from policies.terms import Judging
 from policies.waivers import grant
 
 __all__ = [

@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Literal
 
 from checkpoints_db.records import Assessment, Case
-from policies.schema import Globs, Papers, RuleTerms, matches
+from policies.rule_terms import Papers, RuleTerms
+from policies.spelling import Globs, matches
 
 
 class SinceTerms(RuleTerms):

@@ -27,9 +27,11 @@ from checkpoints_db.records import (
     Verdict,
 )
 from policies.evalues import SMALLEST, added_up, averaged, calibrated, harmonic_limit, weight
+from policies.rule_terms import RuleTerms
 from policies.rules.base import subject_of, takes_missing
 from policies.rules.diagnosis import asks
-from policies.schema import BudgetTerms, Policy, RuleTerms
+from policies.schema import Policy
+from policies.terms import BudgetTerms
 
 COUNTED = ("expected", "above", "below")
 """Outcomes that count as tests: a doubtful result must not pay for the break of another."""

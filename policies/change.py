@@ -13,8 +13,10 @@ from typing import Any, NamedTuple
 
 from checkpoints_db.records import Level, digest_of
 from policies.direction import Direction, covers
+from policies.rule_terms import RuleTerms, Select
 from policies.rules import rule_of
-from policies.schema import Policy, RuleTerms, Select, Terms
+from policies.schema import Policy
+from policies.terms import Terms
 
 
 class Change(NamedTuple):

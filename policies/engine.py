@@ -9,8 +9,9 @@ from typing import NamedTuple
 from checkpoints_db.records import Answer, Approval, Case, Decision, Finding, Level, Reason, Waiver
 from policies import glass, house, releases
 from policies.budget import Account, account
+from policies.rule_terms import RuleTerms
 from policies.rules import rule_of
-from policies.schema import Policy, RuleTerms
+from policies.schema import Policy
 from policies.waivers import applied
 
 _STRICT = {Level.shadow: 0, Level.advisory: 1, Level.soft: 2, Level.hard: 3}

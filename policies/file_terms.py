@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from policies.policy_tests import PolicyTest
-from policies.schema import Several, Terms
+from policies.spelling import Several
+from policies.terms import Terms
 
 
 class FileTerms(Terms):

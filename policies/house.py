@@ -7,8 +7,10 @@ from datetime import datetime
 from typing import NamedTuple
 
 from checkpoints_db.records import Answer, Case, Finding, Latch, Level, Reason
+from policies.rule_terms import RuleTerms
 from policies.rules.base import doubt, sight, subject_of, takes_missing, trouble_of
-from policies.schema import Policy, RuleTerms, matches
+from policies.schema import Policy
+from policies.spelling import matches
 
 
 class Look(NamedTuple):

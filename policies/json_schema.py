@@ -12,8 +12,10 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json
 from checkpoints_db.records.duration import spell_duration
 from policies.calendar_span import CalendarSpan
 from policies.file_terms import REPLACES, FileTerms
+from policies.rule_terms import RuleTerms
 from policies.rules import RULES
-from policies.schema import Preamble, RuleTerms, spell_multiple
+from policies.schema import Preamble
+from policies.spelling import spell_multiple
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 

@@ -9,8 +9,9 @@ from checkpoints_db.records import STAGES, Level
 from policies.files import nearest
 from policies.lines import Place
 from policies.loader import LoadedPolicy
+from policies.rule_terms import RuleTerms
 from policies.rules import rule_of
-from policies.schema import RuleTerms, matches
+from policies.spelling import matches
 
 WILD = frozenset("*?[")
 

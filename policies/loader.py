@@ -19,8 +19,9 @@ from policies.include import Gathered, RuleTable, gather
 from policies.lines import Excerpt, Lines, Place
 from policies.mistakes import Mistake, mistakes_of
 from policies.policy_tests import PolicyTest
+from policies.rule_terms import RuleTerms
 from policies.rules import RULES, rule_of
-from policies.schema import RESERVED, Policy, Preamble, RuleTerms
+from policies.schema import RESERVED, Policy, Preamble
 
 Model = TypeVar("Model", bound=BaseModel)
 

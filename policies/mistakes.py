@@ -12,7 +12,8 @@ from pydantic_core import ErrorDetails
 from policies.file_terms import FileTerms
 from policies.files import nearest
 from policies.lines import Place
-from policies.schema import Preamble, RuleTerms
+from policies.rule_terms import RuleTerms
+from policies.schema import Preamble
 
 
 class Mistake(NamedTuple):

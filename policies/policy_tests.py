@@ -9,7 +9,8 @@ from pydantic import BeforeValidator, Field
 
 from checkpoints_db.records import Answer, Instant, Reason
 from policies.calendar_span import CalendarDuration, CalendarSpan
-from policies.schema import Duration, Globs, Multiple, Several, Terms, Text
+from policies.spelling import Duration, Globs, Multiple, Several, Text
+from policies.terms import Terms
 
 LadderName = Literal[
     "straight",

@@ -17,8 +17,12 @@ from policies.calendar_span import CalendarSpan
 from policies.direction import Direction
 from policies.file_terms import REPLACES, FileTerms
 from policies.policy_tests import Assessed, Attested, PolicyTest
+from policies.route_terms import Inhibit, Quiet, Route
+from policies.rule_terms import RuleTerms
 from policies.rules import RULES
-from policies.schema import Inhibit, Preamble, Quiet, Route, RuleTerms, Terms, multiple, spell_multiple
+from policies.schema import Preamble
+from policies.spelling import multiple, spell_multiple
+from policies.terms import Terms
 
 BEGIN = "<!-- keys: made from the schema, see policies/reference.py; a test compares -->"
 END = "<!-- /keys -->"

@@ -12,7 +12,9 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from checkpoints_db.records import Alert, Answer, digest_of
-from policies.schema import Inhibit, Label, Match, Policy, Quiet, Route, matches
+from policies.route_terms import Inhibit, Label, Match, Quiet, Route
+from policies.schema import Policy
+from policies.spelling import matches
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 NEVER_QUIET = ("break_glass", "review_overdue")

@@ -13,7 +13,7 @@ from lab import Lab
 from numpy.typing import NDArray
 
 from checkpoints_db.records import Fault, GateState
-from monitor import gate, watch
+from monitor import cases, watch
 from monitor.daemon import inbox
 from monitor.settings import Source
 
@@ -117,7 +117,7 @@ class ItemLab(Lab):
         write_log(self.root / "history" / f"i{run}", f"paper/i{run}", lls, right, **more)
         self.remember()
         with self.store() as store:
-            found = gate.measured(store, self.catalogue, "lab", f"i{run}")
+            found = cases.measured(store, self.catalogue, "lab", f"i{run}")
         return {fault.name: fault for fault in found.faults}
 
     def comes(self, run: int, lls: Any, right: Any, **more: Any) -> GateState:

@@ -15,7 +15,8 @@ from checkpoints_db.records import GateState
 from monitor import gate, watch
 from monitor.clock import VirtualClock
 from monitor.daemon import inbox
-from monitor.daemon.jobs import Jobs, load_rules
+from monitor.daemon.jobs import Jobs
+from monitor.daemon.rules import load_rules
 from monitor.review import Desk
 from monitor.settings import Settings, Source
 from policies.files import SHELF

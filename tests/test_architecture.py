@@ -45,6 +45,7 @@ FLOORS: dict[str, float] = {
     "monitor.settling": 2.7,  # asks forecasting and verdicts, as planning does
     "monitor.planning": 2.75,
     "monitor.judging": 2.8,  # from a store, by verdicts, diagnosis and composition
+    "monitor.cases": 2.85,  # the case of a run: what is judged, missing, wrong
     "monitor.adoption": 2.9,  # which policies decide: asked by alerts and gate
     "monitor.ruling": 2.95,
     "monitor.selftest": 2.85,  # asks all of judgement what it should know

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import sys
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from acme import SOURCE
-from asking import answer
+from asking import answer, run
 from lab import Lab, rung
 from played import documents
 
@@ -55,6 +56,19 @@ def test_a_policy_that_names_the_rule_is_judged_by_it(ladder: Lab) -> None:
     ladder.arrive(rung(7), "s7.csv")
     assert ladder.cycle()
     assert weekend_of(ladder, "lab/s7") == "HOLD"
+
+
+@pytest.mark.usefixtures("installed")
+def test_a_rule_that_is_not_in_its_package_holds_and_says_so(ladder: Lab, tmp_path: Path) -> None:
+    ladder.arrive(rung(6), "s6.csv")
+    assert ladder.cycle()
+    (tmp_path / "site" / "acme_weekend.py").unlink()
+    importlib.invalidate_caches()
+    ladder.policy.write_text(ladder.policy.read_text() + WEEKEND)
+    said = ladder.ask("lab/s6")
+    assert said.answer == "HOLD"
+    assert "rule 'weekend' is installed by acme-more as acme_weekend:RULE, which cannot be imported" in said.sentence
+    assert run(ladder, "policy", "check", str(ladder.policy))[0] == 1
 
 
 def weekend_of(lab: Lab, run: str = "lab/s6") -> str:

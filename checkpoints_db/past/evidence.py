@@ -8,7 +8,8 @@ from copy import copy
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from checkpoints_db.evidence import Evidence, Seen
+from checkpoints_db.evidence import Evidence
+from checkpoints_db.evidence_rows import Seen
 from checkpoints_db.ledger import Ledger
 from checkpoints_db.past.history import History, Horizon
 from checkpoints_db.records import Axis, Point, Result, Series

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from checkpoints_db.actions import Reviewed
 from checkpoints_db.errors import StoreError
-from checkpoints_db.evidence import Seen
+from checkpoints_db.evidence_rows import Seen
 from checkpoints_db.item_table import Logged
 from checkpoints_db.items import Items
 from checkpoints_db.policy_history import PolicyRow

@@ -1,25 +1,6 @@
 """The nouns of the house as frozen pydantic models; one file per noun family."""
 
-from checkpoints_db.records.action import (
-    EVERYBODY,
-    Alert,
-    Answer,
-    Approval,
-    BreakGlass,
-    Case,
-    Decision,
-    Finding,
-    GateState,
-    GlassReview,
-    Latch,
-    Level,
-    Message,
-    MessageEvent,
-    Missing,
-    Reason,
-    Told,
-    Waiver,
-)
+from checkpoints_db.records.alert import EVERYBODY, Alert, Message, MessageEvent, Told
 from checkpoints_db.records.assessment import (
     EVERY,
     STAGES,
@@ -33,6 +14,8 @@ from checkpoints_db.records.assessment import (
 )
 from checkpoints_db.records.base import Instant, Record, Signed, canonical, digest_of
 from checkpoints_db.records.budget import Budget, BudgetMethod, Look
+from checkpoints_db.records.case import BreakGlass, Case, GlassReview, Latch, Missing
+from checkpoints_db.records.decision import Approval, Decision, GateState, Waiver
 from checkpoints_db.records.drift import Drift
 from checkpoints_db.records.drill import DrillStep, FireDrill
 from checkpoints_db.records.evidence import (
@@ -50,6 +33,7 @@ from checkpoints_db.records.evidence import (
     Term,
     cost_of,
 )
+from checkpoints_db.records.finding import Answer, Finding, Level, Reason
 from checkpoints_db.records.judgement import (
     Atom,
     Composed,

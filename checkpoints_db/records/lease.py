@@ -6,9 +6,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from checkpoints_db.records.action import Answer
 from checkpoints_db.records.base import Instant, Record, canonical
 from checkpoints_db.records.evidence import Name
+from checkpoints_db.records.finding import Answer
 
 PauseMode = Literal["gate_next", "checkpoint_and_hold", "checkpoint_and_exit"]
 """How a run pauses, mildest first."""

@@ -13,9 +13,9 @@ from checkpoints_db.errors import LeadershipLost, StoreError
 from monitor import watch
 from monitor.clock import Clock
 from monitor.daemon import push
-from monitor.daemon.jobs import load_rules
 from monitor.daemon.leadership import is_dead, myself
 from monitor.daemon.pulse import Pulse
+from monitor.daemon.rules import load_rules
 from monitor.daemon.spool import PUSHED, Held, Spool
 from monitor.settings import Settings, Web
 

@@ -6,38 +6,31 @@ import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
-from pathlib import Path
 
 from checkpoints_db import Store, flag
-from checkpoints_db.catalogue import Catalogue
 from checkpoints_db.errors import (
     BadLease,
     DeliveryError,
-    ForecastError,
     HoldpointError,
     LeadershipLost,
     LedgerBroken,
     PolicyError,
     SchemaTooNew,
-    SettingsError,
     SigningError,
     StoreError,
-    UnknownName,
 )
-from checkpoints_db.readers import READERS, Reader, readers_from
-from checkpoints_db.readers.columns import columns_of
-from checkpoints_db.readers.mapped import Mapped
 from checkpoints_db.records import Alert
 from checkpoints_db.records.duration import Duration
-from monitor import adoption, alert_desk, alerts, lease, notify, prior, retention, selftest, watch
+from monitor import adoption, alert_desk, alerts, lease, notify, retention, selftest, watch
 from monitor.clock import Clock
 from monitor.daemon import backups, drills, inbox
 from monitor.daemon.heartbeat import Heartbeat
 from monitor.daemon.pulse import Pulse
+from monitor.daemon.rules import load_rules
 from monitor.daemon.span import Trace, untraced
 from monitor.keys import Keys
 from monitor.settings import Receiver, Settings
-from policies.loader import find, find_file
+from policies.loader import find
 from policies.schema import Policy
 
 logger = logging.getLogger("holdpoint.daemon")
@@ -62,6 +55,8 @@ class Jobs:
         self.trace: Trace = untraced
         self.heartbeat, self.pulse = Heartbeat(settings, clock), Pulse()
         self._failed = set[str]()
+        self._sealed = ""
+        """Of what every seal was made when they were last looked through."""
         self._drills = drills.Schedule()
 
     def follow(self, settings: Settings) -> None:
@@ -184,6 +179,7 @@ class Jobs:
                 store.note("cycle", rules.policy.digest, at)
                 for name, _, _ in self.timetable():
                     alerts.settle_about(store, "fault", name, tuple(self.settings.receivers), at)
+                self._tell_of_sources(store, at)
         flag.down(self.settings.at(self.settings.store))
         self.pulse.took_in(watch.added(walked, placed))
         self.pulse.cycle_lasted = self.clock.now() - began
@@ -199,6 +195,19 @@ class Jobs:
             f"{walked.files} files, {walked.new + placed.new} new results, {walked.sealed} seals; {gates or 'no gate'}"
         )
 
+    def _tell_of_sources(self, store: Store, at: datetime) -> None:
+        """An alert while a folder of the settings is not there: nothing ever arrives from it. Holds no gate."""
+        folders = [self.settings.at(source.path) for source in self.settings.source if source.path is not None]
+        gone, told = [str(folder) for folder in folders if not folder.is_dir()], tuple(self.settings.receivers)
+        if gone:
+            sentence = (
+                f"{', '.join(gone)}: there is no such folder, and nothing arrives from there; mount it, make it, or "
+                "take its [[source]] out of the settings"
+            )
+            alerts.raise_about(store, "fault", "sources", sentence, told, at)
+        else:
+            alerts.settle_about(store, "fault", "sources", told, at)
+
     def _make_up(self) -> None:
         """Run what failed since: a cycle is only complete when every job is. Telling people decides nothing."""
         bodies = {name: body for name, _, body in self.timetable()}
@@ -207,9 +216,13 @@ class Jobs:
             self._failed.discard(name)
 
     def forecast(self) -> str:
-        """Make up seals that a crash left out."""
+        """Make up seals that a crash or a failed scan left out, where anything changed since all of them were made."""
         with self._open() as store:
-            sealed = watch.seal_missing(store, self._rules())
+            rules = self._rules()
+            of = watch.sealing_key(store, rules)
+            if of == self._sealed:
+                return ""
+            sealed, self._sealed = watch.seal_missing(store, rules), of
         return f"{sealed} seals made up" if sealed else ""
 
     def overdue(self) -> str:
@@ -391,42 +404,3 @@ def guarded(notifier: notify.Notifier, letter: notify.Letter, receiver: Receiver
     except Exception as error:  # the boundary; its text may hold a secret, so only its kind is told
         why = f"notifier {notifier.name!r} failed ({type(error).__name__}); please report this"
         raise DeliveryError(letter.message.receiver, why, permanent=False) from None
-
-
-def readers_of(settings: Settings) -> tuple[Reader, ...]:
-    """The readers that settings add to our own: of other packages by name, and of exports by declared columns.
-
-    Raises SettingsError where one cannot be had.
-    """
-    declared = () if settings.columns is None else (Mapped(columns_of(settings.at(settings.columns))),)
-    try:
-        return (*readers_from(settings.readers), *declared)
-    except UnknownName as error:
-        there = ", ".join(READERS.installed()) or "none"
-        raise SettingsError(
-            f"settings in {settings.base}: readers: no installed package offers the reader {error.name!r}; `pip "
-            f"install` the one that does beside holdpoint (entry-point group {READERS.group}), or take the name out "
-            f"(installed now: {there})"
-        ) from error
-    except PolicyError as error:
-        raise SettingsError(f"settings in {settings.base}: readers: {error}") from error
-
-
-def prior_of(settings: Settings) -> prior.Prior:
-    """The prior that settings name, or the shipped one. Raises SettingsError where the file is none."""
-    if settings.prior is None:
-        return prior.shipped()
-    try:
-        return prior.load(settings.at(settings.prior))
-    except ForecastError as error:
-        raise SettingsError(
-            f"settings in {settings.base}: {error}; or take `prior` out of the settings for the shipped one"
-        ) from error
-
-
-def load_rules(settings: Settings, clock: Clock) -> watch.Rules:
-    """Policy, catalogue, readers and prior as they are on disk now. Raises BadPolicy or SettingsError."""
-    loaded = find_file(settings.policy, settings.base)
-    catalogue = Catalogue.from_toml(settings.at(Path(settings.catalogue)))
-    readers, prior_ = readers_of(settings), prior_of(settings)
-    return watch.Rules(settings, catalogue, loaded.policy, clock, readers, prior_, loaded.text)

@@ -7,7 +7,7 @@ from pathlib import Path
 from checkpoints_db.errors import SettingsError
 from monitor import notify
 from monitor.clock import Clock
-from monitor.daemon.jobs import load_rules
+from monitor.daemon.rules import load_rules
 from monitor.settings import Settings
 
 AT_START = ("store", "spool", "web", "log")

@@ -10,7 +10,8 @@ from checkpoints_db.errors import DeliveryError, EvidenceError, PolicyError, Set
 from checkpoints_db.records import Alert, Answer, Message, digest_of
 from monitor import notify
 from monitor.daemon import inbox
-from monitor.daemon.jobs import guarded, prior_of, readers_of
+from monitor.daemon.jobs import guarded
+from monitor.daemon.rules import prior_of, readers_of
 from monitor.doctor.patient import Checked, Patient, roughly
 from monitor.keys import Keys
 from policies.loader import find
@@ -43,7 +44,7 @@ def sources(patient: Patient) -> Iterator[Checked]:
 def policy(patient: Patient) -> Iterator[Checked]:
     """The policy loads, and its receivers are in the settings."""
     loaded = find(patient.settings.policy, patient.settings.base)
-    notify.check(loaded, patient.settings)
+    notify.check_names(loaded, patient.settings)
     found = f"{loaded.name} {loaded.version}, {len(loaded.rules)} rules, digest {loaded.digest[:12]}"
     yield Checked(name="policy", state="ok", found=found)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -38,6 +39,8 @@ class Patient:
     pins: tuple[Pin, ...] = ()
     deep: bool = False
     send: bool = False
+    tell: Callable[[str, int, int], object] = lambda what, done, of: None
+    """Told how far a check is that takes long."""
 
     @property
     def path(self) -> Path:

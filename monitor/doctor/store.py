@@ -19,6 +19,8 @@ QUICK = 10_000
 """Rows from the end of the ledger that are read where no pin says from where."""
 LATELY = timedelta(days=30)
 """How long a step of the clock is worth a word."""
+EACH = 500
+"""Rows of the ledger between two words on how far a rebuild is."""
 LEAST_INODES = 1000
 SHOWN = 3
 
@@ -66,7 +68,7 @@ def schema(patient: Patient) -> Iterator[Checked]:
 
 
 def clock(patient: Patient) -> Iterator[Checked]:
-    """The clock stands behind what the ledger says last, and was not set back."""
+    """The clock is after what the ledger says last, and was not set back."""
     if patient.opened is None:
         return
     at, ledger = patient.clock.now(), patient.opened.ledger
@@ -86,7 +88,7 @@ def clock(patient: Patient) -> Iterator[Checked]:
         found = f"set back {len(steps)} times in 30 days, last at {steps[-1].at:%Y-%m-%d %H:%M}Z"
         yield Checked(name="clock", state="warn", found=found, do="find out what sets it; NTP slews and does not step")
         return
-    yield Checked(name="clock", state="ok", found=f"{at:%Y-%m-%d %H:%M:%S}Z, behind the last row of the ledger")
+    yield Checked(name="clock", state="ok", found=f"{at:%Y-%m-%d %H:%M:%S}Z, after the last row of the ledger")
 
 
 def ledger(patient: Patient) -> Iterator[Checked]:
@@ -104,7 +106,9 @@ def ledger(patient: Patient) -> Iterator[Checked]:
         yield Checked(name="ledger", state="ok", found=found, do=do)
         return
     with TemporaryDirectory() as folder:
-        differences = rebuild(opened, Path(folder) / "rebuilt.db")
+        rows = opened.ledger.head[0]
+        told = lambda at: patient.tell("rebuilding", at, rows) if at % EACH == 0 or at == rows else None  # noqa: E731
+        differences = rebuild(opened, Path(folder) / "rebuilt.db", told)
     if differences:
         found = f"{len(differences)} rows are not what the ledger says, the first: {differences[0]}"
         do = "`holdpoint ledger verify --deep` names them all; find out who wrote to the store, and restore a backup"

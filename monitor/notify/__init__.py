@@ -22,7 +22,19 @@ from monitor.settings import Settings
 from policies.routes import named_receivers
 from policies.schema import Policy
 
-__all__ = ["FIRST_WAIT", "NOTIFIERS", "Draw", "Letter", "Notifier", "check", "deliver", "one_line", "plan"]
+__all__ = [
+    "FIRST_WAIT",
+    "NOTIFIERS",
+    "Draw",
+    "Letter",
+    "Notifier",
+    "check",
+    "check_names",
+    "check_receivers",
+    "deliver",
+    "one_line",
+    "plan",
+]
 
 NOTIFIERS: Registry[Notifier] = Registry(
     "notifier",
@@ -52,8 +64,8 @@ def deliver(
     return sending.sent, sending.failed, sending.lost
 
 
-def check(policy: Policy, settings: Settings) -> None:
-    """Raise SettingsError where the policy names a receiver that settings do not have, or one lacks something."""
+def check_names(policy: Policy, settings: Settings) -> None:
+    """Raise SettingsError where the policy names a receiver that settings do not have."""
     for name, key in named_receivers(policy).items():
         if name not in settings.receivers:
             known = ", ".join(settings.receivers) or "none"
@@ -61,6 +73,16 @@ def check(policy: Policy, settings: Settings) -> None:
                 f"policy {policy.name!r}: {key} names the receiver {name!r}, which the settings do not have; add "
                 f"[receivers.{name}] to them, or name one that is there ({known})"
             )
+
+
+def check(policy: Policy, settings: Settings) -> None:
+    """Raise SettingsError where the policy names a receiver that settings do not have, or one lacks something."""
+    check_names(policy, settings)
+    check_receivers(settings)
+
+
+def check_receivers(settings: Settings) -> None:
+    """Raise SettingsError where a receiver lacks something."""
     for name, receiver in settings.receivers.items():
         try:
             NOTIFIERS.get(receiver.kind).check(receiver, settings)

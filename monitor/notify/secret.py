@@ -28,7 +28,8 @@ def secret_of(settings: Settings, file: Path | None, variable: str, key: str) ->
                 raise SettingsError(f"{key}_file: {path}: is larger than any secret ({LARGEST} bytes)")
             text = path.read_text("utf-8").strip()
         except OSError as error:
-            raise SettingsError(f"{key}_file: {path}: cannot be read: {error.strerror or error}") from error
+            why = f"cannot be read: {error.strerror or error}; write the secret into it, readable by the daemon's user"
+            raise SettingsError(f"{key}_file: {path}: {why}") from error
         except UnicodeDecodeError as error:
             raise SettingsError(f"{key}_file: {path}: is not text") from error
         if not text:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 
 from checkpoints_db.records import Checkpoint, Metric, Result
 from policies.policy_tests import Given
-from policies.schema import matches
+from policies.spelling import matches
 
 ASKED = datetime(2026, 11, 2, 9, tzinfo=UTC)
 """When a run asks, where a test says nothing."""

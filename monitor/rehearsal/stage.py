@@ -27,7 +27,7 @@ from checkpoints_db.records import (
     StageEntry,
 )
 from checkpoints_db.records.base import digest_of, stamp
-from monitor import gate, watch
+from monitor import cases, watch
 from monitor.clock import VirtualClock
 from monitor.rehearsal.ladders import ASKED, LADDERS, checkpoint_of, idle_drops, rungs_of
 from monitor.settings import Settings
@@ -102,7 +102,7 @@ class Stage:
         copy = Path(self._folder.name) / "played.db"
         shutil.copyfile(self._prepared(policy, given, catalogue), copy)
         with Store.open(copy) as store:
-            case = gate.case_of(store, catalogue, policy, given.family, given.run)
+            case = cases.case_of(store, catalogue, policy, given.family, given.run)
         copy.unlink()
         return decide(policy, case.model_copy(update={"entering": given.entering}), (), (), asked)
 

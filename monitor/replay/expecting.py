@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from checkpoints_db.records import Budget, Case, Level
 from policies.evalues import weight
-from policies.schema import Policy, RuleTerms
+from policies.rule_terms import RuleTerms
+from policies.schema import Policy
 
 UPWARD = ("genuine_break", "latent_break", "unexplained_jump")
 

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 
 from checkpoints_db import File, Seen
 from checkpoints_db.catalogue import Catalogue
-from checkpoints_db.evidence import became_of
+from checkpoints_db.evidence_rows import became_of
 from checkpoints_db.item_table import Logged
 from checkpoints_db.items import Items
 from checkpoints_db.judgements import Moment

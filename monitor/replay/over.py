@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from checkpoints_db.judgements import Known
 from checkpoints_db.past import Past
-from monitor import gate
+from monitor import cases
 from monitor.replay.playing import play
 from monitor.replay.records import Played
 from monitor.replay.source import Source
@@ -129,7 +129,7 @@ def judge_part(source: Source, asked: Asked, family: str) -> Known:
                 if asked.until is None or moment.at <= asked.until:
                     past.move(moment.seq - 1)
                     own = told.catalogues.at(moment.seq)
-                    gate.judged_ahead(past, own, judging, family, moment.run, moment.checkpoint or None)
+                    cases.judged_ahead(past, own, judging, family, moment.run, moment.checkpoint or None)
     return known
 
 

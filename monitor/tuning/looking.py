@@ -14,7 +14,7 @@ from checkpoints_db.judgements import Known, Moment
 from checkpoints_db.past import Past
 from checkpoints_db.past.planted import Planted
 from checkpoints_db.records import Answer, Case, Decision, Finding, Level, Reason
-from monitor import gate
+from monitor.cases import case_of
 from monitor.prior import Prior
 from monitor.replay import Source
 from monitor.replay.source import Told
@@ -180,7 +180,7 @@ class _Bench:
         catalogue, made = self._told.catalogues.at(moment.seq), []
         for view, policy in zip(views, self._read_by, strict=True):
             view.judgements.known = known
-            case = gate.case_of(view, catalogue, policy, self._job.family, self._job.run, sitting.checkpoint)
+            case = case_of(view, catalogue, policy, self._job.family, self._job.run, sitting.checkpoint)
             if policy.budget.per == "run":  # its later checkpoints look back at this one
                 for verdict in case.verdicts:
                     view.judgements.put_verdict(verdict, moment.at)

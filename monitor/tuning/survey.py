@@ -13,7 +13,7 @@ from checkpoints_db.catalogue import Catalogue
 from checkpoints_db.judgements import Moment
 from checkpoints_db.past import Past
 from checkpoints_db.records import Approval, Sealed
-from monitor import gate
+from monitor import cases
 from monitor.forecasting import law_at
 from monitor.replay.source import Told
 from monitor.rungs import sampling_variance
@@ -60,7 +60,7 @@ def survey(told: Told, confirmed: Iterable[str] = (), until: datetime | None = N
         if until is not None and moment.at > until:
             continue
         past.move(moment.seq - 1)
-        latest, here = gate.news_of(past, family, moment.run, moment.checkpoint or None)
+        latest, here = cases.news_of(past, family, moment.run, moment.checkpoint or None)
         if latest is None:
             continue
         found.setdefault(latest.id, []).append(moment)

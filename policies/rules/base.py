@@ -8,7 +8,9 @@ from datetime import datetime
 from typing import Protocol, TypeVar
 
 from checkpoints_db.records import Answer, Case, Finding, Metric, Missing, Reason, Verdict, Why
-from policies.schema import Policy, RuleTerms, matches
+from policies.rule_terms import RuleTerms
+from policies.schema import Policy
+from policies.spelling import matches
 
 T_contra = TypeVar("T_contra", bound=RuleTerms, contravariant=True)
 

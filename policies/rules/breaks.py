@@ -10,8 +10,9 @@ from pydantic import Field
 
 from checkpoints_db.records import Answer, Case, Finding, Reason, Verdict
 from policies.direction import ANSWERS, HIGHER, LOWER, SIDES
+from policies.rule_terms import RuleTerms
 from policies.rules.base import MAY_SPEAK, doubt, found, sight, spoken, subject_of
-from policies.schema import Policy, RuleTerms
+from policies.schema import Policy
 
 SMALLEST = 1e-300
 """Tail probabilities below this count as this."""

@@ -14,7 +14,8 @@ from policies.assessed import SinceTerms, counted, named
 from policies.calendar_span import CalendarDuration, due
 from policies.direction import ANSWERS, LOWER, MORE
 from policies.rules.base import found, spoken
-from policies.schema import Duration, Policy, several
+from policies.schema import Policy
+from policies.spelling import Duration, several
 
 TOLERANCE = timedelta(minutes=5)
 """A clock may have started this much after now, because clocks differ."""

@@ -14,8 +14,9 @@ from pydantic import SerializeAsAny, model_validator
 
 from checkpoints_db.records import Answer, Case, Finding, Kind, Reason
 from policies.direction import ANSWERS
+from policies.rule_terms import RuleTerms, Select
 from policies.rules.base import Rule, doubts, fires, found, spoken
-from policies.schema import Policy, RuleTerms, Select
+from policies.schema import Policy
 
 Find = Callable[[str], Rule[Any]]
 """The rule of a kind."""

@@ -9,9 +9,11 @@ from pydantic import model_validator
 
 from checkpoints_db.records import Answer, Case, Composed, Diagnosis, DiagnosisName, Finding, Reason, Why
 from policies.direction import ANSWERS
+from policies.rule_terms import RuleTerms
 from policies.rules.base import doubt, found, sight, spoken
 from policies.rules.breaks import surprise
-from policies.schema import Policy, RuleTerms, Terms
+from policies.schema import Policy
+from policies.terms import Terms
 
 Whatever = Annotated[Literal["go", "warn", "hold", "pause"], ANSWERS]
 Stops = Annotated[Literal["warn", "hold", "pause"], ANSWERS]

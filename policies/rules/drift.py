@@ -9,9 +9,10 @@ from pydantic import Field
 
 from checkpoints_db.records import Answer, Case, Drift, Finding, Reason
 from policies.direction import ANSWERS, HIGHER, SIDES, UNSURE
+from policies.rule_terms import RuleTerms, Select
 from policies.rules.base import found, spoken
 from policies.rules.breaks import surprise
-from policies.schema import Policy, RuleTerms, Select
+from policies.schema import Policy
 
 
 class DriftTerms(RuleTerms):

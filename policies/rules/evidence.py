@@ -9,8 +9,10 @@ from typing import Annotated, Literal
 from checkpoints_db.records import Answer, Case, Fault, Finding, Reason
 from checkpoints_db.records.duration import spell_duration
 from policies.direction import ANSWERS, MORE, REQUIRED, SOONER
+from policies.rule_terms import RuleTerms
 from policies.rules.base import found, spoken, subject_of, takes_missing, trouble_of
-from policies.schema import Duration, Policy, RuleTerms, Several, matches
+from policies.schema import Policy
+from policies.spelling import Duration, Several, matches
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
 """A result may seem this much younger than now, because clocks differ."""

@@ -12,8 +12,10 @@ from pydantic import Field
 
 from checkpoints_db.records import Answer, Case, Finding, Kind, Reason, Verdict
 from policies.direction import ANSWERS, HIGHER, LOWER, WIDER
+from policies.rule_terms import RuleTerms
 from policies.rules.base import absent, found, out_of_range, spoken, subject_of
-from policies.schema import Globs, Policy, RuleTerms, matches
+from policies.schema import Policy
+from policies.spelling import Globs, matches
 
 
 class LevelTerms(RuleTerms):

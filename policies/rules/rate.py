@@ -10,8 +10,10 @@ from pydantic import Field
 
 from checkpoints_db.records import Answer, Case, Finding, Kind, Knot, Rate, Reason
 from policies.direction import ANSWERS, AT_ONCE, LOWER, WIDER
+from policies.rule_terms import RuleTerms
 from policies.rules.base import doubt, found, spoken, subject_of, unanswered
-from policies.schema import Globs, Multiple, Policy, RuleTerms, Several, matches, spell_multiple
+from policies.schema import Policy
+from policies.spelling import Globs, Multiple, Several, matches, spell_multiple
 
 ROUNDING = 1e-12
 """A ratio this near below the limit, as a share of it, has reached it."""

@@ -12,7 +12,8 @@ from checkpoints_db.records import Answer, Case, Finding, Kind, Reach, Reason
 from policies.assessed import SinceTerms, counted
 from policies.direction import ANSWERS, HIGHER, LOWER, WIDER
 from policies.rules.base import doubt, found, out_of_range, spoken, subject_of, unanswered
-from policies.schema import Globs, Multiple, Policy, matches, spell_multiple
+from policies.schema import Policy
+from policies.spelling import Globs, Multiple, matches, spell_multiple
 
 
 class ReachTerms(SinceTerms):

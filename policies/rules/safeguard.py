@@ -10,9 +10,12 @@ from pydantic import Field
 from checkpoints_db.records import Answer, Attestation, Case, Finding, Reason
 from policies.calendar_span import CalendarDuration, due
 from policies.direction import ANSWERS, MORE, SOONER
+from policies.rule_terms import Papers, RuleTerms
 from policies.rules.base import doubts, fires, found, spoken
 from policies.rules.composite import Find
-from policies.schema import Papers, Policy, RuleTerms, Several, Terms
+from policies.schema import Policy
+from policies.spelling import Several
+from policies.terms import Terms
 
 
 class When(Terms):

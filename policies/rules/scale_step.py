@@ -12,7 +12,8 @@ from checkpoints_db.records import Answer, Assessment, Case, Compute, Finding, R
 from policies.assessed import SinceTerms, counted, named
 from policies.direction import ANSWERS, LOWER, NEUTRAL, SOONER
 from policies.rules.base import found, spoken
-from policies.schema import Multiple, Policy, spell_multiple
+from policies.schema import Policy
+from policies.spelling import Multiple, spell_multiple
 
 ROUNDING = 1e-12
 """A figure this near below its limit, as a share of it, has reached it: 2.0 may be written in several ways."""

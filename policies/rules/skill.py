@@ -9,8 +9,9 @@ from pydantic import Field
 
 from checkpoints_db.records import Answer, Case, Finding, Reason, Skilled, Verdict
 from policies.direction import ANSWERS, HIGHER
+from policies.rule_terms import RuleTerms
 from policies.rules.base import found, spoken, subject_of
-from policies.schema import Policy, RuleTerms
+from policies.schema import Policy
 
 
 class SkillTerms(RuleTerms):

@@ -10,8 +10,10 @@ from pydantic import Field
 
 from checkpoints_db.records import Answer, Assessment, Case, Finding, Reason
 from policies.direction import ANSWERS, MORE, WIDER
+from policies.rule_terms import Papers, RuleTerms
 from policies.rules.base import found, spoken
-from policies.schema import Globs, Papers, Policy, RuleTerms, Several, matches
+from policies.schema import Policy
+from policies.spelling import Globs, Several, matches
 
 
 class StageTerms(RuleTerms):

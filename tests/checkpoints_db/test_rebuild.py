@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -156,6 +157,44 @@ def test_a_table_that_was_touched_is_found_and_named(
     assert found
     assert {one.table for one in found} == {table}
     assert says in str(found[0])
+
+
+def without_field(store: Store, table: str, column: str, field: str) -> int:
+    """Take a field out of every record that a column keeps; how many said anything by it."""
+    told = 0
+    for row in list(store._tables.rows(table)):
+        body = json.loads(row[column] or "{}")
+        told += bool(body.pop(field, None))
+        with store.transaction():
+            store._tables.upsert_all(table, [{**row, column: json.dumps(body) if body else ""}])
+    return told
+
+
+def test_a_field_that_an_older_version_did_not_know_is_no_difference(copy: Callable[[], Path], tmp_path: Path) -> None:
+    with opened(copy()) as store:
+        assert without_field(store, "gates", "body", "until") == 0
+        assert without_field(store, "alerts", "body", "drill") == 0
+        for row in list(store._tables.rows("outbox")):
+            body = json.loads(row["body"])
+            assert body["alert"].pop("drill") == ""
+            with store.transaction():
+                store._tables.upsert_all("outbox", [{**row, "body": json.dumps(body)}])
+        assert rebuild(store, tmp_path / "fresh.db") == []
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "field"),
+    [("gates", "body", "policy"), ("alerts", "body", "findings"), ("outbox", "body", "receiver")],
+)
+def test_a_field_that_said_something_and_is_gone_is_named(
+    copy: Callable[[], Path], tmp_path: Path, table: str, column: str, field: str
+) -> None:
+    with opened(copy()) as store:
+        told = without_field(store, table, column, field)
+        found = rebuild(store, tmp_path / "fresh.db")
+    assert told
+    assert [each.table for each in found] == [table] * told
+    assert all(each.why.startswith(f"{column} is ") for each in found)
 
 
 def test_every_table_is_rebuilt_taken_over_or_left_out(store: Store, lived: Lab, tmp_path: Path) -> None:

@@ -87,7 +87,8 @@ def test_no_more_than_a_page_is_read_at_a_time(lived: Lab, monkeypatch: pytest.M
     with lived.store() as store:
         pages = [len(page) for page in store.pages("results")]
         assert max(pages) == 3
-        assert sum(pages) == store._tables.count("results")
+        assert sum(pages) == store._tables.count("results") == store.size("results")
+        assert store.size("results", family="nobody") == 0
 
 
 def test_a_data_frame_of_pandas_is_typed(lived: Lab) -> None:

@@ -29,7 +29,7 @@ from checkpoints_db.records import (
 )
 from policies import RULES, Rule, decide, shelf
 from policies.loader import from_body
-from policies.schema import RuleTerms
+from policies.rule_terms import RuleTerms
 
 T0 = datetime(2026, 11, 2, 9, tzinfo=UTC)
 ACC = Metric(name="acc", kind="thresholded", lower=0.0, upper=1.0)

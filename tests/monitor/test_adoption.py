@@ -10,7 +10,7 @@ from lab import Lab, rung
 
 from checkpoints_db.errors import BadAdoption, BadRelease
 from checkpoints_db.records import Answer, Decision, GateState, Reason
-from monitor import adoption, gate, ruling
+from monitor import adoption, cases, ruling
 from monitor.adoption import Force
 from policies.loader import load
 
@@ -325,7 +325,7 @@ def test_flips_are_found_on_the_present_evidence(going: Lab) -> None:
     loose = load(going.policy)
     strict = loose.model_copy(update={"judging": loose.judging.model_copy(update={"resolve": 0.01})})
     with going.store() as store:
-        look = partial(gate.case_of, store, going.catalogue)
+        look = partial(cases.case_of, store, going.catalogue)
         at = going.clock.now()
         assert list(ruling.weaker(store, look, loose, strict, at)) == []
         (flip,) = ruling.weaker(store, look, strict, loose, at)

@@ -12,7 +12,7 @@ from ladders import EXACT
 from checkpoints_db.catalogue import Composition
 from checkpoints_db.records import Answer, Diagnosis, Metric, Reason, Verdict
 from monitor.composition import compose
-from policies.schema import Judging
+from policies.terms import Judging
 
 ADD = Composition(task="add", parts=("digit", "carry"))
 JUDGING = Judging()

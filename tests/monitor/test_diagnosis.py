@@ -28,7 +28,7 @@ from ladders import (
 from checkpoints_db.records import Diagnosis, Metric, Series, Verdict
 from monitor.diagnosis import diagnose, primary
 from monitor.verdicts import judge
-from policies.schema import Judging
+from policies.terms import Judging
 
 JUDGING = Judging()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -52,7 +53,10 @@ def examined(lab: Lab, **how: object) -> dict[str, doctor.Checked]:
 
 
 def test_a_sound_installation_gets_no_complaint(well: Lab) -> None:
-    found = examined(well, deep=True)
+    told = list[tuple[str, int, int]]()
+    found = examined(well, deep=True, tell=lambda *far: told.append(far))
+    assert {what for what, _, _ in told} == {"rebuilding"}
+    assert told[-1][1] == told[-1][2]
     assert {one.name: one.found for one in found.values() if one.state != "ok"} == {}
     checks = {check.__name__ for check in doctor.CHECKS}
     assert {name.split()[0].removesuffix("s") for name in found} == {name.removesuffix("s") for name in checks}
@@ -136,6 +140,7 @@ def test_sources_catalogue_keys_and_receivers_are_looked_at_one_by_one(well: Lab
     found = examined(well)
     assert found[f"source {well.root / 'inbox'}"].state == "warn"
     assert "NO_SUCH_HOOK" in found["receiver page"].found
+    assert found["policy"].state == "ok"  # it is not the policy's fault
     assert found["keys"].state == "ok"
     keys.path.chmod(0o644)
     assert "0644" in examined(well)["keys"].found
@@ -145,6 +150,20 @@ def test_sources_catalogue_keys_and_receivers_are_looked_at_one_by_one(well: Lab
     assert "keys rotate" in examined(well)["keys"].do
     (well.root / "catalogue.toml").write_text("[[family]]\nnam = 1\n")
     assert examined(well)["catalogue"].state == "fail"
+
+
+def test_a_source_that_is_gone_is_told_once_and_until_it_is_back(well: Lab) -> None:
+    well.inbox.rename(well.root / "elsewhere")
+    for _ in range(2):
+        assert well.cycle("scan")
+    with well.store() as store:
+        [alert] = [each for each in store.actions.alerts(still_open=True) if each.rule == "fault"]
+    assert f"{well.inbox}: there is no such folder" in alert.sentence
+    assert examined(well)["cycle"].state != "fail"  # no gate holds for it
+    (well.root / "elsewhere").rename(well.inbox)
+    assert well.cycle("scan")
+    with well.store() as store:
+        assert [each for each in store.actions.alerts(still_open=True) if each.rule == "fault"] == []
 
 
 def test_backups_that_stay_away_or_fail_their_drill_fail_and_one_nobody_tried_warns(well: Lab) -> None:
@@ -178,6 +197,13 @@ def test_a_package_of_the_same_name_is_found_before_and_behind_ours(tmp_path: Pa
     other = installation._origin(loaded, [*sys.path, str(tmp_path)])
     assert (other.state, str(tmp_path / "policies") in other.found) == ("warn", True)
     shadowed = installation._origin({**loaded, "policies": tmp_path / "policies"}, sys.path)
+    (tmp_path / "policies" / "loader.py").write_text("")
+    words = [sys.executable, "-m", "monitor", "doctor"]
+    asked = subprocess.run(
+        words, check=False, env={**os.environ, "PYTHONPATH": str(tmp_path)}, capture_output=True, text=True, cwd="/"
+    )
+    assert asked.returncode == 3, asked
+    assert asked.stderr.startswith(f"holdpoint: {tmp_path / 'policies' / '__init__.py'} is imported instead of")
     assert (shadowed.state, "something else decides here" in shadowed.do) == ("fail", True)
 
 

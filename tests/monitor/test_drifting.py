@@ -8,7 +8,7 @@ import pytest
 from lab import Lab, Row
 
 from checkpoints_db.records import Answer, Case, Decision, Drift
-from monitor import gate
+from monitor import cases
 
 TASKS = 8
 UP = 0.06
@@ -36,7 +36,7 @@ def decided(root: Path, lift: float, policy: str = "") -> tuple[Case, Decision]:
     lab.cycle()
     with lab.store() as store:
         rules = lab.rules()
-        case = gate.case_of(store, rules.catalogue, rules.policy, "lab", "s6")
+        case = cases.case_of(store, rules.catalogue, rules.policy, "lab", "s6")
         decision = store.judgements.decisions("lab", "s6")[-1]
     return case, decision
 
@@ -91,8 +91,8 @@ def test_the_looks_of_a_run_are_its_earlier_checkpoints(tmp_path: Path) -> None:
         lab.cycle()
     with lab.store() as store:
         rules = lab.rules()
-        case = gate.case_of(store, rules.catalogue, rules.policy, "lab", "s6")
-        first = gate.case_of(store, rules.catalogue, rules.policy, "lab", "s6", "lab/s6@1000")
+        case = cases.case_of(store, rules.catalogue, rules.policy, "lab", "s6")
+        first = cases.case_of(store, rules.catalogue, rules.policy, "lab", "s6", "lab/s6@1000")
         budgets = [d.budget for d in store.judgements.decisions("lab", "s6")]
     assert [look.checkpoint for look in case.looks] == ["lab/s6@1000"]
     assert first.looks == ()

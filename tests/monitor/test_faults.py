@@ -13,7 +13,7 @@ from item_logs import DOCUMENTS, ItemLab, answers
 from typer.testing import CliRunner
 
 from checkpoints_db.records import Answer, Fault
-from monitor import gate
+from monitor import cases
 from monitor.faces.cli import app
 from monitor.items import tallied
 from monitor.science.link_items import predicted
@@ -42,7 +42,7 @@ def lab(built: ItemLab, tmp_path: Path) -> ItemLab:
 def faults(lab: ItemLab) -> dict[str, Fault]:
     rules = lab.rules()
     with lab.store() as store:
-        case = gate.case_of(store, rules.catalogue, rules.policy, "lab", "i6")
+        case = cases.case_of(store, rules.catalogue, rules.policy, "lab", "i6")
     return {fault.name: fault for fault in case.faults}
 
 
@@ -55,7 +55,7 @@ def findings(lab: ItemLab) -> dict[str, Answer]:
 def test_a_whole_measurement_has_no_fault_and_is_linked_by_its_items(lab: ItemLab) -> None:
     assert lab.was(6, *answers(6)) == {}
     with lab.store() as store:
-        (ladder,) = gate.measured(store, lab.catalogue, "lab", "i6").ladders
+        (ladder,) = cases.measured(store, lab.catalogue, "lab", "i6").ladders
     assert [name for name, _ in ladder.rungs] == [f"lab/i{i}" for i in range(6)]
     tallies = tallied(ladder)
     assert tallies is not None

@@ -17,7 +17,7 @@ from checkpoints_db.records import PLANE, Forecast, Metric, Point, Sealed, Serie
 from checkpoints_db.series import make_series
 from monitor.forecasting import forecast, ladder_of, law_at
 from monitor.verdicts import judge
-from policies.schema import Judging
+from policies.terms import Judging
 
 P = np.array([0.01, 0.1, 0.5, 0.9, 0.99])
 BEYOND = (SIZES[3], TOKENS[4])

@@ -6,16 +6,21 @@ import cProfile
 import pstats
 import sqlite3
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
+from typing import get_args
 
 import pytest
 from lab import Lab, rung
 from lives import changed
 
+from checkpoints_db import Store
+from checkpoints_db.actions import Review
+from checkpoints_db.case_table import STATED
 from checkpoints_db.errors import LedgerBroken
-from checkpoints_db.records import Answer, Case, Reason, digest_of
-from monitor import gate
+from checkpoints_db.records import Answer, Case, Reason, Record, digest_of
+from monitor import cases, gate
+from monitor.assessing import Clerk
 
 
 @pytest.fixture
@@ -30,14 +35,14 @@ def both(lab: Lab, run: str = "s6") -> tuple[Case, Case]:
     rules = lab.rules()
     with lab.store() as store:
         place = (rules.catalogue, rules.policy, "lab", run)
-        return gate.known_case(store, *place), gate.case_of(store, *place)
+        return cases.known_case(store, *place), cases.case_of(store, *place)
 
 
 def kept(lab: Lab) -> bool:
     """Whether the case of s6 would be read, not computed."""
     rules = lab.rules()
     with lab.store() as store:
-        key = gate._key(store, rules.catalogue, rules.policy, "lab")
+        key = cases.case_key(store, rules.catalogue, rules.policy, "lab")
         return store.cases.get("lab", "s6", rules.policy.digest, key) is not None
 
 
@@ -75,7 +80,37 @@ def a_rung_of_history(lab: Lab) -> None:
     lab.baseline(rung(7), "more.csv")
 
 
-@pytest.mark.parametrize("change", [a_result, a_policy, a_catalogue, a_rung_of_history])
+def clerk(lab: Lab, store: Store) -> Clerk:
+    rules = lab.rules()
+    return Clerk(store, rules.catalogue, rules.policy, lab.clock.now())
+
+
+def a_stage(lab: Lab) -> None:
+    """Stated of another run: nothing settles this one."""
+    lab.arrive(rung(5, run="s5b"), "s5b.csv")
+    lab.cycle()
+    assert kept(lab)
+    with lab.store() as store:
+        clerk(lab, store).enter("lab", "s5b", "rl", by="ann")
+
+
+def a_safeguard(lab: Lab) -> None:
+    with lab.store() as store:
+        clerk(lab, store).attest("weights", by="ann")
+
+
+def a_safeguard_withdrawn(lab: Lab) -> None:
+    a_safeguard(lab)
+    lab.cycle("overdue")
+    assert kept(lab)
+    with lab.store() as store:
+        (paper,) = store.actions.attestations()
+        clerk(lab, store).withdraw(paper.id, by="bob", note="a mistake")
+
+
+@pytest.mark.parametrize(
+    "change", [a_result, a_policy, a_catalogue, a_rung_of_history, a_stage, a_safeguard, a_safeguard_withdrawn]
+)
 def test_whatever_it_is_made_of_makes_it_unknown_until_it_is_settled(going: Lab, change: Callable[[Lab], None]) -> None:
     change(going)
     assert not kept(going)
@@ -83,6 +118,34 @@ def test_whatever_it_is_made_of_makes_it_unknown_until_it_is_settled(going: Lab,
     assert known.as_text() == anew.as_text()
     going.cycle("overdue")
     assert kept(going)
+
+
+def kinds(review: type[Record]) -> Iterator[str]:
+    """The kinds of reviews that a class stands for, of those that a store keeps."""
+    below = [each for each in review.__subclasses__() if each.__module__.startswith("checkpoints_db.records")]
+    yield from (kind for each in below for kind in kinds(each))
+    if not below:
+        yield review.__name__.lower()
+
+
+def test_of_every_review_somebody_knows_whether_a_case_is_made_of_it() -> None:
+    elsewhere = {"acknowledgement", "transition", "comment", "assignment", "attachment"}  # of alerts
+    elsewhere |= {"waiver", "approval", "changeapproval"}  # asked when a case is decided, and when a policy changes
+    assert {kind for each in get_args(Review) for kind in kinds(each)} == elsewhere | set(STATED)
+
+
+def test_what_people_do_with_alerts_of_others_leaves_a_case_as_it_is(going: Lab) -> None:
+    going.arrive(rung(6, loss=1.0, run="s7", flop=5e22), "s7.csv")
+    going.cycle()
+    assert kept(going)
+    with going.store() as store:
+        alert = store.actions.alerts(still_open=True)[0]
+        desk = going.desk(store)
+        desk.acknowledge(alert.id, by="ann", comment="seen", until=going.later(hours=1))
+        desk.comment(alert.id, by="ann", text="looks real")
+    assert kept(going)
+    known, anew = both(going)
+    assert known.as_text() == anew.as_text()
 
 
 def test_time_is_asked_anew_each_time(going: Lab) -> None:
@@ -113,7 +176,7 @@ def test_one_that_was_touched_holds(going: Lab, sql: str) -> None:
     assert (state.answer, state.reason) == (Answer.HOLD, Reason.fault), state.sentence
     rules = going.rules()
     with going.store() as store, pytest.raises(LedgerBroken):
-        gate.known_case(store, rules.catalogue, rules.policy, "lab", "s6")
+        cases.known_case(store, rules.catalogue, rules.policy, "lab", "s6")
 
 
 def computed(lab: Lab) -> Counter[str]:

@@ -9,7 +9,7 @@ import pytest
 from lab import Lab, Row, rung
 
 from checkpoints_db.records import Answer, Case, Decision, Reason
-from monitor import gate
+from monitor import cases
 from monitor.assessing import Clerk
 from monitor.replay import StoreSource, likeness
 from policies.loader import from_body
@@ -68,7 +68,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
 def case_of(lab: Lab, policy: str = ASKS) -> tuple[Case, Decision]:
     with lab.store() as store:
         rules = lab.rules()
-        case = gate.case_of(store, rules.catalogue, rules.policy, "lab", "s6")
+        case = cases.case_of(store, rules.catalogue, rules.policy, "lab", "s6")
         return case, store.judgements.decisions("lab", "s6")[-1]
 
 
@@ -120,7 +120,7 @@ def test_skill_is_that_of_the_forecast_that_judged(lab: Lab) -> None:
 def test_a_rule_that_is_not_there_asks_nothing(lab: Lab) -> None:
     policy = from_body({"name": "p", "rules": [{"id": "e", "kind": "evidence", "level": "soft"}]})
     with lab.store() as store:
-        case = gate.case_of(store, lab.catalogue, policy, "lab", "s6")
+        case = cases.case_of(store, lab.catalogue, policy, "lab", "s6")
     assert (case.reaches, case.rates, case.skills) == ((), (), ())
 
 
@@ -128,7 +128,7 @@ def test_a_rate_over_time_and_inside_a_composite(lab: Lab, tmp_path: Path) -> No
     inner = {"id": "timed", "kind": "rate", "metric": "acc", "ratio": "2x", "over": "time", "confidence": 0.9}
     rules = [{"id": "all", "kind": "all_of", "level": "soft", "rules": [{**inner, "knots": ["s3", "2022-07-01"]}]}]
     with lab.store() as store:
-        case = gate.case_of(store, lab.catalogue, from_body({"name": "p", "rules": rules}), "lab", "s6")
+        case = cases.case_of(store, lab.catalogue, from_body({"name": "p", "rules": rules}), "lab", "s6")
     (rate,) = case.rates
     assert rate.unit == "years"
     assert [(knot.before, knot.after) for knot in rate.knots] == [(4, 3), (3, 4)]
@@ -139,7 +139,7 @@ def test_a_rate_over_time_and_inside_a_composite(lab: Lab, tmp_path: Path) -> No
 def test_knots_that_the_ladder_does_not_have(lab: Lab) -> None:
     rule = {"id": "r", "kind": "rate", "level": "soft", "metric": "acc", "ratio": "2x", "knots": ["s9", "1e99", "4e18"]}
     with lab.store() as store:
-        case = gate.case_of(store, lab.catalogue, from_body({"name": "p", "rules": [rule]}), "lab", "s6")
+        case = cases.case_of(store, lab.catalogue, from_body({"name": "p", "rules": [rule]}), "lab", "s6")
     (rate,) = case.rates
     assert rate.unknown == ("s9", "1e99")
     assert [(knot.before, knot.after) for knot in rate.knots] == [(2, 5)]
@@ -184,7 +184,7 @@ def test_only_what_a_rule_reads_is_evidence(lab: Lab, tmp_path: Path) -> None:
 
     def evidence() -> dict[str, str]:
         with twin.store() as store:
-            return {n: gate.case_of(store, twin.catalogue, p, "lab", "s6").evidence for n, p in policies.items()}
+            return {n: cases.case_of(store, twin.catalogue, p, "lab", "s6").evidence for n, p in policies.items()}
 
     first = evidence()
     with twin.store() as store:
@@ -204,13 +204,13 @@ def test_a_rule_of_a_stage_is_answered_before_the_run_is_in_it(lab: Lab) -> None
     rule = {"id": "near", "kind": "reach", "level": "soft", "metric": "acc", "ceiling": 0.62, "until": "4x"}
     policy = from_body({"name": "p", "rules": [{**rule, "select": {"stage": "rl"}}]})
     with lab.store() as store:
-        assert gate.case_of(store, lab.catalogue, policy, "lab", "s6").reaches
+        assert cases.case_of(store, lab.catalogue, policy, "lab", "s6").reaches
 
 
 def test_a_calendar_is_told_when_it_all_began(lab: Lab) -> None:
     rule = {"id": "c", "kind": "calendar", "level": "soft", "every": "6mo"}
     with lab.store() as store:
-        case = gate.case_of(store, lab.catalogue, from_body({"name": "p", "rules": [rule]}), "lab", "s6")
+        case = cases.case_of(store, lab.catalogue, from_body({"name": "p", "rules": [rule]}), "lab", "s6")
         seen = store.evidence.results(family="lab")
     assert case.family_since == min(each.seen_at for each in seen)
     assert case.run_since == min(each.seen_at for each in seen if each.result.checkpoint.run == "s6")

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from checkpoints_db.errors import SettingsError, UnknownFormat
 from checkpoints_db.readers import read
-from monitor.daemon.jobs import readers_of
+from monitor.daemon.rules import readers_of
 from monitor.faces.cli import app
 
 MODULE = "acme_of_this_test"

@@ -13,7 +13,7 @@ from monitor.forecasting import law_at, laws_at
 from monitor.planning import Goal, Prospect, ordered, prospects, without
 from monitor.prior import shipped
 from monitor.verdicts import judge
-from policies.schema import Judging
+from policies.terms import Judging
 
 X = (1e18, 1e19, 1e20, 1e21, 1e22)
 LOSS = Metric(name="loss", kind="continuous", direction="lower", lower=0)

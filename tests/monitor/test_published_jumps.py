@@ -13,7 +13,7 @@ from checkpoints_db.errors import Unplaced
 from checkpoints_db.records import Metric, Reading, Verdict
 from monitor.forecasting import forecast, law_at
 from monitor.verdicts import judge
-from policies.schema import Judging
+from policies.terms import Judging
 
 ACC = Metric(name="acc", kind="thresholded", lower=0, upper=1)
 LOSS = Metric(name="loss", kind="continuous", direction="lower", lower=0)

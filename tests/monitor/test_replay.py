@@ -18,7 +18,7 @@ from checkpoints_db.catalogue import Catalogue
 from checkpoints_db.errors import StoreError, StoreUnreadable
 from checkpoints_db.past import Past, recorded
 from checkpoints_db.records import Answer, Decision, canonical
-from monitor import gate
+from monitor import cases
 from monitor.replay import Asked, StoreSource, Timetable, Walk, differ, likeness, over, replay
 from monitor.replay.expecting import chance_of
 from monitor.replay.source import Catalogues, Told
@@ -54,8 +54,8 @@ def test_history_comes_out_again_byte_for_byte(
         # The past at its end is the store as it is.
         walk.past.move(store.ledger.head[0])
         for family, run in store.evidence.runs():
-            there = gate.case_of(store, lab.catalogue, policy, family, run)
-            assert gate.case_of(walk.past, lab.catalogue, policy, family, run) == there
+            there = cases.case_of(store, lab.catalogue, policy, family, run)
+            assert cases.case_of(walk.past, lab.catalogue, policy, family, run) == there
     every = likeness(source, "lab")
     assert (every.same, every.unlike) == (len(told.moments), ())
 
@@ -269,7 +269,7 @@ def test_one_tightened_and_one_loosened_is_both(lived: Lab) -> None:
 def test_pauses_for_nothing_are_counted_by_budget_and_tail(lived: Lab) -> None:
     policy = shelf("default")
     with lived.store() as store:
-        case = gate.case_of(store, lived.catalogue, policy, "lab", "s7")
+        case = cases.case_of(store, lived.catalogue, policy, "lab", "s7")
         (budget,) = [d.budget for d in store.judgements.decisions() if d.run == "s7"][-1:]
     assert budget is not None
     assert chance_of(policy, case, budget).pause == pytest.approx(min(1 - 0.99**budget.tests, policy.budget.share))

@@ -9,7 +9,7 @@ from ladders import EXACT, GPT3_JUMPS, GPT3_SMOOTH, GPT3_X, LIKELIHOOD, result, 
 from checkpoints_db.records import Diagnosis, Metric, Series, Verdict
 from monitor.diagnosis import diagnose
 from monitor.verdicts import judge
-from policies.schema import Judging
+from policies.terms import Judging
 
 JUDGING = Judging()
 ACC = Metric(name="acc", kind="thresholded", lower=0, upper=1)

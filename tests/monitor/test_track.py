@@ -15,7 +15,7 @@ from monitor.forecasting import law_at
 from monitor.science.scores import crps
 from monitor.track import in_80, rows
 from monitor.verdicts import judge
-from policies.schema import Judging
+from policies.terms import Judging
 
 X = (1e18, 1e19, 1e20, 1e21, 1e22)
 LADDER = series(EXACT, X, (0.3, 0.37, 0.44, 0.51, 0.58), n=2000)

@@ -29,7 +29,7 @@ from monitor import standing
 from monitor.forecasting import law_at
 from monitor.science.blend import Blend
 from monitor.verdicts import judge
-from policies.schema import Judging
+from policies.terms import Judging
 
 # The default, 0.35, is what forecasts of real ladders resolve. TriviaQA zero-shot, 14 times beyond its ladder, needs
 # .32; a forecast that admits a take-off (3-digit addition, symbol insertion) is never below .46.

@@ -40,6 +40,7 @@ class Mutant(NamedTuple):
 ENGINE_PY, HOUSE_PY, SEVERAL_PY = "policies/engine.py", "policies/house.py", "policies/several.py"
 WAIVERS_PY, RELEASES_PY, GLASS_PY = "policies/waivers.py", "policies/releases.py", "policies/glass.py"
 LEASE_PY, GATE_PY, LEDGER_PY = "monitor/lease.py", "monitor/gate.py", "checkpoints_db/ledger.py"
+CASES_PY = "monitor/cases.py"
 LOOKS_PY = "monitor/looks.py"
 RETENTION_PY, ITEMS_PY = "monitor/retention.py", "checkpoints_db/item_table.py"
 GUARD_PY, DOCUMENT_PY = "monitor/adapters/guard.py", "monitor/adapters/document.py"
@@ -405,7 +406,14 @@ STORES = (
         (*GATE, *STORED),
     ),
     Mutant(
-        GATE_PY,
+        "checkpoints_db/case_table.py",
+        '"stageentry", "withdrawal")\n',
+        '"stageentry")\n',
+        "a safeguard that was withdrawn leaves the settled case standing",
+        ("tests/monitor/test_known_case.py",),
+    ),
+    Mutant(
+        CASES_PY,
         "str(JUDGEMENT_VERSION), policy.digest, catalogue.digest]",
         "str(JUDGEMENT_VERSION), policy.digest]",
         "a changed catalogue leaves the settled case standing",
@@ -426,56 +434,56 @@ STORES = (
         OUTLIERS,
     ),
     Mutant(
-        GATE_PY,
+        CASES_PY,
         "    if differs := result.metric.differs(series.metric):\n",
         "    if differs := ():\n",
         "a loss that is called a score is read by no rule",
         DOUBTFUL,
     ),
     Mutant(
-        GATE_PY,
+        CASES_PY,
         "    have = {seen.result.series: seen.result for seen in here if seen.counts}\n",
         "    have = {seen.result.series: seen.result for seen in here}\n",
         "a marked result stands for one that was never judged",
         DOUBTFUL,
     ),
     Mutant(
-        GATE_PY,
+        CASES_PY,
         "    missing = tuple(dict.fromkeys((*missing, *_dropped(latest, everything))))\n",
         "",
         "a doubtful task is asked no more, and the gate opens",
         DOUBTFUL,
     ),
     Mutant(
-        GATE_PY,
+        CASES_PY,
         "_conflicts(seen for seen in everything if seen",
         "_conflicts(seen for seen in here if seen",
         "history that contradicts what was judged is not seen",
         DOUBTFUL,
     ),
     Mutant(
-        GATE_PY,
+        CASES_PY,
         "*_out_of_order(latest, everything), ",
         "",
         "an older checkpoint speaks for a run whose steps began anew",
         DOUBTFUL,
     ),
     Mutant(
-        GATE_PY,
+        CASES_PY,
         "    if unknown and result.n is not None and result.n * FEWER <= fewest:\n",
         "    if not fewest and unknown and result.n is not None:\n",
         "ten items of two thousand are as good as all of them",
         DOUBTFUL,
     ),
     Mutant(
-        GATE_PY,
+        CASES_PY,
         "        elif not seen.result.remarks or INVALIDATED in seen.result.remarks:\n",
         "        elif not seen.result.remarks:\n",
         "an evaluation that was taken back leaves the gate open",
         DOUBTFUL,
     ),
     Mutant(
-        GATE_PY,
+        CASES_PY,
         ", *_elsewhere(catalogue, here)),\n",
         "),\n",
         "a scale that was mended after the judgement leaves the gate open",
@@ -503,7 +511,7 @@ STORES = (
         DOUBTFUL,
     ),
     Mutant(
-        GATE_PY,
+        CASES_PY,
         "    store.judgements.must_be_sealed(v.forecast for v in kept.verdicts if v.forecast)\n",
         "",
         "a forecast that was touched goes unseen",
@@ -603,7 +611,7 @@ LEARNT = (
         OUTLIERS,
     ),
     Mutant(
-        GATE_PY,
+        CASES_PY,
         "    return {name: series.without(outliers) for name, series in ladder.items()}\n",
         "    return ladder if outliers else {}\n",
         "a break that nobody accepted is what the next one is measured by",

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from policies.calendar_span import CalendarDuration, CalendarSpan, calendar_span, due
-from policies.schema import Multiple, Terms, multiple, spell_multiple
+from policies.spelling import Multiple, multiple, spell_multiple
+from policies.terms import Terms
 
 BEGIN, END = datetime(1970, 1, 1), datetime(2100, 1, 1)  # noqa: DTZ001  hypothesis adds the zone
 moments = st.datetimes(BEGIN, END, timezones=st.just(UTC))

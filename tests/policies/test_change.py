@@ -11,8 +11,10 @@ from policies import shelf
 from policies.change import change_id, compare
 from policies.direction import Direction
 from policies.loader import from_body
+from policies.rule_terms import RuleTerms
 from policies.rules import RULES
-from policies.schema import Preamble, RuleTerms, Terms
+from policies.schema import Preamble
+from policies.terms import Terms
 
 BREAK: dict[str, Any] = {"kind": "break", "id": "break"}
 EVIDENCE: dict[str, Any] = {"kind": "evidence", "id": "evidence"}

@@ -12,8 +12,9 @@ from checkpoints_db.errors import BadRelease
 from checkpoints_db.records import Answer, Approval, Case, Finding, Latch, Level, Reason, Waiver
 from policies import approve, cannot_decide, decide, examine
 from policies import rules as rules_module
+from policies.rule_terms import RuleTerms
 from policies.rules.base import found
-from policies.schema import Policy, RuleTerms
+from policies.schema import Policy
 
 BREAK: dict[str, Any] = {"kind": "break", "id": "break"}
 DIAGNOSIS: dict[str, Any] = {"kind": "diagnosis", "id": "diagnosis"}

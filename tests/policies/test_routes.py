@@ -13,8 +13,9 @@ from telling import an_alert
 from checkpoints_db.errors import BadPolicy
 from checkpoints_db.records import Alert, Answer
 from policies.loader import load
+from policies.route_terms import Quiet
 from policies.routes import Roots, named_receivers, quiet_until, route
-from policies.schema import Policy, Quiet
+from policies.schema import Policy
 
 AT = datetime(2026, 11, 24, 12, tzinfo=UTC)
 RULE = '\n[[rules]]\nid = "break"\nkind = "break"\nlevel = "soft"\n'

@@ -9,6 +9,7 @@ from lab import Lab, Row, rung
 
 from checkpoints_db import Store
 from checkpoints_db.records import Answer, Reason
+from monitor import cases
 
 
 def said(lab: Lab, rows: list[Row], name: str = "s6.csv") -> tuple[Answer, Reason, str]:
@@ -130,6 +131,34 @@ def test_final_weights_without_a_step_are_what_the_gate_speaks_of(
     assert said(ladder, at_step(rung(6), 1000, **before))[0] is Answer.GO
     assert said(ladder, at_step(rung(6, loss=2.6), "", **after), "final.csv")[0] is Answer.HOLD
     assert said(ladder, at_step(rung(6), 500, **before), "back.csv")[0] is Answer.HOLD
+
+
+def test_where_a_step_arrives_behind_final_weights_nothing_says_which_is_further(ladder: Lab) -> None:
+    """Final weights that broke off in doubt are not forgotten for a step that is on trend."""
+    assert said(ladder, rung(6, loss=2.6), "final.csv")[0] is Answer.HOLD
+    answer, reason, sentence = said(ladder, at_step(rung(6), 1000))
+    assert (answer, reason) == (Answer.HOLD, Reason.incomparable)
+    assert "nothing says whether lab/s6, which states no step, was trained further" in sentence
+
+
+def test_what_is_kept_aside_evaluates_nothing_anew(ladder: Lab) -> None:
+    said(ladder, rung(6))
+    rules = ladder.rules()
+    with ladder.store() as store:
+        before = cases.case_of(store, rules.catalogue, rules.policy, "lab", "s6")
+        first = store.evidence.results(family="lab", run="s6")[0].result
+        again, at = first.model_copy(update={"remarks": ("limit",)}), ladder.later(days=40)
+        with store.transaction():
+            store.evidence.record([again], baseline=False, seen_at=at, seen_after=store.ledger.head[0], at=at)
+        after = cases.case_of(store, rules.catalogue, rules.policy, "lab", "s6")
+    assert after.last_at == before.last_at
+    assert after.last_at is not None
+
+
+def test_history_that_says_the_same_changes_nothing(ladder: Lab) -> None:
+    said(ladder, rung(6))
+    ladder.baseline(rung(6), "late.csv")
+    assert ladder.ask("s6").answer is Answer.GO
 
 
 def test_a_task_that_the_run_was_asked_before_and_is_asked_no_more_is_missing(ladder: Lab) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from checkpoints_db.evidence import File
+from checkpoints_db.evidence_rows import File
 from checkpoints_db.records import (
     Alert,
     Assessment,

@@ -188,7 +188,7 @@ class Quarantined(Record):
     next: str
 
 
-class Moved(Record):
+class MovedTold(Record):
     """One question: its likelihood on the rung before and now, right or wrong."""
 
     document: int
@@ -206,5 +206,5 @@ class ItemsMoved(Record):
     documents: int
     asked: int
     against: str | None
-    moved: list[Moved]
+    moved: list[MovedTold]
     faults: list[Fault]

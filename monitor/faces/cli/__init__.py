@@ -10,7 +10,10 @@ import sys
 import traceback
 from functools import cache
 from importlib import import_module
-from typing import Any
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -115,9 +118,35 @@ app = typer.Typer(
 )
 
 
+def _version(wanted: bool) -> None:
+    if wanted:
+        try:
+            sys.stdout.write(f"holdpoint {version('holdpoint')}\n")
+        except PackageNotFoundError:
+            sys.stdout.write(f"holdpoint, not installed, in {HOME}\n")
+        raise typer.Exit
+
+
 @app.callback()
-def _holdpoint() -> None:
+def _holdpoint(
+    told: Annotated[
+        bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_version)
+    ] = False,
+) -> None:
     """Makes it a group, whose commands are found by name."""
+
+
+HOME = Path(__file__).resolve().parents[3]
+"""The folder that our three packages were installed into, or are run from."""
+
+
+def _shadows() -> str:
+    """What is imported instead of a package of ours; empty where nothing is."""
+    for name in ("checkpoints_db", "policies", "monitor"):
+        spec = find_spec(name)
+        if spec is not None and spec.origin and HOME not in Path(spec.origin).resolve().parents:
+            return spec.origin
+    return ""
 
 
 def main() -> None:
@@ -129,6 +158,14 @@ def main() -> None:
         sys.exit(1)
     except (KeyboardInterrupt, BrokenPipeError):
         sys.exit(130)
+    except ImportError:
+        if not (shadows := _shadows()):
+            raise
+        sys.stderr.write(
+            f"holdpoint: {clean(shadows)} is imported instead of the package of that name in {HOME}; rename it, run "
+            "from another folder, or take its folder out of PYTHONPATH; nothing was decided, and nothing may go on\n"
+        )
+        sys.exit(3)
     except Exception:  # the process boundary: a bug of ours must not look like GO to `&&`
         traceback.print_exc()
         sys.stderr.write("holdpoint: internal error; nothing was decided, and nothing may go on because of it\n")

@@ -13,7 +13,7 @@ import typer
 from checkpoints_db import Store
 from checkpoints_db.records import Alert, AlertReview, Cause
 from monitor.alert_desk import unchanged
-from monitor.daemon.jobs import load_rules
+from monitor.daemon.rules import load_rules
 from monitor.faces.cli import shell
 from monitor.faces.render import moment
 from monitor.review import Desk

@@ -6,10 +6,9 @@ from typing import Annotated
 
 import typer
 
-from monitor import gate
 from monitor.assessing import Clerk
-from monitor.daemon.jobs import load_rules
-from monitor.faces.cli import shell
+from monitor.daemon.rules import load_rules
+from monitor.faces.cli import naming, shell
 from monitor.faces.render import moment, number, table
 
 app = typer.Typer(
@@ -44,9 +43,7 @@ def record(
     """
     with shell.opened(config) as (settings, store):
         rules = load_rules(settings, shell.CLOCK)
-        place = gate.find_run(store, run)
-        if place is None:
-            raise typer.BadParameter(f"unknown or ambiguous run {run!r}; name it as `family/run`")
+        place = naming.run_of(store, run)
         clerk = Clerk(store, rules.catalogue, rules.policy, shell.now())
         when = shell.moment_of(at, "--at")
         made = clerk.assess(

@@ -30,6 +30,7 @@ def check(
     Example: holdpoint catalogue check --family lab
     """
     with shell.opened(config) as (settings, store), shell.progress(after=1) as tell:
+        shell.must_have(store, family)
         known = Catalogue.from_toml(settings.at(settings.catalogue))
         seen = _checkpoints(store, family, tick=partial(tell, "reading results"))
         homeless = {held.reading.model: known.explain(held.reading) for held in store.evidence.unplaced()}

@@ -25,6 +25,7 @@ def list_(
     Example: holdpoint checkpoint list --family lab
     """
     with shell.opened(config) as (_, store), shell.progress(after=1) as tell:
+        shell.must_have(store, family)
         found: dict[str, list[Seen]] = {}
         for seen in store.evidence.walked(family, partial(tell, "reading results")):
             found.setdefault(seen.result.checkpoint.id, []).append(seen)

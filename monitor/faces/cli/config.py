@@ -7,14 +7,16 @@ from collections.abc import Callable, Iterator
 
 import typer
 
-from checkpoints_db.errors import HoldpointError, SettingsError
+from checkpoints_db.errors import HoldpointError, PolicyError, SettingsError
 from checkpoints_db.records import Record
 from monitor import notify
-from monitor.daemon.jobs import load_rules
+from monitor.daemon.rules import load_rules
 from monitor.faces.cli import shell
+from monitor.faces.cli.daemon import to_collector
 from monitor.faces.render import table
 from monitor.reference import settings_of
-from monitor.settings import Settings
+from monitor.settings import Settings, strange_variables
+from policies.loader import find
 
 app = typer.Typer(no_args_is_help=True, help="The settings: what is in force, where it comes from, is it right?")
 
@@ -62,13 +64,17 @@ def _checks(config: shell.Config) -> Iterator[Check]:
     except SettingsError as error:
         yield Check(what="settings", passed=False, says=str(error))
         return
-    yield Check(what="settings", passed=True, says=f"{len(settings_of(config, settings))} keys, every one known")
+    strange = ", ".join(strange_variables(settings))
+    says = f"{len(settings_of(config, settings))} keys, every one known"
+    says += f"; of no effect, since no setting is called so: {strange} of the environment" if strange else ""
+    yield Check(what="settings", passed=True, says=says)
     tried: dict[str, Callable[[Settings], str]] = {
         "policy, catalogue, readers, prior": _rules,
         "receivers": _receivers,
         "sources": _sources,
         "store": _store,
         "web": _web,
+        "log": _log,
     }
     for what, attempt in tried.items():
         try:
@@ -83,8 +89,13 @@ def _rules(settings: Settings) -> str:
 
 
 def _receivers(settings: Settings) -> str:
-    notify.check(load_rules(settings, shell.CLOCK).policy, settings)
-    return ", ".join(settings.receivers) or "nobody is told of anything"
+    notify.check_receivers(settings)
+    told = ", ".join(settings.receivers) or "nobody is told of anything"
+    try:
+        notify.check_names(find(settings.policy, settings.base), settings)
+    except PolicyError:
+        return f"{told}; whether the policy names others is not known while it does not load"
+    return told
 
 
 def _sources(settings: Settings) -> str:
@@ -106,11 +117,18 @@ def _store(settings: Settings) -> str:
 def _web(settings: Settings) -> str:
     if settings.web is None:
         return "not served: there is no [web] table"
-    from monitor.faces.web import token  # noqa: PLC0415 - the web framework takes half a second to import
+    from monitor.faces.web import server, token  # noqa: PLC0415 - the web framework takes half a second to import
 
     token.token_of(settings)
     token.readers_token_of(settings)
-    return f"{settings.web.listen}, with a token"
+    how = "over TLS, " if server.certificates(settings, settings.web) else ""
+    return f"{settings.web.listen}, {how}with a token"
+
+
+def _log(settings: Settings) -> str:
+    if settings.log.traces:
+        to_collector().close()
+    return f"{settings.log.format}, from {settings.log.level} on{', with traces' if settings.log.traces else ''}"
 
 
 def _spelled(value: object) -> str:

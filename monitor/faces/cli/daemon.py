@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,6 +19,9 @@ from monitor.faces.log import log_to_standard_error
 from monitor.faces.render import as_json
 from monitor.settings import Settings
 from policies.loader import find
+
+if TYPE_CHECKING:
+    from monitor.faces.tracing import Traces
 
 app = typer.Typer(no_args_is_help=True, help="The lab daemon: picks up results, judges, alerts, gates, delivers.")
 
@@ -62,20 +65,25 @@ def _traced(settings: Settings, service: Service) -> Iterator[None]:
     if not settings.log.traces:
         yield
         return
-    try:
-        from monitor.faces import tracing  # noqa: PLC0415 - an extra, and off unless it is asked for
-
-        traces = tracing.to_collector()
-    except ImportError as error:
-        raise SettingsError(
-            f"log.traces needs a package that is not installed ({error.name}); `pip install 'holdpoint[otel]'`, or "
-            "take it out of the settings"
-        ) from error
+    traces = to_collector()
     service.jobs.trace = traces.span
     try:
         yield
     finally:
         traces.close()
+
+
+def to_collector() -> Traces:
+    """Traces of cycles on their way to a collector. Raises SettingsError without the extra that brings the library."""
+    try:
+        from monitor.faces import tracing  # noqa: PLC0415 - an extra, and off unless it is asked for
+
+        return tracing.to_collector()
+    except ImportError as error:
+        raise SettingsError(
+            f"log.traces needs a package that is not installed ({error.name}); `pip install 'holdpoint[otel]'`, or "
+            "take it out of the settings"
+        ) from error
 
 
 def _check_receivers(settings: Settings) -> None:

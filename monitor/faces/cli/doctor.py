@@ -40,11 +40,12 @@ def doctor(
     pinned = tuple(one for path in pin or () for one in pins.read(path))
     opened, why = _opened(settings)
     try:
-        patient = examination.Patient(settings, shell.CLOCK, opened, why, pins=pinned, deep=deep, send=send)
-        for one in examination.examine(patient):
-            found.append(one)
-            if not json:
-                _say(one)
+        with shell.progress(after=1) as tell:
+            patient = examination.Patient(settings, shell.CLOCK, opened, why, pinned, deep, send, tell)
+            for one in examination.examine(patient):
+                found.append(one)
+                if not json:
+                    _say(one)
     finally:
         if opened is not None:
             opened.close()

@@ -14,7 +14,7 @@ import typer
 from checkpoints_db.errors import LeadershipLost
 from checkpoints_db.records import FireDrill
 from monitor.daemon import drills
-from monitor.daemon.jobs import load_rules
+from monitor.daemon.rules import load_rules
 from monitor.daemon.service import Service
 from monitor.faces.alert_chart import alert_chart
 from monitor.faces.cli import shell
@@ -56,8 +56,14 @@ def drill(
     order = drills.Order(
         by=by.strip() or getpass.getuser(), within=length, receivers=_named(receivers), trainer=trainer
     )
-    with shell.opened(config) as (settings, store), _walking(settings, config) as walk:
-        ended = drills.conduct(store, load_rules(settings, shell.CLOCK), order, walk)
+    begun = shell.now()
+    with shell.opened(config) as (settings, store), shell.progress(after=1) as tell, _walking(settings, config) as walk:
+
+        def walked() -> object:
+            tell("fire drill, seconds", round((shell.now() - begun).total_seconds()), round(length.total_seconds()))
+            return walk()
+
+        ended = drills.conduct(store, load_rules(settings, shell.CLOCK), order, walked)
     show(ended, json=json)
     if ended.state != "passed":
         raise typer.Exit(1)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Annotated
+from typing import IO, Annotated, Any
 
 import typer
 
@@ -42,7 +42,7 @@ def export(
         raise typer.BadParameter(f"{why}; name a file", param_hint="--out")
     settings, begin = Settings.load(config), shell.moment_of(since, "--since")
     with Store.open(settings.at(settings.store), read_only=True) as store:
-        pages = store.pages(what, family=family, since=begin)
+        pages = _told(what, store.size(what, family=family, since=begin), store.pages(what, family=family, since=begin))
         with _file(out) if out is not None else _standard() as stream:
             rows = WRITERS[form](stream, SHEETS[what].columns, pages)
     if out is None:
@@ -51,6 +51,16 @@ def export(
         as_json({"what": what, "format": form, "out": str(out), "rows": rows, "columns": list(SHEETS[what].columns)})
     else:
         shell.say(f"{rows} {what} in {out}")
+
+
+def _told(what: str, of: int, pages: Iterable[list[dict[str, Any]]]) -> Iterator[list[dict[str, Any]]]:
+    """The pages, with a bar where they take longer than a moment."""
+    done = 0
+    with shell.progress(after=1) as tell:
+        for page in pages:
+            yield page
+            done += len(page)
+            tell(what, done, of)
 
 
 @contextmanager

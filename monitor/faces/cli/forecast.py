@@ -11,7 +11,7 @@ import typer
 
 from checkpoints_db.errors import EvidenceError, ForecastError
 from checkpoints_db.records import PLANE, Forecast, Place, Sealed, Tally, cost_of
-from monitor.daemon.jobs import load_rules
+from monitor.daemon.rules import load_rules
 from monitor.faces.cli import forecast_plan, forecast_track, shell
 from monitor.faces.render import interval, moment, number, scale, table
 from monitor.forecasting import law_at
@@ -40,6 +40,7 @@ def list_(
     Example: holdpoint forecast list --family lab
     """
     with shell.opened(config) as (_, store):
+        shell.must_have(store, family)
         newest = list(store.judgements.newest(family).values())
         sealed = [store.judgements.sealed_at(seq) for seq in shell.each("reading seals", newest)]
         live = {each.series: each for each in store.judgements.tallies("series", family=family)}

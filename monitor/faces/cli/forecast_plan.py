@@ -13,7 +13,7 @@ from checkpoints_db import Store
 from checkpoints_db.catalogue import Catalogue
 from checkpoints_db.errors import ForecastError
 from monitor import planning, watch
-from monitor.daemon.jobs import load_rules
+from monitor.daemon.rules import load_rules
 from monitor.faces.cli import shell
 from monitor.faces.render import interval, number, scale, short_scale, table
 from monitor.planning import CANNOT, Goal, Prospect, Sight

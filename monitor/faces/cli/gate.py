@@ -10,8 +10,8 @@ from checkpoints_db import Store
 from checkpoints_db.errors import SettingsError
 from checkpoints_db.records import Approval, Decision, Finding, GateState, Reason
 from monitor import adoption, gate, ruling
-from monitor.daemon.jobs import load_rules
-from monitor.faces.cli import gate_glass, shell
+from monitor.daemon.rules import load_rules
+from monitor.faces.cli import gate_glass, naming, shell
 from monitor.faces.render import as_json, clean, console, moment, table
 from monitor.review import Desk
 from monitor.settings import Settings
@@ -69,9 +69,7 @@ def status(
             columns = ("run", "gate", "reason", "settled", "evidence", "because")
             shell.show([g.body() for g in gates], table("Gates", columns, rows), json=json)
             return
-        place = gate.find_run(store, run)
-        if place is None:
-            raise typer.BadParameter(f"unknown or ambiguous run {run!r}; name it as `family/run`")
+        place = naming.run_of(store, run)
         state = store.actions.gate(*place)
         decision = store.judgements.decision(state.decision) if state else None
         votes = _votes(store, decision) if decision else []
@@ -160,9 +158,7 @@ def release(
     """
     with shell.opened(config) as (settings, store):
         rules = load_rules(settings, shell.CLOCK)
-        place = gate.find_run(store, run)
-        if place is None:
-            raise typer.BadParameter(f"unknown or ambiguous run {run!r}; name it as `family/run`")
+        place = naming.run_of(store, run)
         desk = Desk(store, rules.catalogue, rules.policy, shell.now(), key=shell.signing_key(key))
         decision = desk.release(*place, by=by, reason=reason, evidence=evidence, reject=reject, max_flop=max_flop)
     voted = "rejected" if reject else "approved"

@@ -6,9 +6,8 @@ from typing import Annotated
 
 import typer
 
-from monitor import gate
-from monitor.daemon.jobs import load_rules
-from monitor.faces.cli import shell
+from monitor.daemon.rules import load_rules
+from monitor.faces.cli import naming, shell
 from monitor.faces.render import moment
 from monitor.review import Desk
 
@@ -39,9 +38,7 @@ def break_glass(
     """
     with shell.opened(config) as (settings, store):
         rules = load_rules(settings, shell.CLOCK)
-        place = gate.find_run(store, run)
-        if place is None:
-            raise typer.BadParameter(f"unknown or ambiguous run {run!r}; name it as `family/run`")
+        place = naming.run_of(store, run)
         until = None if lasting is None else shell.until(lasting, "--for")
         everybody = tuple(settings.receivers)
         desk = Desk(store, rules.catalogue, rules.policy, shell.now(), key=shell.signing_key(key), everybody=everybody)
@@ -68,9 +65,7 @@ def review(
     """
     with shell.opened(config) as (settings, store):
         rules = load_rules(settings, shell.CLOCK)
-        place = gate.find_run(store, run)
-        if place is None:
-            raise typer.BadParameter(f"unknown or ambiguous run {run!r}; name it as `family/run`")
+        place = naming.run_of(store, run)
         everybody = tuple(settings.receivers)
         desk = Desk(store, rules.catalogue, rules.policy, shell.now(), key=shell.signing_key(key), everybody=everybody)
         said, decision = desk.review(*place, by=by, reason=reason)

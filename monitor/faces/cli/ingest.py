@@ -18,9 +18,9 @@ from checkpoints_db import File, Store
 from checkpoints_db.errors import LeadershipLost, SettingsError
 from monitor import watch
 from monitor.daemon import inbox
-from monitor.daemon.jobs import load_rules
 from monitor.daemon.leadership import lead, myself
 from monitor.daemon.push import Pushed, again, settled
+from monitor.daemon.rules import load_rules
 from monitor.daemon.spool import HISTORY, PUSHED
 from monitor.faces.cli import push, shell
 from monitor.faces.render import as_json, console, table

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import sys
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from tempfile import TemporaryDirectory
+from typing import Annotated, NamedTuple, TypeVar
 
 import typer
 
@@ -18,6 +20,8 @@ from monitor.faces.render import as_json
 from monitor.settings import Settings
 from policies.files import shelf_names
 from policies.loader import shelf
+
+Answer = TypeVar("Answer")
 
 
 class Wanted(NamedTuple):
@@ -66,36 +70,72 @@ def init(
 
 
 def _asked(wanted: Wanted) -> Wanted:
-    """What is still open, asked of whoever sits there."""
+    """What is still open, asked of whoever sits there; a question is asked again after an answer that is none."""
     shell.say("Five questions; what is in brackets is taken where you only press Enter.")
-    sources = wanted.sources or typer.prompt("Folders or URLs that harnesses write to", default="inbox").split()
-    family = wanted.family or typer.prompt(
-        "Name of the family of models (empty: later)", default="", show_default=False
-    )
+    sources = wanted.sources or _ask("Folders or URLs that harnesses write to", _sources, "inbox")
+    family = wanted.family or _ask("Name of the family of models (empty: later)", str)
     match = wanted.match
     if family and not match:
-        match = typer.prompt(
-            "Pattern of its model names, with {size} and {step}", default=f"{family}-{{size}}@step{{step}}"
-        )
-    policy = wanted.policy or typer.prompt(f"Policy ({', '.join(shelf_names())})", default="default")
+        pattern = "Pattern of its model names, with {size} and {step}"
+        match = _ask(pattern, lambda said: _readable(family, said), f"{family}-{{size}}@step{{step}}")
+    policy = wanted.policy or _ask(f"Policy ({', '.join(shelf_names())})", _on_the_shelf, "default")
     more = "Who is told besides the log and alerts.jsonl (slack, webhook; empty: nobody)"
-    receivers = wanted.receivers or typer.prompt(more, default="", show_default=False).split()
-    return Wanted(sources, family, match, policy, receivers)
+    return Wanted(sources, family, match, policy, wanted.receivers or _ask(more, _by_name))
+
+
+def _ask(question: str, read: Callable[[str], Answer], default: str = "") -> Answer:
+    while True:
+        try:
+            return read(typer.prompt(question, default=default, show_default=bool(default)))
+        except typer.BadParameter as error:
+            shell.say(error.message)
+
+
+def _words(said: str) -> list[str]:
+    """Words of an answer, with commas between them or without."""
+    return said.replace(",", " ").split()
+
+
+def _sources(said: str) -> list[str]:
+    _settings(house.settings_text(_words(said), []))
+    return _words(said)
+
+
+def _readable(family: str, match: str) -> str:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "catalogue.toml"
+        path.write_text(house.catalogue_text(family, match), encoding="utf-8")
+        _must_read(path)
+    return match
+
+
+def _on_the_shelf(policy: str) -> str:
+    if policy not in shelf_names():
+        said = f"no policy {policy!r} on the shelf; there are {', '.join(shelf_names())}"
+        raise typer.BadParameter(said, param_hint="--policy")
+    return policy
+
+
+def _by_name(said: str) -> list[str]:
+    return [_known(name) for name in _words(said)]
+
+
+def _known(receiver: str) -> str:
+    if receiver not in house.RECEIVERS:
+        known = ", ".join(house.RECEIVERS)
+        raise typer.BadParameter(
+            f"no receiver {receiver!r} that can be had by name ({known}); holdpoint.toml shows how others are written",
+            param_hint="--receiver",
+        )
+    return receiver
 
 
 def _checked(wanted: Wanted) -> Wanted:
     """With defaults filled in. A usage error for what is none."""
-    policy = wanted.policy or "default"
-    if policy not in shelf_names():
-        raise typer.BadParameter(f"no policy {policy!r} on the shelf; there are {', '.join(shelf_names())}")
+    policy = _on_the_shelf(wanted.policy or "default")
     shelf(policy)
     for name in wanted.receivers:
-        if name not in house.RECEIVERS:
-            known = ", ".join(house.RECEIVERS)
-            raise typer.BadParameter(
-                f"no receiver {name!r} that can be had by name ({known}); holdpoint.toml shows how others are written",
-                param_hint="--receiver",
-            )
+        _known(name)
     if wanted.match and not wanted.family:
         raise typer.BadParameter("a pattern of model names needs the family they belong to", param_hint="--match")
     return wanted._replace(policy=policy, sources=wanted.sources or ["inbox"])
@@ -108,11 +148,23 @@ def _make(folder: Path, wanted: Wanted) -> list[str]:
         "catalogue.toml": house.catalogue_text(wanted.family, wanted.match),
         "policy.toml": house.policy_text(wanted.policy, wanted.receivers),
     }
+    _settings(texts["holdpoint.toml"])
     try:
-        Settings(**tomllib.loads(texts["holdpoint.toml"]))
+        folder.mkdir(parents=True, exist_ok=True)
+        return _written(folder, texts)
+    except OSError as error:
+        why = f"{error.filename or folder}: cannot be made: {error.strerror or error}"
+        raise SettingsError(f"{why}; name a folder that you may write to") from error
+
+
+def _settings(text: str) -> None:
+    try:
+        Settings(**tomllib.loads(text))
     except ValueError as error:
         raise typer.BadParameter(f"a source is none: {error}", param_hint="--source") from error
-    folder.mkdir(parents=True, exist_ok=True)
+
+
+def _written(folder: Path, texts: dict[str, str]) -> list[str]:
     made = []
     for name, text in texts.items():
         if not (folder / name).exists():
@@ -137,7 +189,7 @@ def _must_read(catalogue: Path) -> None:
         Catalogue.from_toml(catalogue)
     except SettingsError as error:
         catalogue.unlink()
-        raise typer.BadParameter(str(error), param_hint="--match") from error
+        raise typer.BadParameter(str(error).rpartition("[[run]]: ")[2], param_hint="--match") from error
 
 
 def _next(wanted: Wanted) -> list[str]:

@@ -8,8 +8,8 @@ import typer
 
 from checkpoints_db import Entry, Store
 from checkpoints_db.catalogue import Catalogue
-from monitor import gate
-from monitor.faces.cli import shell
+from monitor import cases
+from monitor.faces.cli import naming, shell
 from monitor.faces.render import number, table
 from monitor.items import Moved, moved
 
@@ -26,12 +26,10 @@ def items(
     Example: holdpoint items lab/7b arithmetic
     """
     with shell.opened(config) as (settings, store):
-        place = gate.find_run(store, checkpoint.partition("@")[0])
-        if place is None:
-            raise typer.BadParameter(f"unknown or ambiguous run {checkpoint!r}; name it as `family/run`")
+        place = naming.run_of(store, checkpoint.partition("@")[0])
         catalogue = Catalogue.from_toml(settings.at(settings.catalogue))
         name = f"{'/'.join(place)}@{checkpoint.partition('@')[2]}" if "@" in checkpoint else None
-        measured = gate.measured(store, catalogue, *place, checkpoint=name)
+        measured = cases.measured(store, catalogue, *place, checkpoint=name)
         gone = _gone(store, place, name, task)
         ladder = next((each for each in measured.ladders if each.task == task), None)
         faults = [fault for fault in measured.faults if fault.task == task]

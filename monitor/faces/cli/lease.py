@@ -7,12 +7,11 @@ from typing import Annotated
 
 import typer
 
-from checkpoints_db import Store
 from checkpoints_db.records import PauseMode, SignedLease
-from monitor import gate, lease
+from monitor import lease
 from monitor.adapters.document import LARGEST, Refused, Why, read, trusted
 from monitor.adapters.guard import judged
-from monitor.faces.cli import shell
+from monitor.faces.cli import naming, shell
 from monitor.faces.render import as_json, clean, table
 from monitor.keys import Keys
 from monitor.settings import Settings
@@ -62,7 +61,7 @@ def show(
     Example: `holdpoint lease show lab/7b`
     """
     with shell.opened(config) as (_, store):
-        place = _place(store, run) if run is not None else None
+        place = naming.run_of(store, run) if run is not None else None
         newest = (store.leases.newest(*each) for each in store.leases.runs())
         leases = store.leases.all(*place) if place else [signed for signed in newest if signed]
         taken = store.leases.revocations("/".join(place) if place else None)
@@ -144,17 +143,10 @@ def revoke(
     """
     with shell.opened(config) as (settings, store):
         key = Keys(settings.at(settings.lease.key)).signing()
-        ended = lease.revoke(store, *_place(store, run), key, shell.now(), by=by, reason=reason, mode=mode)
+        ended = lease.revoke(store, *naming.run_of(store, run), key, shell.now(), by=by, reason=reason, mode=mode)
         path = lease.publish(settings, ended)
     stops = "jobs pause by" if ended.lease.pause_mode != "gate_next" else "nothing new starts; what runs goes on, by"
     shell.show(ended.body(), f"{clean(lease.told(ended))}; {stops} {ended.lease.pause_mode}; {path}", json=json)
-
-
-def _place(store: Store, run: str) -> tuple[str, str]:
-    place = gate.find_run(store, run)
-    if place is None:
-        raise typer.BadParameter(f"unknown or ambiguous run {run!r}; name it as `family/run`")
-    return place
 
 
 def _row(signed: SignedLease) -> tuple[object, ...]:

@@ -137,6 +137,8 @@ def roles_(json: shell.Json = False) -> None:
 def _password(path: Path | None) -> str:
     """A password, never from the arguments: everybody on the machine sees those."""
     if path is None:
+        if not sys.stdin.isatty():
+            raise BadPerson("nobody is there to be asked for a password; give --password-file FILE, or - for a pipe")
         return str(typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True))
     try:
         text = sys.stdin.read() if str(path) == "-" else path.read_text("utf-8")

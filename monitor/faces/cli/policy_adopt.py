@@ -10,7 +10,7 @@ import typer
 from checkpoints_db import Store
 from checkpoints_db.records import Decision, PolicyEntry
 from monitor import adoption
-from monitor.daemon.jobs import load_rules
+from monitor.daemon.rules import load_rules
 from monitor.faces.cli import shell
 from monitor.faces.render import moment, table
 from monitor.review import Desk

@@ -12,9 +12,9 @@ from checkpoints_db.catalogue import Catalogue
 from checkpoints_db.errors import PolicyError
 from checkpoints_db.records import Finding
 from checkpoints_db.records.duration import spell_duration
-from monitor import gate
+from monitor import cases
 from monitor.explanation import SHORTEST, Explanation, explained, found
-from monitor.faces.cli import shell
+from monitor.faces.cli import naming, shell
 from monitor.faces.cli.policy_named import named
 from monitor.faces.render import moment, table
 from monitor.settings import Settings
@@ -140,11 +140,9 @@ def _policy(policy: Policy, *, json: bool) -> None:
 
 def _run(policy: Policy, run: str, config: Path, *, json: bool) -> None:
     with shell.opened(config) as (settings, store):
-        place = gate.find_run(store, run)
-        if place is None:
-            raise typer.BadParameter(f"unknown or ambiguous run {run!r}; name it as `family/run`")
+        place = naming.run_of(store, run)
         catalogue = Catalogue.from_toml(settings.at(settings.catalogue))
-        case = gate.case_of(store, catalogue, policy, *place)
+        case = cases.case_of(store, catalogue, policy, *place)
         waivers, approvals = store.actions.waivers(*place), store.actions.approvals(*place)
         said = examine(policy, case, waivers, approvals, shell.now()).findings
     rows = [(f.rule, f.level, f.answer, f.subject or "the run", f.sentence, f.would_pass_if) for f in said]

@@ -12,7 +12,7 @@ import typer
 from checkpoints_db.catalogue import Catalogue
 from checkpoints_db.errors import EvidenceError, SettingsError
 from checkpoints_db.records import Answer
-from monitor.daemon.jobs import prior_of, readers_of
+from monitor.daemon.rules import prior_of, readers_of
 from monitor.faces.cli import shell
 from monitor.faces.render import moment, number, table
 from monitor.replay import Replay, Sight, Source, StoreSource, Stretch, read_logs, replay

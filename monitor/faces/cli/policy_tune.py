@@ -10,7 +10,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from monitor.daemon.jobs import prior_of
+from monitor.daemon.rules import prior_of
 from monitor.faces.cli import shell
 from monitor.faces.cli.policy_replay import PATIENCE, Book, Families, InOrder, Logs, Since, Until, day, source_of
 from monitor.faces.render import moment, number, table

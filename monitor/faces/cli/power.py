@@ -14,7 +14,7 @@ from checkpoints_db.errors import EvidenceError, ForecastError
 from checkpoints_db.records import Forecast, Place, Sealed, Series, cost_of
 from checkpoints_db.samples import success_rate
 from monitor.composition import is_rate
-from monitor.daemon.jobs import load_rules
+from monitor.daemon.rules import load_rules
 from monitor.faces.cli import shell
 from monitor.faces.render import clean, interval, number, scale, table
 from monitor.forecasting import law_at

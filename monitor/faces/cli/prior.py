@@ -14,7 +14,7 @@ from checkpoints_db.catalogue import Catalogue
 from checkpoints_db.errors import ForecastError, HoldpointError
 from checkpoints_db.series import make_series
 from monitor import forecasting, prior
-from monitor.daemon.jobs import load_rules, prior_of
+from monitor.daemon.rules import load_rules, prior_of
 from monitor.faces.cli import shell
 from monitor.faces.render import number, table
 from monitor.science import suite

@@ -12,7 +12,7 @@ from checkpoints_db.errors import EvidenceError, UnreadableFile
 from checkpoints_db.readers import read
 from monitor import alerts, watch
 from monitor.daemon.inbox import sha256_of
-from monitor.daemon.jobs import load_rules, readers_of
+from monitor.daemon.rules import load_rules, readers_of
 from monitor.faces.cli import shell
 from monitor.faces.render import clean, moment, table
 from monitor.settings import Settings

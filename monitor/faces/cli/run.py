@@ -6,10 +6,9 @@ from typing import Annotated
 
 import typer
 
-from monitor import gate
 from monitor.assessing import Clerk
-from monitor.daemon.jobs import load_rules
-from monitor.faces.cli import shell
+from monitor.daemon.rules import load_rules
+from monitor.faces.cli import naming, shell
 from monitor.faces.cli.assessment import At, Note, withdraw
 from monitor.faces.render import moment, table
 
@@ -31,9 +30,7 @@ def stage(
     """Keep that RUN entered STAGE. Ask the gate first: this only records. Exit codes: 0 kept, 1 refused, 2 usage."""
     with shell.opened(config) as (settings, store):
         rules = load_rules(settings, shell.CLOCK)
-        place = gate.find_run(store, run)
-        if place is None:
-            raise typer.BadParameter(f"unknown or ambiguous run {run!r}; name it as `family/run`")
+        place = naming.run_of(store, run)
         clerk = Clerk(store, rules.catalogue, rules.policy, shell.now())
         entered = clerk.enter(*place, name, by=by, at=shell.moment_of(at, "--at"), note=note)
     text = f"{'/'.join(place)} entered {entered.stage!r} {moment(entered.at)}, by {entered.by} ({entered.id})"

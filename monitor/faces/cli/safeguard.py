@@ -8,7 +8,7 @@ import typer
 
 from checkpoints_db.records import EVERY
 from monitor.assessing import Clerk
-from monitor.daemon.jobs import load_rules
+from monitor.daemon.rules import load_rules
 from monitor.faces.cli import shell
 from monitor.faces.cli.assessment import At, Note, withdraw
 from monitor.faces.render import moment, table

@@ -30,6 +30,7 @@ def list_(
     Example: holdpoint series list --family lab
     """
     with shell.opened(config) as (_, store):
+        shell.must_have(store, family)
         names = store.evidence.series_ids(family)
         seals = {name: store.judgements.sealed(name) for name in shell.each("reading seals", names)}
         found = [shell.beside(store, name, seals[name]) for name in shell.each("reading series", names)]
@@ -133,6 +134,7 @@ def doctor(
     Example: holdpoint series doctor --family lab
     """
     with shell.opened(config) as (_, store):
+        shell.must_have(store, family)
         results = [seen.result for seen in store.evidence.results(family=family) if seen.counts]
     split, short = examination.splits(results), examination.shorts(results, MIN_RUNGS)
     value = {

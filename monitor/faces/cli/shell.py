@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -36,6 +37,8 @@ Chart = Annotated[
     Path | None, typer.Option("--chart", help="Also draw a chart to this file: .png, .svg or .html.", metavar="FILE")
 ]
 DEFAULT = Path(FILE)
+SHOWN = 5
+"""Names that are told where a name is unknown."""
 T = TypeVar("T")
 
 CLOCK = SystemClock()
@@ -157,6 +160,20 @@ def each(what: str, things: Sequence[T]) -> Iterator[T]:
         for done, thing in enumerate(things, 1):
             yield thing
             tell(what, done, len(things))
+
+
+def must_have(store: Store, family: str | None) -> None:
+    """Refuse a family of which nothing ever arrived: an empty table would say that it has nothing to show."""
+    known = list(dict.fromkeys(name for name, _ in store.evidence.run_counts()))
+    if family is None or family in known:
+        return
+    nearest = difflib.get_close_matches(family, known, n=1)
+    told = f"did you mean {nearest[0]!r}?" if nearest else f"known are {', '.join(known[:SHOWN])}" if known else ""
+    more = f" and {len(known) - SHOWN} more" if known[SHOWN:] and not nearest else ""
+    raise typer.BadParameter(
+        f"no result of family {family!r} is in the store; {told or 'none is of any family yet'}{more}",
+        param_hint="--family",
+    )
 
 
 def find_series(store: Store, name: str) -> Series:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import typer
 
 from checkpoints_db import flag
+from checkpoints_db.errors import LeadershipLost
 from monitor import retention
-from monitor.daemon.jobs import load_rules
+from monitor.daemon.rules import load_rules
 from monitor.faces.cli import shell
 from monitor.faces.render import table
 
@@ -27,20 +29,26 @@ def tidy(
 
     The daemon does so every `retention.tidy`. Results, judgements and the ledger stay, and no gate answers otherwise.
 
-    Exit code 1 where the store cannot be written, or the disk has no room for --rewrite.
+    Exit code 1 where the store cannot be written, or, with --rewrite, where a daemon leads or the disk has no room.
 
     Example: holdpoint tidy --dry-run
     """
     with shell.opened(config) as (settings, store):
         age, at, rules = settings.retention.items, shell.now(), load_rules(settings, shell.CLOCK)
-        before = store.path.stat().st_size
+        leader = store.leader()
+        if rewrite and not dry and leader is not None and leader[1] > at:
+            raise LeadershipLost(leader[0])
+        before, looked_at = store.path.stat().st_size, partial(shell.each, "families")
         found: list[retention.Forgetting] = []
         if age is not None and dry:
-            families = dict.fromkeys(family for family, _ in store.evidence.runs())
-            each = (retention.forgettable(store, rules.catalogue, rules.policy, family, age, at) for family in families)
+            families = list(dict.fromkeys(family for family, _ in store.evidence.runs()))
+            each = (
+                retention.forgettable(store, rules.catalogue, rules.policy, family, age, at)
+                for family in looked_at(families)
+            )
             found = [one for one in each if one.names or one.kept]
         elif age is not None:
-            found = retention.forget(store, rules.catalogue, rules.policy, age, at)
+            found = retention.forget(store, rules.catalogue, rules.policy, age, at, looked_at)
         if not dry:
             store.tidy()
         if rewrite and not dry:

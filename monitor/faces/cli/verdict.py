@@ -9,9 +9,9 @@ import typer
 from checkpoints_db import Store
 from checkpoints_db.catalogue import Catalogue
 from checkpoints_db.records import Diagnosis, Fault, Verdict
-from monitor import gate
+from monitor import cases
 from monitor.emergence import Emergence, emergence
-from monitor.faces.cli import shell
+from monitor.faces.cli import naming, shell
 from monitor.faces.render import as_json, clean, interval, number, probability, table
 from monitor.settings import Settings
 
@@ -158,7 +158,7 @@ def _faults(settings: Settings, store: Store, tasks: set[str], mine: list[Diagno
     """What is wrong with how the tasks were measured on the checkpoints of these diagnoses."""
     catalogue = Catalogue.from_toml(settings.at(settings.catalogue))
     places = dict.fromkeys((d.family, d.run, d.checkpoint) for d in mine)
-    found = (gate.measured(store, catalogue, family, run, checkpoint=name) for family, run, name in places)
+    found = (cases.measured(store, catalogue, family, run, checkpoint=name) for family, run, name in places)
     return [fault for measurement in found for fault in measurement.faults if fault.task in tasks]
 
 
@@ -182,7 +182,4 @@ def picture(store: Store, diagnosis: Diagnosis) -> Any:
 def _place(store: Store, run: str | None) -> tuple[str | None, str | None]:
     if run is None:
         return None, None
-    place = gate.find_run(store, run)
-    if place is None:
-        raise typer.BadParameter(f"unknown or ambiguous run {run!r}; name it as `family/run`")
-    return place
+    return naming.run_of(store, run)

@@ -6,9 +6,8 @@ from typing import Annotated
 
 import typer
 
-from monitor import gate
-from monitor.daemon.jobs import load_rules
-from monitor.faces.cli import shell
+from monitor.daemon.rules import load_rules
+from monitor.faces.cli import naming, shell
 from monitor.faces.render import moment, number, table
 from monitor.review import Desk
 
@@ -34,9 +33,7 @@ def add(
     """
     with shell.opened(config) as (settings, store):
         rules = load_rules(settings, shell.CLOCK)
-        place = gate.find_run(store, run)
-        if place is None:
-            raise typer.BadParameter(f"unknown or ambiguous run {run!r}; name it as `family/run`")
+        place = naming.run_of(store, run)
         desk = Desk(store, rules.catalogue, rules.policy, shell.now())
         end = shell.until(lasting, "--for")
         waiver, decision = desk.waive(*place, rule, subject, by=by, reason=reason, until=end)

@@ -22,7 +22,7 @@ from checkpoints_db.records import (
     Verdict,
     Waiver,
 )
-from monitor import adoption, gate
+from monitor import adoption, cases
 from monitor.alert_history import Happened, history
 from monitor.alerts import LOUD
 from monitor.faces.views import words
@@ -269,7 +269,7 @@ def _rule(store: Store, configured: LoadedPolicy | None, alert: Alert) -> RuleTe
 def _items(store: Store, catalogue: Catalogue, diagnosis: Diagnosis | None) -> ItemRows | None:
     for verdict in _both(diagnosis) if diagnosis is not None else ():
         here = store.evidence.kept(verdict.result)
-        ladder = None if here is None else gate.items_of(store, catalogue, here.result.checkpoint, verdict.task)
+        ladder = None if here is None else cases.items_of(store, catalogue, here.result.checkpoint, verdict.task)
         if ladder is not None:
             against = ladder.rungs[-1][0] if ladder.rungs else ""
             rows = moved(ladder, ITEMS) if ladder.rungs else []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from checkpoints_db import Store
-from checkpoints_db.evidence import SeriesHead
+from checkpoints_db.evidence_rows import SeriesHead
 from checkpoints_db.records import Record, Sealed, Series, Tally, Verdict
 from monitor.emergence import Emergence, emergence
 

@@ -16,7 +16,7 @@ from checkpoints_db.errors import SettingsError
 from monitor.daemon.door import Door
 from monitor.faces.web.app import create_app
 from monitor.faces.web.prompt import Prompt
-from monitor.settings import Settings
+from monitor.settings import Settings, Web
 
 logger = logging.getLogger("holdpoint.web")
 
@@ -30,7 +30,7 @@ class Server:
     """Listens as soon as it is made. Raises SettingsError where the address cannot be had, or there is no token."""
 
     def __init__(self, door: Door) -> None:
-        tls = _tls(door)
+        tls = certificates(door.settings, door.terms)
         app, self._door = create_app(door), door
         self._socket = _listening(*door.terms.address)
         host, port = self._socket.getsockname()[:2]
@@ -74,9 +74,8 @@ class Server:
             logger.error("the door at %s closed by itself; start again to take pushes", self.url)
 
 
-def _tls(door: Door) -> dict[str, Any]:
+def certificates(settings: Settings, web: Web) -> dict[str, Any]:
     """What uvicorn is told of certificates. Raises SettingsError where others would listen in, or there are none."""
-    web = door.terms
     host, _ = web.address
     if web.tls_certificate is None or web.tls_key is None:
         if not (_is_loopback(host) or web.proxies or web.plain):
@@ -85,7 +84,7 @@ def _tls(door: Door) -> dict[str, Any]:
                 "the addresses of a proxy that speaks TLS as proxies, or say plain = true where the network is yours"
             )
         return {}
-    files = [door.settings.at(web.tls_certificate), door.settings.at(web.tls_key)]
+    files = [settings.at(web.tls_certificate), settings.at(web.tls_key)]
     try:
         ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(files[0], files[1])
     except (OSError, ssl.SSLError) as error:

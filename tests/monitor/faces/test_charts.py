@@ -23,7 +23,7 @@ from monitor.faces.scene import frame_of, scene_of
 from monitor.faces.track_chart import track_chart
 from monitor.forecasting import forecast, law_at
 from monitor.verdicts import judge
-from policies.schema import Judging
+from policies.terms import Judging
 
 LOSS = Metric(name="loss", kind="continuous", direction="lower", lower=0)
 SHARE = Metric(name="acc", kind="thresholded", lower=0, upper=1)

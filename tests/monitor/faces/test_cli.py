@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,11 @@ def released(lab: Lab, run: str) -> None:
             assert gate is not None
             lab.desk(store).release("lab", run, by=who, reason="looked at it", evidence=gate.evidence)
     lab.cycle("forecast")
+
+
+def test_it_says_its_version() -> None:
+    done = runner.invoke(app, ["--version"])
+    assert (done.exit_code, done.output) == (0, f"holdpoint {metadata.version('holdpoint')}\n")
 
 
 def test_init_makes_a_house_that_answers(tmp_path: Path) -> None:
@@ -109,7 +115,6 @@ def test_acknowledge_and_waive_by_command(paused: Lab) -> None:
         ("series", "doctor"),
         ("series", "show", "lab/sums/nll"),
         ("forecast", "list"),
-        ("forecast", "track"),
         ("forecast", "show", "lab/sums/nll"),
         ("verdict", "list"),
         ("verdict", "show", "s6", "sums"),
@@ -264,3 +269,14 @@ def test_a_composition_is_shown_with_its_parts(lab: Lab) -> None:
     assert "foreseen from its parts" in words
     steps = run(lab, "series", "show", "lab/sums/acc")[1]
     assert "one of 3 steps" in steps
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("checkpoint", "list"), ("series", "list"), ("series", "doctor"), ("forecast", "list"), ("catalogue", "check")],
+)
+def test_a_family_that_nobody_knows_is_no_empty_table(ladder: Lab, words: tuple[str, ...]) -> None:
+    assert run(ladder, *words, "--family", "lab")[0] == 0
+    for name, hint in (("labs", "did you mean 'lab'?"), ("zz", "known are lab")):
+        code, text = run(ladder, *words, "--family", name)
+        assert (code, hint in " ".join(text.replace("│", " ").split())) == (2, True), text

@@ -8,6 +8,7 @@ import pty
 import select
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,9 @@ from pushing import web
 from typer.testing import CliRunner
 
 from checkpoints_db.catalogue import Catalogue
+from checkpoints_db.errors import SettingsError
 from monitor.faces import house
-from monitor.faces.cli import app
+from monitor.faces.cli import app, init
 from monitor.reference import BEGIN, END, MASKED, key_table
 from monitor.settings import Settings
 from policies.files import shelf_names
@@ -99,6 +101,21 @@ def test_a_wrong_answer_is_refused_and_leaves_no_half_house(tmp_path: Path, word
     assert not (tmp_path / "house" / "catalogue.toml").exists()
 
 
+def test_where_no_folder_can_be_made_it_says_so(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = runner.invoke(app, ["init", str(tmp_path / "file" / "house")])
+    assert isinstance(done.exception, SettingsError)
+    assert "cannot be made: Not a directory; name a folder" in str(done.exception)
+
+
+def test_an_answer_that_is_none_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = iter(["s3://", "one, two", "lab", "lab-{sise}", "lab-{size}", "nonsense", "strict", "pigeon", "slack"])
+    monkeypatch.setattr("typer.prompt", lambda *_, **__: next(given))
+    wanted = init._asked(init.Wanted([], "", "", "", []))
+    assert wanted == (["one", "two"], "lab", "lab-{size}", "strict", ["slack"])
+    assert list(given) == []
+
+
 def test_on_a_terminal_it_asks(tmp_path: Path) -> None:
     ours, theirs = pty.openpty()
     words = [sys.executable, "-m", "monitor", "init", str(tmp_path / "house")]
@@ -156,6 +173,7 @@ def test_check_is_right_about_a_right_house(lab: Lab) -> None:
         "sources",
         "store",
         "web",
+        "log",
     ]
 
 
@@ -163,11 +181,13 @@ def test_check_is_right_about_a_right_house(lab: Lab) -> None:
     ("breaks", "what", "says"),
     [
         (lambda lab: lab.config.write_text("scan = 1"), "settings", "scan"),
+        (lambda lab: lab.config.write_text("store = holdpoint.db"), "settings", "not TOML: Invalid value (at line 1"),
         (lambda lab: lab.policy.write_text("x = "), "policy, catalogue, readers, prior", "policy.toml"),
         (lambda lab: lab.policy.write_text(house.policy_text("default", ["slack"])), "receivers", "'slack'"),
         (lambda lab: lab.inbox.rmdir(), "sources", "inbox"),
         (lambda lab: (lab.root / "holdpoint.db").unlink(), "store", "holdpoint init"),
         (lambda lab: (web(lab).root / "token").write_text("short"), "web", "16 letters"),
+        (lambda lab: web(lab, listen="0.0.0.0:8470"), "web", "heard by others"),
     ],
 )  # fmt: skip
 def test_check_names_what_is_wrong(lab: Lab, breaks: Any, what: str, says: str) -> None:
@@ -176,3 +196,44 @@ def test_check_names_what_is_wrong(lab: Lab, breaks: Any, what: str, says: str) 
     assert not told["passed"]
     wrong = {one["what"]: one["says"] for one in told["checks"] if not one["passed"]}
     assert says in wrong[what]
+
+
+def test_a_policy_that_does_not_load_is_told_once(lab: Lab) -> None:
+    lab.policy.write_text("x = ")
+    wrong = [one["what"] for one in answer(lab, "config", "check", code=1)["checks"] if not one["passed"]]
+    assert wrong == ["policy, catalogue, readers, prior"]
+
+
+def test_nobody_is_asked_for_a_password_where_nobody_is(lab: Lab) -> None:
+    code, text = run(lab, "people", "add", "ada", "--role", "admin", "--by", "ada")
+    assert (code, "--password-file" in text) == (1, True)
+
+
+def test_a_file_that_a_daemon_leads_is_not_rewritten(lab: Lab) -> None:
+    with lab.store() as store:
+        store.lead("other", lab.clock.now(), datetime(2126, 1, 1, tzinfo=UTC))
+    code, text = run(lab, "tidy", "--rewrite")
+    assert (code, "another daemon (other) leads" in text) == (1, True)
+    assert run(lab, "tidy")[0] == 0
+
+
+def test_a_mistake_in_the_environment_is_called_by_its_variable(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    lab.config.write_text(lab.config.read_text() + '[gate]\nmax_silence = "long"\n')
+    monkeypatch.setenv("HOLDPOINT_DAEMON__SCAN", "often")
+    monkeypatch.setenv("HOLDPOINT_LEASE", '{"foldr": "x"}')
+    [said] = [one["says"] for one in answer(lab, "config", "check", code=1)["checks"]]
+    for words in (
+        "HOLDPOINT_DAEMON__SCAN of the environment: 'often'",
+        "HOLDPOINT_LEASE of the environment: unknown key; did you mean 'folder'?",
+        f"{lab.config}: gate.max_silence: 'long'",
+    ):
+        assert words in said
+    assert said.count(str(lab.config)) == 1
+
+
+def test_a_variable_that_is_no_setting_is_named(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    lab.config.write_text(lab.config.read_text() + '[receivers.mine]\nkind = "slack"\nurl_env = "HOLDPOINT_MINE"\n')
+    for name in ("HOLDPOINT_DEAMON__SCAN", "HOLDPOINT_MINE", "HOLDPOINT_CONFIG", "HOLDPOINT_BASE"):
+        monkeypatch.setenv(name, "https://example.org/5s")
+    says = answer(lab, "config", "check")["checks"][0]["says"]
+    assert "no setting is called so: HOLDPOINT_BASE, HOLDPOINT_DEAMON__SCAN of the environment" in says

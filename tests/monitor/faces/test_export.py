@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from contextlib import nullcontext
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -13,6 +14,7 @@ from asking import answer, run
 from lab import Lab, rung
 
 from checkpoints_db.sheets import SHEETS
+from monitor.faces.cli import shell
 
 
 @pytest.fixture
@@ -48,6 +50,15 @@ def test_standard_output_takes_rows_that_are_text(paused: Lab) -> None:
     assert [json.loads(line)["answer"] for line in text.splitlines()] == ["PAUSE"]
     code, text = run(paused, "export", "results", "--family", "nobody")
     assert (code, text.splitlines()) == (0, [",".join(SHEETS["results"].columns)])
+
+
+def test_it_says_how_far_it_is(paused: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = list[tuple[str, int, int]]()
+    monkeypatch.setattr("checkpoints_db.tables.PAGE", 10)
+    monkeypatch.setattr(shell, "progress", lambda after: nullcontext(lambda *far: told.append(far)))
+    code, text = run(paused, "export", "results")
+    rows = len(text.splitlines()) - 1
+    assert (code, told[0], told[-1]) == (0, ("results", 10, rows), ("results", rows, rows))
 
 
 def test_what_cannot_be_is_refused_in_words(paused: Lab, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from checkpoints_db.errors import ForecastError, HoldpointError, SettingsError
 from checkpoints_db.records import Answer
 from monitor import watch
-from monitor.daemon.jobs import load_rules
+from monitor.daemon.rules import load_rules
 from monitor.faces.cli import app
 from monitor.prior import dump, load, shipped
 from monitor.science.dictionary import Category

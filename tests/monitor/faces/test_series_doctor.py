@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lab import Lab
+from lab import Lab, rung, write_table
 from typer.testing import CliRunner
 
 from monitor.faces.cli import app
@@ -71,6 +71,8 @@ def test_a_sound_ladder_has_nothing_to_tell(lab: Lab, logs: Path):
     log(logs, 4, 0.8, n_shot=5)
     run(lab, "ingest", "--baseline", str(logs))
     assert len(json.loads(run(lab, "series", "doctor", "--json"))["split"]) == 1
+    other = [{**row, "family": "other", "run": "o1"} for row in rung(1)]
+    run(lab, "ingest", "--baseline", str(write_table(lab.root / "other.csv", other)))
     assert json.loads(run(lab, "series", "doctor", "--family", "other", "--json"))["split"] == []
 
 

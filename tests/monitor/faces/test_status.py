@@ -73,6 +73,14 @@ def test_no_gate_looks_open_while_every_gate_holds(house: Lab) -> None:
     assert house.ask("lab/s6").answer == "HOLD"
 
 
+def test_no_gate_looks_open_while_the_policy_cannot_be_read(house: Lab) -> None:
+    house.policy.write_text("x = ")
+    told = answer(house, "status")
+    assert "policy.toml" in told["held"]
+    assert [g["answer"] for g in told["gates"]] == ["PAUSE", "HOLD"]
+    assert house.ask("lab/s6").answer == "HOLD"
+
+
 def test_what_cannot_be_read_is_said_beside_what_can(house: Lab) -> None:
     house.policy.write_text("x = ")
     (house.root / "catalogue.toml").write_text("y = ")

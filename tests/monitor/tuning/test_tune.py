@@ -14,7 +14,7 @@ from checkpoints_db.errors import EvidenceError
 from checkpoints_db.past import Past
 from checkpoints_db.past.planted import Break, Planted
 from checkpoints_db.records import Answer
-from monitor import gate
+from monitor import cases
 from monitor.prior import shipped
 from monitor.tuning import Asked, NoCluster, Tuning, here, on_cores, on_dask, parse, sizes, tune
 from monitor.tuning.planting import PlantedSeals
@@ -142,8 +142,8 @@ def test_a_break_stays_where_it_is_planted_and_forecasts_learn_of_it(made: Path)
         seals = PlantedSeals(told.history.seals, evidence, broken, shipped())
         planted = Planted(past, evidence, seals)
         past.move(second.seq - 1)
-        plain = gate.case_of(past, told.catalogues.at(second.seq), policy, "fam0", "s5")
-        moved = gate.case_of(planted, told.catalogues.at(second.seq), policy, "fam0", "s5")
+        plain = cases.case_of(past, told.catalogues.at(second.seq), policy, "fam0", "s5")
+        moved = cases.case_of(planted, told.catalogues.at(second.seq), policy, "fam0", "s5")
     before = {v.task: v for v in plain.verdicts}
     after = {v.task: v for v in moved.verdicts}
     assert after["sums"].observed == pytest.approx(before["sums"].observed - 0.3)

@@ -14,7 +14,7 @@ from checkpoints_db.errors import HoldpointError, PolicyError, StoreError
 from checkpoints_db.records import Record
 from monitor import gate
 from monitor.daemon.door import Door
-from monitor.daemon.jobs import load_rules
+from monitor.daemon.rules import load_rules
 from monitor.faces.web.access import Person, may, opened
 from monitor.faces.web.api import bodies
 from monitor.faces.web.api.lists import AlertId

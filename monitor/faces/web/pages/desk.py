@@ -13,7 +13,7 @@ from fastapi.responses import RedirectResponse
 from pydantic import Field
 
 from checkpoints_db.records.duration import Duration
-from monitor.daemon.jobs import load_rules
+from monitor.daemon.rules import load_rules
 from monitor.faces.web.access import Person, may, opened
 from monitor.faces.web.pages.frame import door_of, query
 from monitor.faces.web.problem import FRESH
