@@ -20,6 +20,7 @@ from checkpoints_db.evidence_rows import (
     became_of,
     file_of,
     file_row,
+    restated,
     result_row,
     seen_of,
     unplaced_row,
@@ -110,18 +111,23 @@ class Evidence:
         """Keep `results`: new ones, known ones (nothing happens), and conflicting ones (kept beside the first).
 
         A remark (a limit, a cancelled or invalidated evaluation) gives way: a whole result takes the place of a
-        remarked one, and a remarked one beside a whole one is kept aside and contradicts nothing.
+        remarked one, and a remarked one beside a whole one is kept aside and contradicts nothing. Known numbers of a
+        checkpoint that is said to stand elsewhere are kept with a remark, and contradict.
         """
         new: list[Result] = []
         aside: list[Result] = []
         conflicting: list[tuple[Result, Result]] = []
         same = 0
-        for result in results:
-            if self._tables.count("results", "identity = ?", [result.identity]):
-                same += 1
-                continue
+        for told in results:
+            result, known = told, self.kept(told.identity)
+            if known is not None:
+                other = restated(known.result, told)
+                if other is None or self.kept(other.identity) is not None:
+                    same += 1
+                    continue
+                result = other
             first = self.counting(result.key)
-            became = became_of(None if first is None else first.result, result)
+            became = "conflicting" if known else became_of(None if first is None else first.result, result)
             counts = became == "new"
             if counts and first is not None:
                 self._set_aside(first.result.identity)

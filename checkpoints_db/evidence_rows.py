@@ -8,6 +8,8 @@ from typing import Any, Literal
 from checkpoints_db.records import Instant, Kind, Reading, Record, Result
 from checkpoints_db.records.base import stamp
 
+RESTATED = "scale"
+"""Remark of a result whose numbers are known and whose checkpoint is now said to stand elsewhere."""
 TICK = 1000
 """Results between two words about how far reading them is."""
 FileStatus = Literal["arrived", "read", "waiting", "quarantined"]
@@ -108,7 +110,7 @@ class Recorded(Record):
     aside: tuple[Result, ...] = ()
     """Remarked results beside a whole one: kept and shown, they contradict nothing and never count."""
     conflicting: tuple[tuple[Result, Result], ...] = ()
-    """Pairs (the one that counts, the newcomer)."""
+    """Pairs (the one that counts, the newcomer); also where the newcomer only says another scale."""
 
 
 class SeriesHead(Record):
@@ -128,6 +130,13 @@ def became_of(first: Result | None, result: Result) -> Literal["new", "aside", "
     if first is None or (first.remarks and not result.remarks):
         return "new"
     return "aside" if result.remarks and not first.remarks else "conflicting"
+
+
+def restated(known: Result, result: Result) -> Result | None:
+    """What is kept of a result whose numbers are `known`: nothing, but where it places its checkpoint elsewhere."""
+    if not known.checkpoint.moved(result.checkpoint):
+        return None
+    return result.model_copy(update={"remarks": (*result.remarks, RESTATED)})
 
 
 def file_row(file: File) -> dict[str, Any]:

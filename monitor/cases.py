@@ -47,6 +47,7 @@ def case_of(
     # Of whatever stage: the run may ask to enter another than it is in.
     rules = [part for rule in policy.rules if rule.select.applies(family, run, ()) for part in rule.parts]
     missing, incomparable = _absent(ladder, latest, here)
+    there = [seen for seen in everything if seen.result.checkpoint.id == latest.id]
     missing = tuple(dict.fromkeys((*missing, *_dropped(latest, everything))))
     tasks = {v.task for v in verdicts} | {m.task for m in missing} | {d.question for d in diagnoses}
     case = Case(
@@ -61,7 +62,7 @@ def case_of(
         first_at=min(seen.seen_at for seen in here),
         # What is kept aside evaluated nothing anew.
         last_at=max((seen.seen_at for seen in here if seen.counts), default=None),
-        conflicts=tuple(_conflicts(seen for seen in everything if seen.result.checkpoint.id == latest.id)),
+        conflicts=(*_conflicts(there), *_scales(there)),
         incomparable=(*incomparable, *_out_of_order(latest, everything), *_elsewhere(catalogue, here)),
         faults=faults,
         latch=latch,
@@ -247,6 +248,13 @@ def _conflicts(there: Iterable[Seen]) -> Iterable[str]:
             yield f"{what} {result.against(first) if first else 'contradicts another value'} in a later file"
         elif first and (first.value, first.stderr, first.n) == (result.value, result.stderr, result.n):
             yield f"{what} is the one that a later file marks as {INVALIDATED}"  # another evaluation has other numbers
+
+
+def _scales(there: Sequence[Seen]) -> Iterable[str]:
+    """Where results of one checkpoint say that it stands elsewhere."""
+    first = there[0].result.checkpoint
+    moved = dict.fromkeys(words for seen in there for words in first.moved(seen.result.checkpoint))
+    return (f"{first.id}: {words}: its results do not agree where it stands" for words in moved)
 
 
 def _out_of_order(latest: Checkpoint, everything: Iterable[Seen]) -> Iterable[str]:

@@ -23,6 +23,7 @@ from checkpoints_db.errors import (
     Unplaced,
     UnreadableFile,
 )
+from checkpoints_db.evidence_rows import RESTATED
 from checkpoints_db.items import ItemLog
 from checkpoints_db.readers import MAX_BYTES, Reader, read
 from checkpoints_db.readers.context import context_of
@@ -267,7 +268,11 @@ def _tell_conflicts(store: Store, rules: Rules, recorded: Recorded, at: datetime
     told = rules.told(store)
     for old, new in recorded.conflicting:
         checkpoint = new.checkpoint
-        sentence = str(ConflictingResult(checkpoint.id, new.task, new.metric.name, new.against(old)))
+        differs = new.against(old)
+        if RESTATED in new.remarks:
+            elsewhere = "; ".join(old.checkpoint.moved(checkpoint))
+            differs = f"is {new.value:g} as before, and the checkpoint is now said to stand elsewhere ({elsewhere}),"
+        sentence = str(ConflictingResult(checkpoint.id, new.task, new.metric.name, differs))
         alerts.raise_about(store, "conflict", new.key, sentence, told, at, family=checkpoint.family, run=checkpoint.run)
 
 

@@ -75,19 +75,10 @@ from checkpoints_db.catalogue.flop import missing, training_flop
 from checkpoints_db.catalogue.flop import six_nd as six_times
 from checkpoints_db.catalogue.pattern import AmbiguousError, captures
 from checkpoints_db.catalogue.placement import Placement
-from checkpoints_db.catalogue.scales import (
-    SCALES,
-    TOLERANCE,
-    by_entry,
-    by_source,
-    counted_alike,
-    effective,
-    facts_of,
-    on_plane,
-)
+from checkpoints_db.catalogue.scales import TOLERANCE, by_entry, by_source, counted_alike, effective, facts_of, on_plane
 from checkpoints_db.catalogue.toml_file import entries_of
 from checkpoints_db.errors import SettingsError, Unplaced
-from checkpoints_db.records import Axis, Checkpoint, Compute, Reading, Record, Result
+from checkpoints_db.records import SCALES, Axis, Checkpoint, Compute, Reading, Record, Result
 
 __all__ = [
     "TOLERANCE",

@@ -10,11 +10,10 @@ from checkpoints_db.catalogue.entries import FORMULA, Built, Family, Run, Size
 from checkpoints_db.catalogue.flop import ARCHITECTURE, Facts, missing, six_nd, training_flop
 from checkpoints_db.catalogue.pattern import amount, fill
 from checkpoints_db.errors import Unplaced
-from checkpoints_db.records import PLANE, Reading
+from checkpoints_db.records import PLANE, SCALES, Reading
 
 TOLERANCE = 0.01
 """How far a source and the catalogue may differ in a scale they both state."""
-SCALES = ("params", "tokens", "flop")
 
 
 def by_entry(entry: Run, found: dict[str, str], reading: Reading, family: Family) -> dict[str, Any]:

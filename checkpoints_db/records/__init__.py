@@ -20,6 +20,8 @@ from checkpoints_db.records.drift import Drift
 from checkpoints_db.records.drill import DrillStep, FireDrill
 from checkpoints_db.records.evidence import (
     PLANE,
+    SAME_SCALE,
+    SCALES,
     Axis,
     Checkpoint,
     Direction,
@@ -82,6 +84,8 @@ __all__ = [
     "FOUND",
     "OVER",
     "PLANE",
+    "SAME_SCALE",
+    "SCALES",
     "STAGES",
     "Acknowledgement",
     "Alert",

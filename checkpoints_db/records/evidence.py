@@ -22,6 +22,10 @@ Place = tuple[Positive, ...]
 Term = bool | int | float | Annotated[str, Field(max_length=500)] | None
 """One part of the conditions of an evaluation, as the log has it."""
 
+SCALES: tuple[Literal["params", "tokens", "flop"], ...] = ("params", "tokens", "flop")
+SAME_SCALE = 0.15
+"""How far two statements of one scale of a checkpoint may be apart: conventions and rounding make less of it."""
+
 
 def cost_of(place: tuple[float, ...]) -> float:
     """What orders places: the scale itself; on two axes 6 * parameters * tokens, training FLOP (Kaplan et al. 2020).
@@ -157,6 +161,12 @@ class Checkpoint(Record):
         scales["effective_compute"] = self.effective_compute
         found = [scale for name in axis.split(",") if (scale := scales[name]) is not None]
         return tuple(found) if len(found) == len(axis.split(",")) else None
+
+    def moved(self, other: Checkpoint) -> tuple[str, ...]:
+        """Scales that both state and that are not the same, to `SAME_SCALE`: `flop 4e+21, now 5e+20`."""
+        both = [(name, getattr(self, name), getattr(other, name)) for name in SCALES]
+        apart = [(n, a, b) for n, a, b in both if a and b and max(a, b) > min(a, b) * (1 + SAME_SCALE)]
+        return tuple(f"{name} {mine:.4g}, now {its:.4g}" for name, mine, its in apart)
 
     def scale(self, axis: Axis) -> float | None:
         """What it is ordered by on `axis`: `cost_of` its place, or None where that is not known."""

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 
 from checkpoints_db import File, Seen
 from checkpoints_db.catalogue import Catalogue
-from checkpoints_db.evidence_rows import became_of
+from checkpoints_db.evidence_rows import became_of, restated
 from checkpoints_db.item_table import Logged
 from checkpoints_db.items import Items
 from checkpoints_db.judgements import Moment
@@ -210,7 +210,7 @@ class _Telling:
         self.families: dict[str, _Told] = {}
         self.items: dict[tuple[str, str, str], bytes] = {}
         self._counting: dict[str, Result] = {}
-        self._known: set[str] = set()
+        self._known: dict[str, Result] = {}
         self._there: dict[tuple[str, str], list[Checkpoint]] = {}
         self._seq = 0
 
@@ -224,10 +224,14 @@ class _Telling:
     def _record(self, one: Opened, at: datetime, before: int, *, baseline: bool) -> Iterator[Checkpoint]:
         """Keep the results and items of one log; gives the checkpoints that have news."""
         for result in one.results:
-            if (name := result.identity) in self._known:
-                continue
-            self._known.add(name)
-            became, c = became_of(self._counting.get(result.key), result), result.checkpoint
+            if (known := self._known.get(result.identity)) is not None:
+                other = restated(known, result)
+                if other is None or other.identity in self._known:
+                    continue
+                result = other  # noqa: PLW2901 - the numbers are known, and the place is another one
+            self._known[result.identity] = result
+            became = "conflicting" if known else became_of(self._counting.get(result.key), result)
+            c = result.checkpoint
             if became == "new":
                 self._counting[result.key] = result
             self._seq += 1

@@ -456,9 +456,23 @@ STORES = (
     ),
     Mutant(
         CASES_PY,
-        "_conflicts(seen for seen in everything if seen",
-        "_conflicts(seen for seen in here if seen",
+        "    there = [seen for seen in everything if seen.result.checkpoint.id == latest.id]\n",
+        "    there = list(here)\n",
         "history that contradicts what was judged is not seen",
+        DOUBTFUL,
+    ),
+    Mutant(
+        CASES_PY,
+        "        conflicts=(*_conflicts(there), *_scales(there)),\n",
+        "        conflicts=tuple(_conflicts(there)),\n",
+        "a checkpoint that stands at two scales is judged at the first",
+        DOUBTFUL,
+    ),
+    Mutant(
+        "checkpoints_db/evidence_rows.py",
+        "    if not known.checkpoint.moved(result.checkpoint):\n",
+        "    if known.checkpoint:\n",
+        "a scale that is put right is not heard where the numbers are known",
         DOUBTFUL,
     ),
     Mutant(

@@ -8,6 +8,7 @@ import pytest
 from lab import Lab, Row, rung
 
 from checkpoints_db import Store
+from checkpoints_db.rebuild import rebuild
 from checkpoints_db.records import Answer, Reason
 from monitor import cases
 
@@ -167,6 +168,32 @@ def test_a_task_that_the_run_was_asked_before_and_is_asked_no_more_is_missing(la
     assert said(ladder, [*at_step(rung(6), 1000), *new])[:2] == (Answer.HOLD, Reason.unregistered)
     answer, reason, sentence = said(ladder, at_step(rung(6), 2000, flop=5e21), "without.csv")
     assert (answer, reason, "new · acc is missing" in sentence) == (Answer.HOLD, Reason.no_data, True)
+
+
+def test_known_numbers_of_a_checkpoint_that_is_said_to_stand_elsewhere_hold(ladder: Lab) -> None:
+    """A scale that was mistyped and is put right: what was expected at the one is a break at the other."""
+    flop = rung(6)[0]["flop"]
+    assert said(ladder, rung(6))[0] is Answer.GO
+    assert said(ladder, rung(6, flop=flop * 1.1), "rounded.csv")[0] is Answer.GO
+    answer, reason, sentence = said(ladder, rung(6, flop=flop / 8), "corrected.csv")
+    assert (answer, reason) == (Answer.HOLD, Reason.incomparable)
+    assert "flop 4.096e+21, now 5.12e+20" in sentence
+    with ladder.store() as store:
+        kept, told = store.evidence.results(family="lab", run="s6"), store.actions.alerts(still_open=True)
+    assert [seen.counts for seen in kept] == [True, True, False, False]
+    assert any("the checkpoint is now said to stand elsewhere" in alert.sentence for alert in told)
+    said(ladder, [*rung(6, flop=flop / 8), *rung(6)], "again.csv")
+    with ladder.store() as store:
+        assert len(store.evidence.results(family="lab", run="s6")) == len(kept), "the same again changes nothing"
+        assert rebuild(store, ladder.root / "rebuilt.db") == []
+
+
+def test_metrics_of_one_checkpoint_that_stand_apart_hold(ladder: Lab) -> None:
+    nll, acc = rung(6)
+    assert said(ladder, [nll], "nll.csv")[1] is Reason.no_data
+    answer, reason, sentence = said(ladder, [{**acc, "flop": acc["flop"] * 3}], "acc.csv")
+    assert (answer, reason) == (Answer.HOLD, Reason.incomparable)
+    assert "do not agree where it stands" in sentence
 
 
 def test_a_step_counter_that_began_anew_leaves_the_order_in_doubt(ladder: Lab) -> None:
