@@ -109,7 +109,7 @@ class Backups(Record):
 
     url: str
     """A folder, relative to the settings file, or anything fsspec writes to, `s3://bucket/prefix`; credentials come
-    from the environment."""
+    from the environment. One store has it for itself: what is too many is removed from it."""
     every: Duration = parse_duration("24h")
     """How old the newest backup may be before the next one is made."""
     keep: Annotated[int, Field(ge=1)] = 14
