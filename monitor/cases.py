@@ -116,6 +116,7 @@ def known_case(store: Store, catalogue: Catalogue, policy: Policy, family: str, 
 
 
 def case_key(store: Store, catalogue: Catalogue, policy: Policy, family: str) -> str:
+    """Digest of all that the cases of a family are made of under a policy: while it stays, so does each of them."""
     made_by = [CODE_VERSION, str(JUDGEMENT_VERSION), policy.digest, catalogue.digest]
     made_by += sorted(store.judgements.outliers(family))
     if any(part.kind == "reach" for part in policy.parts):  # it asks the newest seals

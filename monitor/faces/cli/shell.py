@@ -164,7 +164,7 @@ def each(what: str, things: Sequence[T]) -> Iterator[T]:
 
 def must_have(store: Store, family: str | None) -> None:
     """Refuse a family of which nothing ever arrived: an empty table would say that it has nothing to show."""
-    known = list(dict.fromkeys(name for name, _ in store.evidence.run_counts()))
+    known = store.evidence.families_since(0)
     if family is None or family in known:
         return
     nearest = difflib.get_close_matches(family, known, n=1)
